@@ -1,0 +1,120 @@
+import type { Phase } from "./phases.ts";
+
+/** What a rule asks for, from weakest to strongest. */
+export const effects = ["allow", "warn", "modify", "deny"] as const;
+
+/** One of the {@link effects}. */
+export type Effect = (typeof effects)[number];
+
+/** What a hit of a policy does: stop the request, add a warning to the answer, or only be recorded. */
+export type Mode = "enforce" | "warn" | "audit";
+
+/** What an error inside a policy counts as. The default everywhere is `deny`. */
+export type OnError = "deny" | "warn" | "allow";
+
+/** One change to the provider's request. Paths are a closed list; the meaning of each operation is DESIGN section 5. */
+export interface Modification {
+  readonly op: "set" | "cap" | "floor" | "remove" | "append" | "redact" | "route";
+  readonly path: string;
+  readonly value?: unknown;
+}
+
+/** One rule that fired or failed: the unit that decisions are made of. Immutable. */
+export interface Finding {
+  readonly policy: string;
+  readonly rule: string;
+  /** `hit` when the rule fired, `error` when the policy could not be evaluated. An error is never reported as a hit. */
+  readonly kind: "hit" | "error";
+  readonly mode: Mode;
+  /** What this finding does to the request, after mode and `onError`. */
+  readonly effect: Effect;
+  /** What it would have done in mode `enforce`; differs from `effect` only in modes `warn` and `audit`. */
+  readonly would: Effect;
+  readonly code: string;
+  readonly message: string;
+  /** HTTP status of the refusal if this finding is the one shown. */
+  readonly status: number;
+  readonly priority: number;
+  readonly modifications?: readonly Modification[];
+  /** Headers for the refusal if this finding is the one shown, such as `retry-after`. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** How the policies in scope fared. The three add up to the policies in scope, always. */
+export interface Tally {
+  readonly decided: number;
+  readonly notApplicable: number;
+  readonly errors: number;
+}
+
+/** The one result of a phase. */
+export interface Decision {
+  readonly phase: Phase;
+  readonly effect: Effect;
+  readonly outcome: "ok" | "not_applicable" | "error";
+  /** Every finding, in canonical order: the one that explains the effect comes first. */
+  readonly findings: readonly Finding[];
+  readonly tally: Tally;
+}
+
+const rank: Readonly<Record<Effect, number>> = { allow: 0, warn: 1, modify: 2, deny: 3 };
+
+/** The stronger of two effects: `deny > modify > warn > allow`. */
+export function strongest(a: Effect, b: Effect): Effect {
+  return rank[a] >= rank[b] ? a : b;
+}
+
+/**
+ * The canonical order of findings: stronger effect first, hits before errors, then by policy and rule.
+ *
+ * It is total on distinct findings and takes no account of where they came from, which is what makes a decision the
+ * same whatever the order in which policies ran.
+ */
+export function compareFindings(a: Finding, b: Finding): number {
+  return (
+    rank[b.effect] - rank[a.effect] ||
+    (a.kind === b.kind ? 0 : a.kind === "hit" ? -1 : 1) ||
+    rank[b.would] - rank[a.would] ||
+    compareText(a.policy, b.policy) ||
+    compareText(a.rule, b.rule) ||
+    compareText(a.code, b.code) ||
+    a.status - b.status ||
+    compareText(a.message, b.message) ||
+    compareText(a.mode, b.mode) ||
+    b.priority - a.priority ||
+    compareText(JSON.stringify(a.modifications ?? null), JSON.stringify(b.modifications ?? null)) ||
+    compareText(JSON.stringify(a.headers ?? null), JSON.stringify(b.headers ?? null))
+  );
+}
+
+/**
+ * Joins two sets of findings into one set in canonical order.
+ *
+ * Commutative, associative and idempotent: together with {@link strongest} it makes decisions a join-semilattice, so
+ * no order, grouping or repetition of policies can hide a deny.
+ */
+export function joinFindings(a: readonly Finding[], b: readonly Finding[]): readonly Finding[] {
+  const all = [...a, ...b].sort(compareFindings);
+  return all.filter((finding, i) => i === 0 || compareFindings(finding, all[i - 1]!) !== 0);
+}
+
+/** The decision that a set of findings amounts to. */
+export function decide(phase: Phase, findings: readonly Finding[], tally: Tally): Decision {
+  if (findings.length === 0) {
+    return { phase, effect: "allow", outcome: tally.decided > 0 ? "ok" : "not_applicable", findings, tally };
+  }
+  const ordered = joinFindings(findings, []);
+  let effect: Effect = "allow";
+  for (const finding of ordered) effect = strongest(effect, finding.effect);
+  const outcome = ordered[0]!.kind === "error" ? "error" : "ok";
+  return { phase, effect, outcome, findings: ordered, tally };
+}
+
+/** Adds findings made after the decision (a limit that could not be reserved) to it. */
+export function extend(decision: Decision, findings: readonly Finding[]): Decision {
+  return decide(decision.phase, joinFindings(decision.findings, findings), decision.tally);
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,94 @@
+import { type Decision, decide, type Effect, type Finding } from "./decision.ts";
+import type { Facts } from "./facts.ts";
+import type { Phase } from "./phases.ts";
+import { type CompiledPolicy, notApplicable, type RuleHit } from "./policy.ts";
+
+const nothing: readonly Finding[] = Object.freeze([]);
+
+/** Code of a finding whose policy threw. */
+export const policyErrorCode = "policy_error";
+
+/**
+ * Asks every policy of `policies` that takes part in `phase`, and answers with the one decision they amount to.
+ *
+ * Pure: no clock, no I/O. Every policy is asked even after a deny, so that all reasons are recorded. A policy that
+ * throws contributes an `error` finding with its `onError` effect and never stops the others.
+ *
+ * @param onError is told of each throw, for logs and metrics; the thrown value never reaches a client.
+ */
+export function evaluate(
+  policies: readonly CompiledPolicy[],
+  phase: Phase,
+  facts: Facts,
+  onError?: (policy: CompiledPolicy, error: unknown) => void,
+): Decision {
+  let findings: Finding[] | undefined;
+  let decided = 0;
+  let skipped = 0;
+  let errors = 0;
+
+  for (const policy of policies) {
+    const ask = policy.evaluate[phase];
+    if (ask === undefined) continue;
+    try {
+      const verdict = ask(facts);
+      if (verdict === notApplicable) {
+        skipped += 1;
+        continue;
+      }
+      decided += 1;
+      if (verdict === null) continue;
+      findings ??= [];
+      for (const hit of verdict) findings.push(toFinding(policy, hit));
+    } catch (error) {
+      errors += 1;
+      findings ??= [];
+      findings.push(errorFinding(policy));
+      onError?.(policy, error);
+    }
+  }
+
+  return decide(phase, findings ?? nothing, { decided, notApplicable: skipped, errors });
+}
+
+/** What a hit amounts to under its policy's mode. */
+export function toFinding(policy: Pick<CompiledPolicy, "id" | "mode" | "priority">, hit: RuleHit): Finding {
+  return {
+    policy: policy.id,
+    rule: hit.rule,
+    kind: "hit",
+    mode: policy.mode,
+    effect: underMode(policy.mode, hit.effect),
+    would: hit.effect,
+    code: hit.code,
+    message: hit.message,
+    status: hit.status,
+    priority: policy.priority,
+    ...(hit.modifications && { modifications: hit.modifications }),
+    ...(hit.headers && { headers: hit.headers }),
+  };
+}
+
+/** What a policy that could not be evaluated amounts to: its `onError`, under its mode. */
+export function errorFinding(
+  policy: Pick<CompiledPolicy, "id" | "mode" | "onError" | "priority">,
+  message = "a policy could not be evaluated",
+): Finding {
+  return {
+    policy: policy.id,
+    rule: "",
+    kind: "error",
+    mode: policy.mode,
+    effect: underMode(policy.mode, policy.onError),
+    would: policy.onError,
+    code: policyErrorCode,
+    message,
+    status: 403,
+    priority: policy.priority,
+  };
+}
+
+function underMode(mode: CompiledPolicy["mode"], effect: Effect): Effect {
+  if (mode === "enforce" || effect === "allow") return effect;
+  return mode === "warn" ? "warn" : "allow";
+}

@@ -1,0 +1,11 @@
+/** The points of a request at which the engine is asked, in order. */
+export const phases = ["request", "stream", "response", "usage"] as const;
+
+/** One of the {@link phases}. */
+export type Phase = (typeof phases)[number];
+
+/** The client-facing wire formats that a policy can be scoped to. */
+export const surfaces = ["chat", "messages"] as const;
+
+/** One of the {@link surfaces}. */
+export type Surface = (typeof surfaces)[number];

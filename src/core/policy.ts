@@ -1,0 +1,58 @@
+import type { Finding, Mode, OnError } from "./decision.ts";
+import type { FactName, Facts } from "./facts.ts";
+import type { LimitRequest } from "./limits.ts";
+import type { Phase, Surface } from "./phases.ts";
+
+/**
+ * Which requests a policy applies to. Each list that is present must hold the request's value; models are globs.
+ * An absent list means any; an empty list is refused at load.
+ */
+export interface Scope {
+  readonly orgs?: readonly string[];
+  readonly teams?: readonly string[];
+  readonly apps?: readonly string[];
+  readonly env?: readonly string[];
+  readonly keys?: readonly string[];
+  readonly models?: readonly string[];
+  readonly surfaces?: readonly Surface[];
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Requests that match this scope are left out. */
+  readonly except?: Omit<Scope, "except">;
+}
+
+/** What a policy answers when asked: `null` no rule fired, `notApplicable` a gate was closed, else what fired. */
+export type Verdict = null | typeof notApplicable | readonly RuleHit[];
+
+/** The answer of a policy whose gates exclude this request. */
+export const notApplicable: unique symbol = Symbol("not applicable");
+
+/** A rule that fired, before the policy's mode is applied. */
+export interface RuleHit extends Pick<Finding, "rule" | "code" | "message" | "status" | "modifications" | "headers"> {
+  readonly effect: Finding["effect"];
+}
+
+/**
+ * A policy ready to run: what the engine knows of it, whatever language it was written in.
+ *
+ * `evaluate` functions are synchronous and pure. A throw is an error of the policy and becomes its `onError`.
+ */
+export interface CompiledPolicy {
+  /** The path without its ending, such as `org/prod-token-cap`. */
+  readonly id: string;
+  readonly description: string;
+  readonly mode: Mode;
+  readonly onError: OnError;
+  readonly priority: number;
+  readonly scope: Scope;
+  /** The plugin's name, or `rules`. */
+  readonly uses: string;
+  /** Facts that any of its rules or limits read: only these are computed. */
+  readonly reads: readonly FactName[];
+  readonly evaluate: { readonly [P in Phase]?: (facts: Facts) => Verdict };
+  /** Declares what the request takes from shared counters; asked once, after the request phase allowed it. */
+  readonly limits?: (facts: Facts) => readonly LimitRequest[];
+  /** The refusal for a limit of this policy that has no room left. */
+  readonly limitHit?: (limit: LimitRequest, state: { used: number; resetSeconds: number }) => RuleHit;
+  /** Called once when no request uses the policy any more. Must tolerate being called twice. */
+  readonly dispose?: () => void;
+}

@@ -1,0 +1,159 @@
+import type { Decision } from "./decision.ts";
+import type { Identity } from "./identity.ts";
+import type { Phase, Surface } from "./phases.ts";
+import type { RequestView, TokenUsage } from "./wire.ts";
+
+/** Reads the time; injected so that tests choose it. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+}
+
+/** Tells what a model is: its price, encoding and maximum. Figures come from `schema/models.json`. */
+export interface ModelInfo {
+  readonly id: string;
+  readonly provider: string;
+  /** `none` when the vendor publishes no tokenizer: counts are then estimates. */
+  readonly encoding: "o200k_base" | "cl100k_base" | "none";
+  /** Most completion tokens of one answer; 0 when unknown. */
+  readonly maxOutput: number;
+  readonly price: ModelPrice | null;
+}
+
+/** USD per 1,000,000 tokens at the standard tier. */
+export interface ModelPrice {
+  readonly input: number;
+  readonly output: number;
+  readonly cachedInput: number | null;
+  readonly cacheWrite: number | null;
+  /** The date the figures were collected, YYYY-MM-DD. */
+  readonly date: string;
+}
+
+/** A number of tokens and whether the model's own encoding was used. */
+export interface TokenCount {
+  readonly tokens: number;
+  readonly exact: boolean;
+}
+
+/** Counts tokens. May answer at once (cached, short) or later (long texts are counted off the main thread). */
+export interface TokenCounter {
+  countPrompt(view: RequestView, model: ModelInfo): TokenCount | Promise<TokenCount>;
+  countText(text: string, model: ModelInfo): TokenCount | Promise<TokenCount>;
+  /** An upper bound that costs nothing: tokens can never be more than this. */
+  promptBound(view: RequestView): number;
+  close(): void;
+}
+
+/** Where a model's requests go. */
+export interface Target {
+  readonly provider: string;
+  readonly kind: "openai" | "anthropic" | "echo";
+  /** The model's name at the provider. */
+  readonly model: string;
+  readonly baseUrl: string;
+  /** Headers that carry the provider's credentials. Never leaves the process. */
+  readonly authHeaders: Readonly<Record<string, string>>;
+  /** Whether the provider takes `stream_options.include_usage`. */
+  readonly takesUsageOption: boolean;
+}
+
+/** A model name resolved: what it is and where it goes. */
+export interface Route {
+  readonly model: ModelInfo;
+  readonly target: Target;
+}
+
+/** The models that clients can name. */
+export interface Catalogue {
+  /** The route for a name on a surface, or `null` when no target serves it there. */
+  resolve(name: string, surface: Surface): Route | null;
+  /** What clients see at GET /v1/models. */
+  list(): readonly { readonly id: string; readonly provider: string; readonly enabled: boolean }[];
+}
+
+/** Finds who a gateway key belongs to. */
+export interface KeyDirectory {
+  /**
+   * @returns the identity, at once when it is cached
+   * @throws SluiceError `invalid_key`, `expired_key` or `application_paused`
+   */
+  identify(presented: string): Identity | Promise<Identity>;
+}
+
+/** Where usage counts come from. */
+export type Provenance = "provider" | "estimated" | "partial";
+
+/** One row of the usage ledger: one call, whatever became of it. */
+export interface UsageRow {
+  readonly requestId: string;
+  /** Milliseconds since the epoch when the request arrived. */
+  readonly ts: number;
+  readonly org: string;
+  readonly team: string;
+  readonly app: string;
+  readonly env: string;
+  readonly key: string;
+  /** SHA-256 of the end user's name, hex, first 32 characters; empty without a user. */
+  readonly userHash: string;
+  readonly surface: Surface | "models";
+  readonly provider: string;
+  /** The model the client named. */
+  readonly model: string;
+  /** The model the provider says answered. */
+  readonly servedModel: string;
+  readonly stream: boolean;
+  readonly usage: TokenUsage;
+  /** Integer nano-dollars; `null` when the model has no price. */
+  readonly costNanoUsd: number | null;
+  readonly priceDate: string;
+  readonly provenance: Provenance;
+  readonly requestBytes: number;
+  readonly responseBytes: number;
+  readonly latencyMs: number;
+  /** Milliseconds to the first byte of the answer; equals the latency when there is no stream. */
+  readonly ttftMs: number;
+  /** HTTP status that the client got. */
+  readonly status: number;
+  readonly decision: Decision["effect"];
+  /** Code of the refusal or failure; empty for a plain success. */
+  readonly code: string;
+}
+
+/** One record of the decision log: one phase of one request. Holds no prompt text. */
+export interface DecisionRow {
+  readonly decisionId: string;
+  readonly requestId: string;
+  readonly ts: number;
+  readonly phase: Phase;
+  readonly revision: string;
+  readonly org: string;
+  readonly app: string;
+  readonly env: string;
+  readonly key: string;
+  readonly surface: Surface;
+  readonly model: string;
+  readonly decision: Decision;
+  /** Microseconds the evaluation took. */
+  readonly micros: number;
+}
+
+/** Takes records off the request's path. Bounded: what does not fit is dropped and counted, never waited for. */
+export interface Recorder {
+  usage(row: UsageRow): void;
+  decision(row: DecisionRow): void;
+  /** Records dropped since start, by log. */
+  readonly dropped: Readonly<Record<"usage" | "decision", number>>;
+  /** Resolves when everything taken so far is stored. */
+  flush(): Promise<void>;
+  /** Flushes and stops. */
+  close(): Promise<void>;
+}
+
+/** A structured logger. Fields never hold secrets or prompt text. */
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}

@@ -1,0 +1,151 @@
+import type { FactName } from "./facts.ts";
+import { compileGlobs } from "./glob.ts";
+import type { Identity } from "./identity.ts";
+import type { Surface } from "./phases.ts";
+import type { CompiledPolicy, Scope } from "./policy.ts";
+
+/** The policies that apply to one kind of request, with what they need. Shared between requests; immutable. */
+export interface RuleSet {
+  readonly policies: readonly CompiledPolicy[];
+  /** Union of the policies' `reads`. */
+  readonly reads: ReadonlySet<FactName>;
+  /** The policies that declare limits. */
+  readonly limiting: readonly CompiledPolicy[];
+}
+
+/** Requests of one identity for this many model names are remembered; the names are the client's, so bounded. */
+const maxRemembered = 256;
+
+/**
+ * An immutable set of compiled policies with its index.
+ *
+ * A request takes the live snapshot once, at the door, and holds it to its end, so no request is judged by two sets.
+ */
+export class Snapshot {
+  /** `sha256:…` over the content of every source file: the same content has the same revision. */
+  readonly revision: string;
+  readonly policies: readonly CompiledPolicy[];
+  /** What a request that no policy applies to gets. */
+  readonly defaultEffect: "allow" | "deny";
+  readonly #scopes: ReadonlyArray<(identity: Identity, model: string, surface: Surface) => boolean>;
+  // Weak: entries go when the identity object is replaced or dropped, so nothing here can be stale.
+  readonly #index = new WeakMap<Identity, Map<string, RuleSet>>();
+  #users = 0;
+  #retired: (() => void) | undefined;
+
+  constructor(revision: string, policies: readonly CompiledPolicy[], defaultEffect: "allow" | "deny" = "allow") {
+    this.revision = revision;
+    this.policies = [...policies].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+    this.defaultEffect = defaultEffect;
+    this.#scopes = this.policies.map((policy) => compileScope(policy.scope));
+  }
+
+  /** The policies in scope for this caller, model and surface. */
+  rulesFor(identity: Identity, model: string, surface: Surface): RuleSet {
+    let known = this.#index.get(identity);
+    if (known === undefined) {
+      known = new Map();
+      this.#index.set(identity, known);
+    }
+    const key = `${surface}\n${model}`;
+    let rules = known.get(key);
+    if (rules === undefined) {
+      if (known.size >= maxRemembered) known.clear();
+      rules = this.#select(identity, model, surface);
+      known.set(key, rules);
+    }
+    return rules;
+  }
+
+  /** Marks a request as using this snapshot; call the returned function once when it ends. */
+  enter(): () => void {
+    this.#users += 1;
+    let left = false;
+    return () => {
+      if (left) return;
+      left = true;
+      this.#users -= 1;
+      if (this.#users === 0) this.#retired?.();
+    };
+  }
+
+  /** Disposes every policy once no request uses this snapshot any more. */
+  retire(): Promise<void> {
+    return new Promise((resolve) => {
+      const finish = () => {
+        this.#retired = undefined;
+        for (const policy of this.policies) policy.dispose?.();
+        resolve();
+      };
+      if (this.#users === 0) finish();
+      else this.#retired = finish;
+    });
+  }
+
+  #select(identity: Identity, model: string, surface: Surface): RuleSet {
+    const policies = this.policies.filter((_, i) => this.#scopes[i]!(identity, model, surface));
+    return {
+      policies,
+      reads: new Set(policies.flatMap((policy) => policy.reads)),
+      limiting: policies.filter((policy) => policy.limits !== undefined),
+    };
+  }
+}
+
+/** Holds the snapshot that new requests are judged by. */
+export class LiveSnapshot {
+  #current: Snapshot;
+
+  constructor(initial: Snapshot) {
+    this.#current = initial;
+  }
+
+  get current(): Snapshot {
+    return this.#current;
+  }
+
+  /**
+   * Makes `next` the set that new requests are judged by, in one assignment. Requests under way keep the set they
+   * began with. The returned set is still in use until its `retire()` resolves.
+   */
+  publish(next: Snapshot): Snapshot {
+    const previous = this.#current;
+    this.#current = next;
+    return previous;
+  }
+}
+
+type ScopeTest = (identity: Identity, model: string, surface: Surface) => boolean;
+
+/** Turns a scope into one test. */
+export function compileScope(scope: Scope): ScopeTest {
+  const tests: ScopeTest[] = [];
+  const among = (list: readonly string[] | undefined, read: (identity: Identity) => string) => {
+    if (list === undefined) return;
+    const wanted = new Set(list);
+    tests.push((identity) => wanted.has(read(identity)));
+  };
+  among(scope.orgs, (identity) => identity.org.id);
+  among(scope.teams, (identity) => identity.team.id);
+  among(scope.env, (identity) => identity.env);
+  among(scope.keys, (identity) => identity.key.id);
+  if (scope.apps !== undefined) {
+    const wanted = new Set(scope.apps);
+    tests.push((identity) => wanted.has(identity.app.id) || wanted.has(identity.app.name));
+  }
+  if (scope.surfaces !== undefined) {
+    const wanted = new Set(scope.surfaces);
+    tests.push((_identity, _model, surface) => wanted.has(surface));
+  }
+  if (scope.models !== undefined) {
+    const matches = compileGlobs(scope.models);
+    tests.push((_identity, model) => matches(model));
+  }
+  if (scope.labels !== undefined) {
+    const wanted = Object.entries(scope.labels);
+    tests.push(({ app, org }) => wanted.every(([name, value]) => (app.labels[name] ?? org.labels[name]) === value));
+  }
+  const excepted = scope.except === undefined ? undefined : compileScope(scope.except);
+  return (identity, model, surface) =>
+    tests.every((test) => test(identity, model, surface)) && !(excepted?.(identity, model, surface) ?? false);
+}

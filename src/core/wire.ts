@@ -1,0 +1,143 @@
+import type { Modification } from "./decision.ts";
+import type { Phase, Surface } from "./phases.ts";
+
+/** JSON as `JSON.parse` gives it. */
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+/** A JSON object. */
+export interface JsonObject {
+  readonly [name: string]: Json | undefined;
+}
+
+/** One message, or the list of tools, as something whose tokens can be counted on its own. */
+export interface PromptPart {
+  readonly kind: "message" | "tool";
+  /** The role of a message; empty for a tool. */
+  readonly role: string;
+  /** All text that the model reads: contents, names, tool arguments, tool definitions as compact JSON. */
+  readonly texts: readonly string[];
+  /** Images, with the detail asked for and their size where the body tells it. */
+  readonly images: readonly {
+    readonly detail: "low" | "high" | "auto";
+    readonly width?: number;
+    readonly height?: number;
+  }[];
+}
+
+/** A request body, parsed once: what rules, counters and routing read of it. Immutable. */
+export interface RequestView {
+  readonly surface: Surface;
+  /** The body as sent, after decompression. These bytes go to the provider unless a rule modifies them. */
+  readonly raw: Uint8Array;
+  readonly body: JsonObject;
+  readonly model: string;
+  readonly stream: boolean;
+  readonly messageCount: number;
+  readonly toolCount: number;
+  /** The maximum of completion tokens asked for; 0 when none was. */
+  readonly maxTokensRequested: number;
+  /** How many answers are asked for (`n`); completion tokens multiply by it. */
+  readonly choices: number;
+  readonly temperature: number | undefined;
+  /** The body's own user field; empty when absent. */
+  readonly user: string;
+  readonly roles: () => readonly string[];
+  readonly toolNames: () => readonly string[];
+  readonly imageCount: () => number;
+  readonly characters: () => number;
+  readonly parts: () => readonly PromptPart[];
+}
+
+/** Token counts of one call, normalised: see `fixtures/README.md`'s rules, which every reader follows. */
+export interface TokenUsage {
+  /** Every input token, cached ones included. */
+  readonly promptTokens: number;
+  /** Every output token, reasoning included. */
+  readonly completionTokens: number;
+  readonly totalTokens: number;
+  /** Subset of the prompt read from the provider's cache; `null` when not reported, like the two below. */
+  readonly cachedTokens: number | null;
+  /** Subset of the prompt written to the provider's cache. */
+  readonly cacheWriteTokens: number | null;
+  /** Subset of the completion spent on reasoning. */
+  readonly reasoningTokens: number | null;
+}
+
+/** What an answer said, read from its whole body. */
+export interface AnswerSummary {
+  readonly usage: TokenUsage | null;
+  readonly finishReason: string;
+  /** The model that answered, in the provider's word; empty when it does not say. */
+  readonly model: string;
+  /** Text and tool arguments the model wrote: what an estimate counts when `usage` is null. */
+  readonly text: string;
+}
+
+/** Follows one stream of events and knows what it said so far. One per answer; fed in order. */
+export interface StreamReader {
+  /**
+   * Takes one event.
+   *
+   * @param event its `event:` field; empty when it has none
+   * @param data its data lines joined; `[DONE]` included
+   */
+  push(event: string, data: string): void;
+  /** What the answer said so far. `usage` is null until the provider told it. */
+  summary(): AnswerSummary;
+  /** Whether the stream reached the ending its protocol demands. */
+  readonly complete: boolean;
+  /** The provider's error inside a 200 stream, in its own word; empty while there is none. */
+  readonly error: string;
+}
+
+/** A refusal or failure to be told to a client, before it has a wire format's shape. */
+export interface Refusal {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+  /** `policy_denied`, or the kind of failure in the surface's own vocabulary when absent. */
+  readonly type?: "policy_denied";
+  /** Added as the body's `sluice` object. */
+  readonly sluice?: Readonly<Record<string, string>>;
+}
+
+/** What the gateway changes in a body before it goes to the provider. */
+export interface BodyEdit {
+  /** The model's name at the target, when it differs from the client's. */
+  readonly model?: string;
+  readonly modifications?: readonly Modification[];
+  /** Ask the provider to tell the usage of the stream. */
+  readonly askForUsage?: boolean;
+}
+
+/**
+ * One client-facing wire format: everything the gateway needs to know of it. One folder in `src/providers` each.
+ * Stateless; shared by all requests.
+ */
+export interface WireFormat {
+  readonly surface: Surface;
+  /** The path after the provider's base URL, with its leading slash. */
+  readonly upstreamPath: string;
+  /** Phases that can be enforced on this surface. */
+  readonly phases: readonly Phase[];
+  /**
+   * Reads a body.
+   *
+   * @throws SluiceError `malformed_json` or `invalid_request`, saying which field, what was received, what is accepted
+   */
+  readRequest(raw: Uint8Array): RequestView;
+  /** The bytes for the provider: `view.raw` itself when the edit changes nothing, else only the named members differ. */
+  writeRequest(view: RequestView, edit: BodyEdit): Uint8Array;
+  /** Whether the stream asked for tells its usage without being asked. */
+  tellsUsage(view: RequestView): boolean;
+  readAnswer(body: JsonObject): AnswerSummary;
+  readStream(): StreamReader;
+  /**
+   * What the client gets of an event when the gateway, not the client, asked for usage: the same data text, a
+   * changed one, or `null` to withhold the whole event.
+   */
+  withholdUsage(data: string): string | null;
+  /** The refusal in this surface's own error shape, as JSON text. */
+  writeRefusal(refusal: Refusal): string;
+  /** Ends a stream that is already under way, in the protocol's own way, with the refusal's reason: bytes to append. */
+  writeStreamError(refusal: Refusal): string;
+}

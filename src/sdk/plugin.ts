@@ -1,0 +1,130 @@
+import type { Static, TObject } from "@sinclair/typebox";
+import type { Effect, Modification, OnError } from "../core/decision.ts";
+import type { FactName, Facts } from "../core/facts.ts";
+import type { LimitRequest } from "../core/limits.ts";
+import type { Phase } from "../core/phases.ts";
+import type { RuleHit, Verdict } from "../core/policy.ts";
+
+/** Why a plugin refuses or warns: an id, the message with `{placeholders}`, and the HTTP status of the refusal. */
+export interface ReasonSpec {
+  readonly message: string;
+  /** 403 when absent. */
+  readonly status?: number;
+  /** What programs match on; the reason's id in snake_case when absent. */
+  readonly code?: string;
+}
+
+type Placeholders<S extends string> = S extends `${string}{${infer K}}${infer R}` ? K | Placeholders<R> : never;
+type Values<S extends string> = [Placeholders<S>] extends [never]
+  ? Readonly<Record<string, never>>
+  : { readonly [K in Placeholders<S>]: string | number };
+
+/** Makes a hit for one of the plugin's declared reasons; its placeholders are required by name. */
+export type Raise<R extends Readonly<Record<string, ReasonSpec>>> = <K extends keyof R & string>(
+  reason: K,
+  values: Values<R[K]["message"]>,
+) => RuleHit;
+
+/** A CEL expression, compiled and checked for one phase. */
+export interface CelTest {
+  /** The facts it reads. */
+  readonly reads: readonly FactName[];
+  /** Whether the expression is true. Throws when it cannot be evaluated. */
+  test(facts: Facts): boolean;
+}
+
+/** What the host lends to `create`. */
+export interface PluginTools<R extends Readonly<Record<string, ReasonSpec>>> {
+  readonly deny: Raise<R>;
+  readonly warn: Raise<R>;
+  /** A hit that changes the provider's request. */
+  modify<K extends keyof R & string>(
+    reason: K,
+    values: Values<R[K]["message"]>,
+    modifications: readonly Modification[],
+  ): RuleHit;
+  /**
+   * Compiles CEL found in the config.
+   *
+   * @param path where in the config it stands, such as `pre_check_expression`, for error positions
+   * @throws PluginConfigError when the expression is not a valid bool expression of that phase
+   */
+  cel(path: string, expression: string, phase: Phase): CelTest;
+}
+
+/** A limit as a plugin declares it: a {@link LimitRequest} and the reason given when it has no room left. */
+export interface PluginLimit<K extends string = string> extends LimitRequest {
+  readonly reason: K;
+}
+
+type Handler = (facts: Facts) => RuleHit | Verdict;
+
+/** A plugin at work with one config. All functions are synchronous and pure; a throw becomes the policy's `onError`. */
+export interface PluginInstance<K extends string = string> {
+  readonly request?: Handler;
+  readonly response?: Handler;
+  readonly stream?: Handler;
+  readonly usage?: Handler;
+  /**
+   * What the request takes from shared counters; the host reserves the limits of all policies together and settles
+   * them afterwards. The reason's message may use `{limit}`, `{used}`, `{unit}`, `{window}` and `{reset_seconds}`.
+   */
+  readonly limits?: (facts: Facts) => readonly PluginLimit<K>[];
+  /** Facts read beside the plugin's own `reads`, when they depend on the config. */
+  readonly reads?: readonly FactName[];
+  /** Called once when the last request that uses the policy has ended; a second call must do nothing. */
+  readonly dispose?: () => void;
+}
+
+/** A policy type: everything that is known of it without running it, and how to make one. */
+export interface Plugin<
+  C extends TObject = TObject,
+  R extends Readonly<Record<string, ReasonSpec>> = Readonly<Record<string, ReasonSpec>>,
+> {
+  /** Folder name, the word in policies and the metric label: snake_case. */
+  readonly name: string;
+  /** One sentence that begins with a verb. */
+  readonly summary: string;
+  /** What an error counts as when a policy does not say. Required: failing is a decision. */
+  readonly onError: OnError;
+  readonly phases: readonly Phase[];
+  /** Schema of `with`. Unknown keys are refused by the host. */
+  readonly config: C;
+  /** Facts the handlers read. Only these are computed; reading another one is an error in tests. */
+  readonly reads: readonly FactName[];
+  readonly reasons: R;
+  /** Configs to show in documentation; each must be valid. */
+  readonly examples: readonly Static<C>[];
+  /** Makes a running policy. Has no side effects. Throws {@link PluginConfigError} for what a schema cannot say. */
+  create(config: Static<C>, tools: PluginTools<R>): PluginInstance<keyof R & string>;
+}
+
+/** Declares a plugin. Gives it back unchanged: the types are the point. */
+export function definePlugin<C extends TObject, const R extends Readonly<Record<string, ReasonSpec>>>(
+  plugin: Plugin<C, R>,
+): Plugin<C, R> {
+  return Object.freeze(plugin);
+}
+
+/** A config that its schema accepts but the plugin does not. */
+export class PluginConfigError extends Error {
+  /** Where in the config, as dotted path; empty for the config as a whole. */
+  readonly path: string;
+  /** Range inside the string at `path`, when the problem is in a part of it. */
+  readonly range: { readonly start: number; readonly end: number } | undefined;
+
+  constructor(path: string, message: string, range?: { start: number; end: number }) {
+    super(message);
+    this.name = "PluginConfigError";
+    this.path = path;
+    this.range = range;
+  }
+}
+
+/** The code of a reason: its own, else its id in snake_case. */
+export function reasonCode(id: string, spec: ReasonSpec): string {
+  return spec.code ?? id.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** The effects that {@link PluginTools} can raise, for the host. */
+export type RaisedEffect = Exclude<Effect, "allow">;
