@@ -49,6 +49,11 @@ export interface CompiledPolicy {
   /** Facts that any of its rules or limits read: only these are computed. */
   readonly reads: readonly FactName[];
   readonly evaluate: { readonly [P in Phase]?: (facts: Facts) => Verdict };
+  /**
+   * Facts for which a smaller value can never make a rule fire that a larger one does not. When an upper bound of
+   * such a fact already fires nothing, the fact is not computed.
+   */
+  readonly monotone?: readonly FactName[];
   /** Declares what the request takes from shared counters; asked once, after the request phase allowed it. */
   readonly limits?: (facts: Facts) => readonly LimitRequest[];
   /** The refusal for a limit of this policy that has no room left. */

@@ -64,6 +64,29 @@ export interface Route {
   readonly target: Target;
 }
 
+/** One request to a provider, ready to go. */
+export interface UpstreamRequest {
+  readonly target: Target;
+  readonly surface: Surface;
+  /** Path after the target's base URL, query string included. */
+  readonly path: string;
+  readonly body: Uint8Array;
+  /** Headers of the client that may pass; the target's credentials are added by the adapter. */
+  readonly headers: Headers;
+  /** Aborting it ends the call at the provider, at any time until the answer's last byte. */
+  readonly signal: AbortSignal;
+}
+
+/** Sends requests to providers. */
+export interface Upstream {
+  /**
+   * Resolves with the provider's answer once its headers are there, whatever its status; the body is not read yet.
+   *
+   * @throws SluiceError `upstream_unreachable` or `upstream_timeout`
+   */
+  send(request: UpstreamRequest): Promise<Response>;
+}
+
 /** The models that clients can name. */
 export interface Catalogue {
   /** The route for a name on a surface, or `null` when no target serves it there. */

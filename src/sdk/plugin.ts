@@ -72,6 +72,11 @@ export interface PluginInstance<K extends string = string> {
   readonly limits?: (facts: Facts) => readonly PluginLimit<K>[];
   /** Facts read beside the plugin's own `reads`, when they depend on the config. */
   readonly reads?: readonly FactName[];
+  /**
+   * Facts for which a smaller value can never make a handler answer with a hit that a larger one would not. The host
+   * may then call `request` with an upper bound first and spare computing the fact when that gives no hit.
+   */
+  readonly monotone?: readonly FactName[];
   /** Called once when the last request that uses the policy has ended; a second call must do nothing. */
   readonly dispose?: () => void;
 }
