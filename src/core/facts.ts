@@ -185,7 +185,13 @@ export const factCatalogue = {
     type: "int",
     phases: always,
     replay: "input",
-    doc: "The maximum the client asked for; 0 when it asked for none.",
+    doc: "The maximum the client asked for, times the number of choices; 0 when it asked for none.",
+  },
+  "request.choices": {
+    type: "int",
+    phases: always,
+    replay: "input",
+    doc: "How many answers are asked for (n); 1 when the client does not say.",
   },
   "request.temperature": {
     type: "double",
