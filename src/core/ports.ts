@@ -75,6 +75,8 @@ export interface UpstreamRequest {
   readonly headers: Headers;
   /** Aborting it ends the call at the provider, at any time until the answer's last byte. */
   readonly signal: AbortSignal;
+  /** Aborts `signal`; for an adapter that gives up waiting. */
+  readonly abort: () => void;
 }
 
 /** Sends requests to providers. */

@@ -1,0 +1,25 @@
+# syntax=docker/dockerfile:1
+FROM oven/bun:1.4.5-slim AS dependencies
+WORKDIR /app
+COPY package.json bun.lock bunfig.toml ./
+RUN bun install --frozen-lockfile --production
+
+FROM oven/bun:1.4.5-slim
+WORKDIR /app
+ENV NODE_ENV=production TZ=UTC SLUICE_HOST=0.0.0.0 SLUICE_DATA_DIR=/data
+COPY --from=dependencies /app/node_modules node_modules
+COPY package.json bunfig.toml tsconfig.json ./
+COPY src src
+COPY plugins plugins
+COPY policies policies
+COPY schema schema
+# The image's own user without rights; /data is the only place it writes to.
+RUN mkdir /data && chown bun:bun /data
+USER bun
+VOLUME /data
+EXPOSE 8787
+HEALTHCHECK --interval=10s --timeout=2s --start-period=5s --retries=3 \
+  CMD ["bun", "-e", "process.exit((await fetch(`http://127.0.0.1:${process.env.SLUICE_PORT ?? 8787}/healthz`)).ok ? 0 : 1)"]
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["bun", "src/main.ts"]
+CMD ["start"]

@@ -1,0 +1,44 @@
+/**
+ * `npm test`: type-check, lint, then every test. Ends with the line `N passed, N failed`.
+ *
+ * Arguments are passed on to `bun test`.
+ */
+const steps: readonly (readonly [name: string, command: readonly string[]])[] = [
+  ["types", ["node_modules/.bin/tsc", "--noEmit"]],
+  ["lint", ["node_modules/.bin/biome", "check", "--error-on-warnings"]],
+];
+
+let passed = 0;
+let failed = 0;
+
+for (const [name, command] of steps) {
+  const { exitCode } = Bun.spawnSync([...command], { stdout: "inherit", stderr: "inherit" });
+  console.log(`${exitCode === 0 ? "ok  " : "FAIL"} ${name}`);
+  if (exitCode === 0) passed += 1;
+  else failed += 1;
+}
+
+const tests = Bun.spawn([process.execPath, "test", ...process.argv.slice(2)], { stdout: "inherit", stderr: "pipe" });
+// Bun prints its report on standard error: shown as it comes, and read for the closing counts.
+let report = "";
+const decoder = new TextDecoder();
+for await (const chunk of tests.stderr) {
+  process.stdout.write(chunk);
+  report = (report + decoder.decode(chunk, { stream: true })).slice(-20_000);
+}
+const exitCode = await tests.exited;
+const plain = Bun.stripANSI(report);
+const counted = (word: string) => Number(plain.match(new RegExp(`^\\s*(\\d+) ${word}$`, "m"))?.[1] ?? 0);
+const skipped = counted("skip");
+passed += counted("pass");
+failed += counted("fail");
+// A crash, or a run that never reported, is a failure even when no test says so.
+if (exitCode !== 0 && failed === 0) failed = 1;
+if (process.env["CI"] !== undefined && skipped > 0) {
+  console.log(`${skipped} tests were skipped; in CI nothing is skipped`);
+  failed += skipped;
+} else if (skipped > 0) {
+  console.log(`${skipped} skipped; each says why`);
+}
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;

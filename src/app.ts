@@ -1,0 +1,70 @@
+import { type AnyElysia, Elysia } from "elysia";
+import type { Catalogue, KeyDirectory, Logger } from "./core/ports.ts";
+import { errorCatalogue, fillPlaceholders } from "./errors.ts";
+import type { Gateway } from "./gateway/gateway.ts";
+import { gatewayRoutes } from "./gateway/routes.ts";
+
+/** How ready the process is to judge requests. */
+export interface Readiness {
+  /** `degraded` still serves; `unready` answers 503. */
+  readonly status: "ready" | "degraded" | "unready";
+  /** The parts that are not well, each with what is wrong; empty when ready. */
+  readonly parts: readonly { readonly name: string; readonly problem: string }[];
+}
+
+/** What the application is made of: ready objects, never URLs. */
+export interface AppDeps {
+  readonly gateway: Gateway;
+  readonly catalogue: Catalogue;
+  readonly keys: KeyDirectory;
+  readonly readiness: () => Readiness;
+  readonly metrics: { readonly contentType: string; text(): Promise<string> };
+  /** The admin API and its documentation, mounted as it is. */
+  readonly admin: AnyElysia;
+  readonly logger: Logger;
+}
+
+/** Makes the Elysia application. It listens on nothing yet. */
+export function createApp(deps: AppDeps) {
+  return new Elysia({ name: "sluice", normalize: false })
+    .onError(({ code, error, request }) => {
+      const { pathname } = new URL(request.url);
+      if (code === "NOT_FOUND") return unknownRoute(request.method, pathname);
+      const id = `err_${Bun.randomUUIDv7("base64url")}`;
+      deps.logger.error({ err: error, id, path: pathname }, "a request failed unexpectedly");
+      return problem("internal", { id });
+    })
+    .get("/healthz", () => Response.json({ status: "ok" }), { detail: { hide: true } })
+    .get(
+      "/readyz",
+      () => {
+        const readiness = deps.readiness();
+        return Response.json(readiness, { status: readiness.status === "unready" ? 503 : 200 });
+      },
+      { detail: { hide: true } },
+    )
+    .get(
+      "/metrics",
+      async () => new Response(await deps.metrics.text(), { headers: { "content-type": deps.metrics.contentType } }),
+      { detail: { hide: true } },
+    )
+    .use(gatewayRoutes(deps.gateway, deps.catalogue, deps.keys))
+    .use(deps.admin);
+}
+
+/** An SDK pointed at a path that is not there shows its user the message, so it has the shape SDKs read. */
+function unknownRoute(method: string, path: string): Response {
+  if (!path.startsWith("/v1/")) return problem("unknown_route", { method, path });
+  const [status, template] = errorCatalogue.unknown_route;
+  const message = fillPlaceholders(template, { method, path });
+  return Response.json(
+    { type: "error", error: { type: "not_found_error", message, code: "unknown_route", param: null } },
+    { status },
+  );
+}
+
+function problem(code: "unknown_route" | "internal", details: Record<string, string>): Response {
+  const [status, template] = errorCatalogue[code];
+  const body = { type: "about:blank", title: code, status, detail: fillPlaceholders(template, details), code };
+  return Response.json(body, { status, headers: { "content-type": "application/problem+json" } });
+}

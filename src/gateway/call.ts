@@ -1,0 +1,226 @@
+import { createHash } from "node:crypto";
+import { costNanoUsd } from "../core/cost.ts";
+import type { Decision } from "../core/decision.ts";
+import { evaluate } from "../core/engine.ts";
+import type { Facts } from "../core/facts.ts";
+import type { Identity } from "../core/identity.ts";
+import type { Phase, Surface } from "../core/phases.ts";
+import type { Provenance, Route } from "../core/ports.ts";
+import type { RuleSet, Snapshot } from "../core/snapshot.ts";
+import type { AnswerSummary, RequestView, TokenUsage } from "../core/wire.ts";
+import type { GatewayDeps } from "./deps.ts";
+import { addAnswerFacts, plainUsage } from "./facts.ts";
+import type { LimitOutcome } from "./limits.ts";
+
+/** How a call ended, as far as the gateway saw it. */
+export interface Ending {
+  /** HTTP status that the client got. */
+  readonly status: number;
+  /** Code of the refusal or failure; empty for a success. */
+  readonly code: string;
+  readonly responseBytes: number;
+  /** What the provider's answer said; absent when there was none. */
+  readonly summary?: AnswerSummary;
+  /** Whether the answer came whole. */
+  readonly complete: boolean;
+}
+
+/** Nothing was used: refusals and calls that never reached a provider. */
+const unused = plainUsage(0, 0);
+
+/** One client call from its arrival to its last byte: what is known of it, and its one, certain ending. */
+export class Call {
+  readonly id = `req_${Bun.randomUUIDv7("base64url")}`;
+  readonly snapshot: Snapshot;
+  readonly surface: Surface;
+  readonly arrived: number;
+  readonly started = performance.now();
+  identity: Identity | undefined;
+  view: RequestView | undefined;
+  route: Route | undefined;
+  rules: RuleSet | undefined;
+  facts: Facts | undefined;
+  decision: Decision | undefined;
+  limits: LimitOutcome | undefined;
+
+  readonly warnings: string[] = [];
+  requestBytes = 0;
+  evaluated = 0;
+  /** Milliseconds spent waiting for the provider. */
+  upstreamMs = 0;
+  /** Milliseconds from arrival to the first byte of the answer; -1 before it. */
+  firstByteMs = -1;
+
+  readonly #deps: GatewayDeps;
+  readonly #leaveSnapshot: () => void;
+  readonly #onEnd: () => void;
+  #ended = false;
+
+  /** @param onEnd is called once, when the call is closed and its rows are handed over */
+  constructor(deps: GatewayDeps, surface: Surface, onEnd: () => void) {
+    this.#deps = deps;
+    this.surface = surface;
+    this.arrived = deps.clock.now();
+    this.snapshot = deps.live.current;
+    this.#leaveSnapshot = this.snapshot.enter();
+    this.#onEnd = onEnd;
+  }
+
+  get elapsedMs(): number {
+    return performance.now() - this.started;
+  }
+
+  /** The id under which a phase's decision is recorded. */
+  decisionId(phase: Phase): string {
+    return `dec_${this.id.slice(4)}_${phase}`;
+  }
+
+  /** Asks the engine for a phase, records its decision and keeps its warnings. */
+  judge(phase: Phase): Decision {
+    const { rules, facts } = this;
+    if (rules === undefined || facts === undefined) throw new Error("a call is judged after its facts are known");
+    const from = performance.now();
+    const decision = evaluate(rules.policies, phase, facts, (policy, error) => {
+      this.#deps.metrics.policyError(policy.id);
+      this.#deps.logger.error({ policy: policy.id, phase, err: error }, "a policy could not be evaluated");
+    });
+    this.#deps.metrics.evaluated(phase, (performance.now() - from) / 1000);
+    this.evaluated += decision.tally.decided + decision.tally.notApplicable + decision.tally.errors;
+    return decision;
+  }
+
+  /** Writes a phase's decision to the log and metrics, once it is final. */
+  record(decision: Decision, micros: number): void {
+    const { metrics, recorder } = this.#deps;
+    for (const { effect, mode, policy, code } of decision.findings) {
+      metrics.decision(decision.phase, effect, mode, policy, code);
+      if (effect === "warn" && !this.warnings.includes(code)) this.warnings.push(code);
+    }
+    if (decision.findings.length === 0) metrics.decision(decision.phase, decision.effect, "enforce", "", "");
+    const { identity, view } = this;
+    if (identity === undefined || view === undefined) return;
+    recorder.decision({
+      decisionId: this.decisionId(decision.phase),
+      requestId: this.id,
+      ts: this.#deps.clock.now(),
+      phase: decision.phase,
+      revision: this.snapshot.revision,
+      org: identity.org.id,
+      app: identity.app.id,
+      env: identity.env,
+      key: identity.key.id,
+      surface: this.surface,
+      model: view.model,
+      decision,
+      micros,
+    });
+  }
+
+  /**
+   * Ends the call: settles what it reserved, asks the usage phase, writes the ledger row. The first call counts; the
+   * rest do nothing, so every path may call it. Never throws.
+   */
+  async end(ending: Ending): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    try {
+      const { usage, provenance } = await this.#usageOf(ending);
+      await this.#settle(usage);
+      const price = this.route?.model.price ?? null;
+      const costNano = price === null ? null : costNanoUsd(usage, price);
+      if (this.facts !== undefined && ending.summary !== undefined)
+        this.#judgeUsage(ending, usage, costNano, provenance);
+      this.#write(ending, usage, costNano, provenance);
+    } catch (error) {
+      this.#deps.logger.error({ err: error, request: this.id }, "a call could not be closed properly");
+    } finally {
+      this.#leaveSnapshot();
+      this.#onEnd();
+    }
+  }
+
+  async #usageOf(ending: Ending): Promise<{ usage: TokenUsage; provenance: Provenance }> {
+    const { summary } = ending;
+    if (summary === undefined || this.view === undefined || this.route === undefined) {
+      return { usage: unused, provenance: "provider" };
+    }
+    if (summary.usage !== null && ending.complete) return { usage: summary.usage, provenance: "provider" };
+    if (ending.status >= 400 && summary.usage === null) return { usage: unused, provenance: "provider" };
+    // Counted: the provider did not tell, or told a placeholder before its stream was cut.
+    const { tokens } = this.#deps;
+    const [prompt, completion] = await Promise.all([
+      summary.usage?.promptTokens ?? this.#promptTokens(),
+      tokens.countText(summary.text, this.route.model),
+    ]);
+    const promptTokens = typeof prompt === "number" ? prompt : prompt.tokens;
+    const completionTokens = Math.max(completion.tokens, summary.usage?.completionTokens ?? 0);
+    const usage = { ...plainUsage(promptTokens, completionTokens), cachedTokens: summary.usage?.cachedTokens ?? null };
+    return { usage, provenance: summary.usage === null && ending.complete ? "estimated" : "partial" };
+  }
+
+  #promptTokens() {
+    return this.#deps.tokens.countPrompt(this.view!, this.route!.model);
+  }
+
+  async #settle(usage: TokenUsage): Promise<void> {
+    const held = this.limits?.held ?? [];
+    if (held.length === 0) return;
+    const actual = {
+      tokens: usage.totalTokens,
+      prompt_tokens: usage.promptTokens,
+      completion_tokens: usage.completionTokens,
+      concurrency: 0,
+    };
+    for (const id of held) await this.#deps.counters.settle(id, actual);
+    if (this.limits!.reservedTokens > 0) this.#deps.metrics.drift(this.limits!.reservedTokens - usage.totalTokens);
+  }
+
+  #judgeUsage(ending: Ending, usage: TokenUsage, costNano: number | null, provenance: Provenance): void {
+    const { responseBytes: bytes, summary } = ending;
+    const answer = { status: ending.status, bytes, latencyMs: this.elapsedMs, summary: summary! };
+    addAnswerFacts(this.facts!, answer, usage, costNano, provenance);
+    const from = performance.now();
+    const decision = this.judge("usage");
+    this.record(decision, (performance.now() - from) * 1000);
+  }
+
+  #write(ending: Ending, usage: TokenUsage, costNano: number | null, provenance: Provenance): void {
+    const { identity, view, route } = this;
+    const { metrics, recorder } = this.#deps;
+    const provider = route?.target.provider ?? "";
+    const latencyMs = this.elapsedMs;
+    metrics.request(this.surface, ending.status, latencyMs / 1000, Math.max(0, latencyMs - this.upstreamMs) / 1000);
+    if (route !== undefined && usage.totalTokens > 0) {
+      metrics.tokens("prompt", provider, route.model.id, usage.promptTokens);
+      metrics.tokens("completion", provider, route.model.id, usage.completionTokens);
+      if (costNano !== null) metrics.cost(provider, route.model.id, costNano);
+    }
+    const user = this.facts?.user.id ?? view?.user ?? "";
+    recorder.usage({
+      requestId: this.id,
+      ts: this.arrived,
+      org: identity?.org.id ?? "",
+      team: identity?.team.id ?? "",
+      app: identity?.app.id ?? "",
+      env: identity?.env ?? "",
+      key: identity?.key.id ?? "",
+      userHash: user === "" ? "" : createHash("sha256").update(user).digest("hex").slice(0, 32),
+      surface: this.surface,
+      provider,
+      model: view?.model ?? "",
+      servedModel: ending.summary?.model ?? "",
+      stream: view?.stream ?? false,
+      usage,
+      costNanoUsd: costNano,
+      priceDate: route?.model.price?.date ?? "",
+      provenance,
+      requestBytes: this.requestBytes,
+      responseBytes: ending.responseBytes,
+      latencyMs,
+      ttftMs: this.firstByteMs < 0 ? latencyMs : this.firstByteMs,
+      status: ending.status,
+      decision: this.decision?.effect ?? "allow",
+      code: ending.code,
+    });
+  }
+}

@@ -1,0 +1,157 @@
+import { costNanoUsd } from "../core/cost.ts";
+import type { FactName, Facts } from "../core/facts.ts";
+import type { Identity } from "../core/identity.ts";
+import { notApplicable } from "../core/policy.ts";
+import type { Route, TokenCount, TokenCounter } from "../core/ports.ts";
+import type { RuleSet } from "../core/snapshot.ts";
+import type { AnswerSummary, RequestView, TokenUsage } from "../core/wire.ts";
+import type { LocalTime } from "./local-time.ts";
+
+const noTexts: readonly string[] = Object.freeze([]);
+const noPairs: Readonly<Record<string, string>> = Object.freeze({});
+
+/** What the facts of one request are made from. */
+export interface FactSources {
+  readonly requestId: string;
+  readonly now: number;
+  readonly identity: Identity;
+  readonly view: RequestView;
+  readonly route: Route;
+  readonly headers: Headers;
+  readonly sourceIp: string;
+  readonly policyHeaders: readonly string[];
+  readonly localTime: (now: number, timeZone: string) => LocalTime;
+}
+
+/** The facts known before the provider answers. What costs something is computed only when a rule reads it. */
+export function requestFacts(sources: FactSources, reads: ReadonlySet<FactName>): Facts {
+  const { identity, view, route, headers } = sources;
+  const local =
+    reads.has("clock.hour") || reads.has("clock.minute") || reads.has("clock.weekday") || reads.has("clock.date")
+      ? sources.localTime(sources.now, identity.org.timeZone)
+      : undefined;
+  return {
+    org: { id: identity.org.id, labels: identity.org.labels },
+    team: identity.team,
+    app: { id: identity.app.id, name: identity.app.name, env: identity.env, labels: identity.app.labels },
+    key: identity.key,
+    user: { id: headers.get("sluice-user") ?? view.user, groups: noTexts },
+    now: new Date(sources.now),
+    clock: local ?? { hour: 0, minute: 0, weekday: 0, date: "" },
+    request: {
+      id: sources.requestId,
+      surface: view.surface,
+      provider: route.target.provider,
+      model: view.model,
+      stream: view.stream,
+      bytes: view.raw.byteLength,
+      message_count: view.messageCount,
+      tool_count: view.toolCount,
+      choices: view.choices,
+      image_count: reads.has("request.image_count") ? view.imageCount() : 0,
+      characters: reads.has("request.characters") ? view.characters() : 0,
+      roles: reads.has("request.roles") ? view.roles() : noTexts,
+      tool_names: reads.has("request.tool_names") ? view.toolNames() : noTexts,
+      max_tokens: (view.maxTokensRequested || route.model.maxOutput) * view.choices,
+      max_tokens_requested: view.maxTokensRequested * view.choices,
+      temperature: view.temperature ?? 1,
+      estimated_tokens: 0,
+      estimated_cost_usd: 0,
+      has_images: reads.has("request.has_images") && view.imageCount() > 0,
+      source_ip: sources.sourceIp,
+      headers: reads.has("request.headers") ? pick(headers, sources.policyHeaders) : noPairs,
+    },
+    event: { type: "", text: "", tool_name: "" },
+    stream: { output_tokens: 0, elapsed_ms: 0 },
+    response: { status: 0, bytes: 0, latency_ms: 0, finish_reason: "" },
+    usage: {
+      prompt_tokens: 0,
+      completion_tokens: 0,
+      total_tokens: 0,
+      cached_tokens: 0,
+      reasoning_tokens: 0,
+      cost_usd: 0,
+      provenance: "",
+    },
+  };
+}
+
+/**
+ * Computes the token facts if a rule reads them and a bound does not already decide.
+ *
+ * Tokens are never more than UTF-8 bytes plus the overheads. Where every policy that reads the count says that a
+ * smaller count can only fire less, and the bound itself fires nothing, nothing is encoded.
+ */
+export async function addTokenFacts(
+  facts: Facts,
+  rules: RuleSet,
+  view: RequestView,
+  route: Route,
+  tokens: TokenCounter,
+): Promise<void> {
+  const needsCost = rules.reads.has("request.estimated_cost_usd");
+  if (!needsCost && !rules.reads.has("request.estimated_tokens")) return;
+  if (!needsCost && boundDecides(facts, rules, tokens.promptBound(view))) return;
+  const counted: TokenCount | Promise<TokenCount> = tokens.countPrompt(view, route.model);
+  const { tokens: prompt } = counted instanceof Promise ? await counted : counted;
+  facts.request.estimated_tokens = prompt;
+  if (needsCost && route.model.price !== null) {
+    const usage = plainUsage(prompt, facts.request.max_tokens);
+    facts.request.estimated_cost_usd = costNanoUsd(usage, route.model.price) / 1e9;
+  }
+}
+
+function boundDecides(facts: Facts, rules: RuleSet, bound: number): boolean {
+  facts.request.estimated_tokens = bound;
+  for (const policy of rules.policies) {
+    if (!policy.reads.includes("request.estimated_tokens")) continue;
+    if (policy.limits !== undefined || !policy.monotone?.includes("request.estimated_tokens")) return false;
+    for (const ask of Object.values(policy.evaluate)) {
+      const verdict = ask(facts);
+      if (verdict !== null && verdict !== notApplicable && verdict.length > 0) return false;
+    }
+  }
+  return true;
+}
+
+/** Fills in what is known once the answer has ended. */
+export function addAnswerFacts(
+  facts: Facts,
+  answer: { status: number; bytes: number; latencyMs: number; summary: AnswerSummary },
+  usage: TokenUsage,
+  costNano: number | null,
+  provenance: string,
+): void {
+  facts.response.status = answer.status;
+  facts.response.bytes = answer.bytes;
+  facts.response.latency_ms = Math.round(answer.latencyMs);
+  facts.response.finish_reason = answer.summary.finishReason;
+  facts.usage.prompt_tokens = usage.promptTokens;
+  facts.usage.completion_tokens = usage.completionTokens;
+  facts.usage.total_tokens = usage.totalTokens;
+  facts.usage.cached_tokens = usage.cachedTokens ?? 0;
+  facts.usage.reasoning_tokens = usage.reasoningTokens ?? 0;
+  facts.usage.cost_usd = (costNano ?? 0) / 1e9;
+  facts.usage.provenance = provenance;
+}
+
+/** Usage with nothing known of caches and reasoning. */
+export function plainUsage(promptTokens: number, completionTokens: number): TokenUsage {
+  return {
+    promptTokens,
+    completionTokens,
+    totalTokens: promptTokens + completionTokens,
+    cachedTokens: null,
+    cacheWriteTokens: null,
+    reasoningTokens: null,
+  };
+}
+
+function pick(headers: Headers, names: readonly string[]): Record<string, string> {
+  const picked: Record<string, string> = {};
+  for (const name of names) {
+    const value = headers.get(name);
+    if (value !== null) picked[name] = value;
+  }
+  return picked;
+}

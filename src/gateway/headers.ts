@@ -1,0 +1,97 @@
+import { SluiceError } from "../errors.ts";
+
+/** Headers that belong to one connection (RFC 9110 section 7.6.1) or that the relay sets itself. */
+const connectionHeaders = [
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "content-length",
+  "content-encoding",
+];
+
+/** What a client may not tell the provider: credentials, cookies, addresses, and whose account is charged. */
+const clientOnly = new Set([
+  ...connectionHeaders,
+  "host",
+  "expect",
+  "accept-encoding",
+  "authorization",
+  "x-api-key",
+  "api-key",
+  "x-goog-api-key",
+  "cookie",
+  "origin",
+  "referer",
+  "forwarded",
+  "via",
+  "x-real-ip",
+  "openai-organization",
+  "openai-project",
+]);
+
+/** What a provider may not tell the client. */
+const providerOnly = new Set([
+  ...connectionHeaders,
+  "set-cookie",
+  "set-cookie2",
+  "authorization",
+  "alt-svc",
+  "server-timing",
+  "openai-organization",
+  "anthropic-organization-id",
+]);
+
+/** Where SDKs put their key, in the order looked at. */
+const keyHeaders = ["x-api-key", "api-key", "x-goog-api-key"] as const;
+
+/**
+ * The gateway key of a request, from wherever the client's SDK puts its API key.
+ *
+ * @throws SluiceError `missing_key`
+ */
+export function presentedKey(headers: Headers): string {
+  const authorization = headers.get("authorization");
+  if (authorization !== null && /^bearer /i.test(authorization)) return authorization.slice(7).trim();
+  for (const name of keyHeaders) {
+    const value = headers.get(name);
+    if (value !== null && value !== "") return value;
+  }
+  throw new SluiceError("missing_key", { accepted: "authorization: Bearer, x-api-key, api-key or x-goog-api-key" });
+}
+
+/** The client's headers that go on to the provider. */
+export function towardsProvider(headers: Headers): Headers {
+  const passed = new Headers();
+  const named = connectionNamed(headers);
+  headers.forEach((value, name) => {
+    if (clientOnly.has(name) || name.startsWith("sluice-") || name.startsWith("x-forwarded-")) return;
+    if (named?.has(name)) return;
+    passed.append(name, value);
+  });
+  // The relay reads the answer, so compression between it and the provider would only be undone here.
+  passed.set("accept-encoding", "identity");
+  passed.set("content-type", "application/json");
+  return passed;
+}
+
+/** The provider's headers that go back to the client, into `target`. */
+export function towardsClient(headers: Headers, target: Headers): void {
+  const named = connectionNamed(headers);
+  headers.forEach((value, name) => {
+    if (providerOnly.has(name) || named?.has(name)) return;
+    target.append(name, value);
+  });
+}
+
+/** Headers that a Connection header names are for this hop only, too. */
+function connectionNamed(headers: Headers): Set<string> | undefined {
+  const connection = headers.get("connection");
+  if (connection === null || /^(keep-alive|close)$/i.test(connection)) return undefined;
+  return new Set(connection.split(",").map((name) => name.trim().toLowerCase()));
+}

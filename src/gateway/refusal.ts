@@ -1,0 +1,71 @@
+import type { Decision, Finding } from "../core/decision.ts";
+import type { Refusal, WireFormat } from "../core/wire.ts";
+import { errorCatalogue, fillPlaceholders, SluiceError } from "../errors.ts";
+import type { Call } from "./call.ts";
+
+/** A refusal with the headers it needs. */
+export interface HeadedRefusal extends Refusal {
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** What a client is told of a deny. The finding that explains it is the first one in canonical order. */
+export function refuseByPolicy(call: Call, decision: Decision): HeadedRefusal {
+  const finding: Finding | undefined = decision.findings[0];
+  const sluice = {
+    decision_id: call.decisionId(decision.phase),
+    policy: finding?.policy ?? "sluice",
+    rule: finding?.rule ?? "default",
+    revision: call.snapshot.revision,
+  };
+  if (finding === undefined) {
+    const message = "no policy allows this request, and the policy set denies by default";
+    return { status: 403, code: "no_policy", message, type: "policy_denied", sluice };
+  }
+  // Money that is spent does not come back by trying again.
+  const headers = finding.status === 402 ? { "x-should-retry": "false", ...finding.headers } : finding.headers;
+  const { status, code, message } = finding;
+  return { status, code, message, type: "policy_denied", sluice, ...(headers && { headers }) };
+}
+
+/**
+ * What a client is told of a failure. A foreseen one keeps its code and message; anything else is a bug of ours and
+ * is told as an id only: its text is for the log.
+ */
+export function refuseByError(call: Call, error: unknown): HeadedRefusal {
+  const sluice = { request_id: call.id };
+  if (error instanceof SluiceError) {
+    return { status: error.status, code: error.code, message: error.message, sluice };
+  }
+  const [status, message] = errorCatalogue.internal;
+  return { status, code: "internal", message: fillPlaceholders(message, { id: call.id }), sluice };
+}
+
+/** Sluice's own headers on every gateway answer. */
+export function setSluiceHeaders(call: Call, headers: Headers): void {
+  headers.set("sluice-request-id", call.id);
+  headers.set("sluice-decision-id", call.decisionId("request"));
+  headers.set("sluice-revision", call.snapshot.revision);
+  headers.set("sluice-policies-evaluated", String(call.evaluated));
+  if (call.warnings.length > 0) headers.set("sluice-warnings", call.warnings.join(","));
+  if (call.route?.target.kind === "echo") headers.set("sluice-provider", "echo");
+  const tightest = call.limits?.tightest;
+  if (tightest !== undefined) {
+    headers.set("ratelimit-limit", String(tightest.limit));
+    headers.set("ratelimit-remaining", String(Math.max(0, tightest.state.remaining)));
+    headers.set("ratelimit-reset", String(tightest.state.resetSeconds));
+  }
+  const overhead = Math.max(0, call.elapsedMs - call.upstreamMs);
+  headers.set("server-timing", `sluice;dur=${overhead.toFixed(3)}`);
+}
+
+/** A refusal as the surface's SDKs expect it: one JSON body, never a stream. */
+export function refusalResponse(
+  call: Call,
+  format: WireFormat,
+  refusal: HeadedRefusal,
+): { body: string; init: ResponseInit } {
+  const headers = new Headers({ "content-type": "application/json" });
+  setSluiceHeaders(call, headers);
+  for (const [name, value] of Object.entries(refusal.headers ?? {})) headers.set(name, value);
+  return { body: format.writeRefusal(refusal), init: { status: refusal.status, headers } };
+}

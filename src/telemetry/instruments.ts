@@ -1,0 +1,123 @@
+import type { Registry } from "prom-client";
+
+/**
+ * Counters and histograms for the request path, beside prom-client.
+ *
+ * prom-client hashes the labels of every observation; these keep one plain number per label set, found by a joined
+ * key, and are turned into text by prom-client's registry only when somebody scrapes.
+ */
+interface Instrument {
+  get(): Promise<{ name: string; help: string; type: string; values: object[]; aggregator: "sum" }>;
+}
+
+interface Series {
+  readonly labels: Readonly<Record<string, string>>;
+  value: number;
+}
+
+/** A number that only grows, per label set. */
+export type Counter = (labels: readonly string[], amount?: number) => void;
+
+/** Adds a counter to the registry. Label values are given in the order of `labelNames`. */
+export function counter(registry: Registry, name: string, help: string, labelNames: readonly string[]): Counter {
+  return numbers(registry, name, help, "counter", labelNames, (series, amount) => {
+    series.value += amount;
+  });
+}
+
+/** Adds a gauge, set to the given value. */
+export function gauge(registry: Registry, name: string, help: string, labelNames: readonly string[]) {
+  return numbers(registry, name, help, "gauge", labelNames, (series, value) => {
+    series.value = value;
+  });
+}
+
+/** Adds a counter whose total is kept elsewhere and set from there. */
+export function total(registry: Registry, name: string, help: string, labelNames: readonly string[]) {
+  return numbers(registry, name, help, "counter", labelNames, (series, value) => {
+    series.value = value;
+  });
+}
+
+function numbers(
+  registry: Registry,
+  name: string,
+  help: string,
+  type: "counter" | "gauge",
+  labelNames: readonly string[],
+  apply: (series: Series, amount: number) => void,
+): Counter {
+  const all = new Map<string, Series>();
+  if (labelNames.length === 0) all.set("", { labels: {}, value: 0 });
+  register(registry, name, {
+    get: async () => ({ name, help, type, values: [...all.values()], aggregator: "sum" }),
+  });
+  return (labels, amount = 1) => apply(seriesOf(all, labelNames, labels), amount);
+}
+
+function seriesOf(all: Map<string, Series>, names: readonly string[], values: readonly string[]): Series {
+  const key = values.length === 1 ? values[0]! : values.join("\u0000");
+  let series = all.get(key);
+  if (series === undefined) {
+    series = { labels: labelsOf(names, values), value: 0 };
+    all.set(key, series);
+  }
+  return series;
+}
+
+/** Observes a duration in seconds. */
+export type Histogram = (labels: readonly string[], seconds: number) => void;
+
+/** Upper bounds in seconds: from the microseconds of an evaluation to the minutes of a long answer. */
+const defaultBuckets = [
+  0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120,
+];
+
+/** Adds a histogram of seconds to the registry. */
+export function histogram(
+  registry: Registry,
+  name: string,
+  help: string,
+  labelNames: readonly string[],
+  buckets: readonly number[] = defaultBuckets,
+): Histogram {
+  const all = new Map<string, { labels: Record<string, string>; counts: Float64Array; sum: number; count: number }>();
+  register(registry, name, {
+    async get() {
+      const values: object[] = [];
+      for (const { labels, counts, sum, count } of all.values()) {
+        let below = 0;
+        buckets.forEach((le, i) => {
+          below += counts[i]!;
+          values.push({ metricName: `${name}_bucket`, labels: { ...labels, le }, value: below });
+        });
+        values.push({ metricName: `${name}_bucket`, labels: { ...labels, le: "+Inf" }, value: count });
+        values.push({ metricName: `${name}_sum`, labels, value: sum });
+        values.push({ metricName: `${name}_count`, labels, value: count });
+      }
+      return { name, help, type: "histogram", values, aggregator: "sum" };
+    },
+  });
+  return (labels, seconds) => {
+    const key = labels.length === 1 ? labels[0]! : labels.join("\u0000");
+    let series = all.get(key);
+    if (series === undefined) {
+      series = { labels: labelsOf(labelNames, labels), counts: new Float64Array(buckets.length), sum: 0, count: 0 };
+      all.set(key, series);
+    }
+    series.sum += seconds;
+    series.count += 1;
+    const bucket = buckets.findIndex((bound) => seconds <= bound);
+    if (bucket >= 0) series.counts[bucket]! += 1;
+  };
+}
+
+function labelsOf(names: readonly string[], values: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.map((name, i) => [name, values[i] ?? ""]));
+}
+
+// prom-client's type for a metric is its own classes; its registry needs only `name` and `get`.
+function register(registry: Registry, name: string, instrument: Instrument): void {
+  type Metric = Parameters<Registry["registerMetric"]>[0];
+  registry.registerMetric({ name, ...instrument, reset: () => undefined } as unknown as Metric);
+}

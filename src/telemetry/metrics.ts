@@ -1,0 +1,115 @@
+import { collectDefaultMetrics, Registry } from "prom-client";
+import type { Phase } from "../core/phases.ts";
+import { counter, gauge, histogram, total } from "./instruments.ts";
+
+/** Most distinct values of a label that a client can choose (models); later ones are counted as `other`. */
+const maxClientValues = 200;
+
+/**
+ * Sluice's metrics and the process's own, in one registry. Names are contracts: dashboards depend on them. No label
+ * ever holds a user or a key.
+ */
+export function createMetrics(sources: { dropped: () => Readonly<Record<string, number>> }) {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+
+  const requests = counter(registry, "sluice_requests_total", "Calls answered.", ["surface", "status"]);
+  const requestSeconds = histogram(registry, "sluice_request_seconds", "From arrival to the last byte.", ["surface"]);
+  const overhead = histogram(registry, "sluice_overhead_seconds", "Time of a call not spent on its provider.", [
+    "surface",
+  ]);
+  const ttft = histogram(registry, "sluice_ttft_seconds", "From arrival to the first byte of a stream.", []);
+  const decisions = counter(
+    registry,
+    "sluice_decisions_total",
+    "Findings by policy; one without a policy is a plain allow.",
+    ["phase", "decision", "mode", "policy", "code"],
+  );
+  const evalSeconds = histogram(registry, "sluice_eval_seconds", "Time in the engine.", ["phase"]);
+  const policyErrors = counter(registry, "sluice_policy_errors_total", "Policies that could not be evaluated.", [
+    "policy",
+    "component",
+  ]);
+  const limitChecks = counter(registry, "sluice_limit_checks_total", "Limits asked.", ["limit", "result"]);
+  const tokens = counter(registry, "sluice_tokens_total", "Tokens used.", ["kind", "provider", "model"]);
+  const cost = counter(registry, "sluice_cost_usd_total", "Money spent.", ["provider", "model"]);
+  const upstreamSeconds = histogram(registry, "sluice_upstream_seconds", "Time spent on the provider.", ["provider"]);
+  const upstreamErrors = counter(registry, "sluice_upstream_errors_total", "Failures of providers.", [
+    "provider",
+    "kind",
+  ]);
+  const drift = histogram(
+    registry,
+    "sluice_settle_drift_tokens",
+    "Tokens reserved but not used (negative ones count in the lowest bucket).",
+    [],
+    [0, 10, 100, 1_000, 10_000, 100_000],
+  );
+  const streams = gauge(registry, "sluice_streams_active", "Streams being relayed.", []);
+  const loads = counter(registry, "sluice_policy_loads_total", "Policy loads.", ["result"]);
+  const revision = gauge(registry, "sluice_policy_revision_info", "1 for the revision in force.", ["revision"]);
+  const reload = histogram(
+    registry,
+    "sluice_policy_reload_seconds",
+    "From reading the files to the published set.",
+    [],
+  );
+  const dropped = total(registry, "sluice_log_dropped_total", "Records that did not fit the queue.", ["log"]);
+
+  const models = boundedLabel();
+  let active = 0;
+  let current = "";
+
+  return {
+    contentType: registry.contentType,
+    /** The text for a scrape. */
+    async text(): Promise<string> {
+      for (const [log, count] of Object.entries(sources.dropped())) dropped([log], count);
+      return registry.metrics();
+    },
+
+    request(surface: string, status: number, seconds: number, overheadSeconds: number) {
+      requests([surface, String(status)]);
+      requestSeconds([surface], seconds);
+      overhead([surface], overheadSeconds);
+    },
+    firstByte: (seconds: number) => ttft([], seconds),
+    decision: (phase: Phase, effect: string, mode: string, policy: string, code: string) =>
+      decisions([phase, effect, mode, policy, code]),
+    evaluated: (phase: Phase, seconds: number) => evalSeconds([phase], seconds),
+    policyError: (policy: string) => policyErrors([policy, "engine"]),
+    limit: (limit: string, result: string) => limitChecks([limit, result]),
+    tokens: (kind: string, provider: string, model: string, amount: number) =>
+      tokens([kind, provider, models(model)], amount),
+    cost: (provider: string, model: string, nanoUsd: number) => cost([provider, models(model)], nanoUsd / 1e9),
+    upstream: (provider: string, seconds: number) => upstreamSeconds([provider], seconds),
+    upstreamError: (provider: string, kind: string) => upstreamErrors([provider, kind]),
+    drift: (amount: number) => drift([], amount),
+    streams(change: 1 | -1) {
+      active += change;
+      streams([], active);
+    },
+    policyLoad(result: "ok" | "failed" | "unchanged", seconds: number, published: string) {
+      loads([result]);
+      reload([], seconds);
+      if (published === current) return;
+      if (current !== "") revision([current], 0);
+      revision([published], 1);
+      current = published;
+    },
+  };
+}
+
+/** Sluice's metrics. */
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/** Keeps a label that clients choose from growing without bound. */
+function boundedLabel(): (value: string) => string {
+  const known = new Set<string>();
+  return (value) => {
+    if (known.has(value)) return value;
+    if (known.size >= maxClientValues) return "other";
+    known.add(value);
+    return value;
+  };
+}
