@@ -67,7 +67,7 @@ export interface PluginInstance<K extends string = string> {
   readonly usage?: Handler;
   /**
    * What the request takes from shared counters; the host reserves the limits of all policies together and settles
-   * them afterwards. The reason's message may use `{limit}`, `{used}`, `{unit}`, `{window}` and `{reset_seconds}`.
+   * them afterwards. The reason's message may use `{limit}`, `{used}`, `{amount}`, `{unit}`, `{window}` and `{reset_seconds}`.
    */
   readonly limits?: (facts: Facts) => readonly PluginLimit<K>[];
   /** Facts read beside the plugin's own `reads`, when they depend on the config. */
@@ -98,8 +98,8 @@ export interface Plugin<
   /** Facts the handlers read. Only these are computed; reading another one is an error in tests. */
   readonly reads: readonly FactName[];
   readonly reasons: R;
-  /** Configs to show in documentation; each must be valid. */
-  readonly examples: readonly Static<C>[];
+  /** Configs to show in documentation; each must be valid. Every shipped plugin has one. */
+  readonly examples?: readonly Static<C>[];
   /** Makes a running policy. Has no side effects. Throws {@link PluginConfigError} for what a schema cannot say. */
   create(config: Static<C>, tools: PluginTools<R>): PluginInstance<keyof R & string>;
 }

@@ -1,0 +1,186 @@
+import type { FactName, Facts } from "../core/facts.ts";
+import { isFactName } from "../core/facts.ts";
+import type { LimitRequest, LimitUnit, LimitWindow } from "../core/limits.ts";
+import type { Phase } from "../core/phases.ts";
+import { type CompiledPolicy, notApplicable, type RuleHit, type Verdict } from "../core/policy.ts";
+import { fillPlaceholders } from "../errors.ts";
+import { ConfigErrors, fromDotted, parseConfig } from "./config.ts";
+import {
+  type CelTest,
+  type Plugin,
+  PluginConfigError,
+  type PluginInstance,
+  type PluginTools,
+  type RaisedEffect,
+  type ReasonSpec,
+  reasonCode,
+} from "./plugin.ts";
+import { suggestion } from "./suggest.ts";
+
+/** Compiles a CEL expression found at `path` of a config for one phase; the host lends it to plugins. */
+export type CompileCel = (path: string, expression: string, phase: Phase) => CelTest;
+
+/** What a plugin with a config contributes to a compiled policy. */
+export type Instantiated = Pick<CompiledPolicy, "reads" | "evaluate" | "monotone" | "limits" | "limitHit" | "dispose">;
+
+type Handler = NonNullable<PluginInstance["request"]>;
+
+/** What `create` may give back, by name: handlers, then the rest. */
+export const instanceKeys = [
+  "request",
+  "stream",
+  "response",
+  "usage",
+  "limits",
+  "reads",
+  "monotone",
+  "dispose",
+] as const;
+const handlerKeys: readonly string[] = ["request", "stream", "response", "usage"] satisfies readonly Phase[];
+
+/**
+ * Makes a plugin work with one config: checks the config, creates the instance, checks what came back.
+ *
+ * @param cel lends the plugin the host's CEL compiler
+ * @throws ConfigErrors when the schema or the plugin refuses the config; every problem is in it
+ */
+export function instantiate(plugin: Plugin, config: unknown, cel: CompileCel): Instantiated {
+  const parsed = parseConfig(plugin.config, config);
+  const instance = create(plugin, parsed, cel);
+  const problems = checkInstance(plugin, instance);
+  if (problems.length > 0) throw new ConfigErrors(problems.map((message) => ({ path: [], message })));
+
+  const evaluate: { [P in Phase]?: (facts: Facts) => Verdict } = {};
+  for (const phase of plugin.phases) {
+    const handler = instance[phase];
+    if (handler !== undefined) evaluate[phase] = normalised(handler);
+  }
+  return {
+    evaluate,
+    reads: [...new Set<FactName>([...plugin.reads, ...(instance.reads ?? [])])],
+    ...(instance.monotone && { monotone: instance.monotone }),
+    ...(instance.limits && { limits: instance.limits, limitHit: limitHits(plugin) }),
+    ...(instance.dispose && { dispose: once(instance.dispose) }),
+  };
+}
+
+function create(plugin: Plugin, config: unknown, cel: CompileCel): PluginInstance {
+  try {
+    return plugin.create(config as never, createTools(plugin.reasons, cel));
+  } catch (error) {
+    const cause = { cause: error };
+    if (!(error instanceof PluginConfigError)) {
+      const message = `plugin '${plugin.name}' failed on this config: ${error instanceof Error ? error.message : error}`;
+      throw new ConfigErrors([{ path: [], message }], cause);
+    }
+    const { message, range } = error;
+    throw new ConfigErrors([{ path: fromDotted(config, error.path), message, ...(range && { range }) }], cause);
+  }
+}
+
+/** The functions lent to `create`. */
+function createTools(
+  reasons: Readonly<Record<string, ReasonSpec>>,
+  cel: CompileCel,
+): PluginTools<Readonly<Record<string, ReasonSpec>>> {
+  const raise =
+    (effect: RaisedEffect) =>
+    (reason: string, values: Readonly<Record<string, string | number>>): RuleHit =>
+      toHit(reasons, effect, reason, values);
+  return {
+    deny: raise("deny"),
+    warn: raise("warn"),
+    modify: (reason, values, modifications) => ({ ...toHit(reasons, "modify", reason, values), modifications }),
+    cel,
+  };
+}
+
+function toHit(
+  reasons: Readonly<Record<string, ReasonSpec>>,
+  effect: RaisedEffect,
+  reason: string,
+  values: Readonly<Record<string, string | number>>,
+): RuleHit {
+  const spec = reasons[reason];
+  if (spec === undefined) throw new Error(`no reason '${reason}'${suggestion(reason, Object.keys(reasons))}`);
+  return {
+    rule: reason,
+    effect,
+    code: reasonCode(reason, spec),
+    status: spec.status ?? 403,
+    message: fillPlaceholders(spec.message, values),
+  };
+}
+
+function normalised(handler: Handler): (facts: Facts) => Verdict {
+  return (facts) => {
+    const answer = handler(facts);
+    if (answer === null || answer === notApplicable || Array.isArray(answer)) return answer as Verdict;
+    if (typeof answer === "object" && typeof (answer as RuleHit).rule === "string") return [answer as RuleHit];
+    // Undefined or a promise: a handler that forgot to answer must not count as "nothing fired".
+    throw new TypeError(`a handler answered ${String(answer)}; expected null, notApplicable, a hit or a list of hits`);
+  };
+}
+
+function limitHits(plugin: Plugin): NonNullable<CompiledPolicy["limitHit"]> {
+  return (limit, state) => {
+    const reason = (limit as LimitRequest & { readonly reason?: string }).reason ?? "";
+    const hit = toHit(plugin.reasons, "deny", reason, {
+      limit: inUnit(limit.max, limit.unit),
+      used: inUnit(state.used, limit.unit),
+      amount: inUnit(limit.amount, limit.unit),
+      unit: limit.unit.replace("_", " "),
+      window: windowName(limit.window),
+      reset_seconds: state.resetSeconds,
+    });
+    // Waiting cannot help a request that is larger than the whole window, so SDKs are told not to retry.
+    return limit.amount > limit.max ? { ...hit, headers: { "x-should-retry": "false" } } : hit;
+  };
+}
+
+function inUnit(amount: number, unit: LimitUnit): string | number {
+  return unit === "usd" ? (amount / 1e6).toFixed(2) : amount;
+}
+
+/** A window as it reads after "per": `minute`, `90 s`. */
+export function windowName(window: LimitWindow): string {
+  return "every" in window ? window.every : `${window.sliding} s`;
+}
+
+/** What is wrong with what `create` gave back; empty when nothing is. */
+export function checkInstance(plugin: Plugin, instance: unknown): string[] {
+  if (typeof instance !== "object" || instance === null) return ["create must give back an object with handlers"];
+  const problems: string[] = [];
+  for (const [key, value] of Object.entries(instance)) {
+    if (!(instanceKeys as readonly string[]).includes(key)) {
+      problems.push(`create gave back an unknown hook '${key}'${suggestion(key, instanceKeys, "hooks")}`);
+    } else if (key === "reads" || key === "monotone") {
+      problems.push(...unknownFacts(value as readonly string[]));
+    } else if (value !== undefined && typeof value !== "function") {
+      problems.push(`the hook '${key}' must be a function`);
+    } else if (handlerKeys.includes(key) && !(plugin.phases as readonly string[]).includes(key)) {
+      problems.push(`the hook '${key}' is not among the plugin's phases: ${plugin.phases.join(", ")}`);
+    }
+  }
+  const works = ["limits", ...plugin.phases].some(
+    (key) => typeof (instance as Record<string, unknown>)[key] === "function",
+  );
+  if (!works) problems.push("create gave back no handler and no limits, so the policy would do nothing");
+  return problems;
+}
+
+/** A sentence for each name that is not a fact. */
+export function unknownFacts(names: readonly string[], known: readonly string[] = []): string[] {
+  return names
+    .filter((name) => !isFactName(name))
+    .map((name) => `'${name}' is not a fact${suggestion(name, known, "facts")}`);
+}
+
+function once(dispose: () => void): () => void {
+  let done = false;
+  return () => {
+    if (done) return;
+    done = true;
+    dispose();
+  };
+}
