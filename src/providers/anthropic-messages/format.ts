@@ -1,0 +1,23 @@
+import type { WireFormat } from "../../core/wire.ts";
+import { createRelay } from "../relay.ts";
+import { readMessagesAnswer } from "./answer.ts";
+import { writeMessagesRefusal, writeMessagesStreamError } from "./refusal.ts";
+import { readMessagesRequest } from "./request.ts";
+import { readMessagesStream } from "./stream.ts";
+import { writeMessagesRequest } from "./write.ts";
+
+/** Anthropic's messages. Its streams always tell their usage: nothing is asked for and nothing withheld. */
+export const anthropicMessages: WireFormat = {
+  surface: "messages",
+  upstreamPath: "/v1/messages",
+  phases: ["request", "usage"],
+  readRequest: readMessagesRequest,
+  writeRequest: writeMessagesRequest,
+  tellsUsage: () => true,
+  readAnswer: readMessagesAnswer,
+  readStream: readMessagesStream,
+  openStream: () => createRelay(readMessagesStream(), null),
+  withholdUsage: (data) => data,
+  writeRefusal: writeMessagesRefusal,
+  writeStreamError: writeMessagesStreamError,
+};

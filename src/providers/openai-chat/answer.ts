@@ -1,0 +1,73 @@
+import type { AnswerSummary, Json, JsonObject } from "../../core/wire.ts";
+import type { TakeDelta } from "../delta.ts";
+import { asArray, asObject, asString, isArray, isObject } from "../json.ts";
+import { chatUsage } from "./usage.ts";
+
+/** Reads a whole chat completion, or whatever else came with status 200. */
+export function readChatAnswer(body: JsonObject): AnswerSummary {
+  const texts: string[] = [];
+  takeChatDeltas(body, (_choice, _kind, _tool, text) => texts.push(text));
+  return {
+    usage: chatUsage(body),
+    finishReason: asString(asObject(asArray(body.choices)[0]).finish_reason),
+    model: asString(body.model),
+    text: texts.join(""),
+  };
+}
+
+/** Hands over all that the model wrote, from the `message` of an answer's choices or the `delta` of a chunk's. */
+export function takeChatDeltas(body: JsonObject, take: TakeDelta): void {
+  for (const [i, item] of asArray(body.choices).entries()) {
+    if (!isObject(item)) continue;
+    const choice = typeof item.index === "number" ? item.index : i;
+    takeMessage(asObject(item.delta ?? item.message), choice, take);
+  }
+}
+
+function takeMessage(message: JsonObject, choice: number, take: TakeDelta): void {
+  takeContent(message.content, choice, take);
+  // OpenRouter and Groq say reasoning, DeepSeek and others reasoning_content; never both with different text.
+  const reasoning = asString(message.reasoning_content) || asString(message.reasoning);
+  if (reasoning !== "") take(choice, "reasoning", "", reasoning);
+  if (typeof message.refusal === "string") take(choice, "refusal", "", message.refusal);
+  if (isObject(message.audio)) take(choice, "text", "", asString(message.audio.transcript));
+  for (const [i, call] of asArray(message.tool_calls).entries()) {
+    if (isObject(call)) takeToolCall(call, i, choice, take);
+  }
+  if (isObject(message.function_call)) takeCalled(message.function_call, choice, "function_call", take);
+}
+
+/** A string, or with Mistral a list of text, thinking and reference parts. */
+function takeContent(content: Json | undefined, choice: number, take: TakeDelta): void {
+  if (typeof content === "string") {
+    take(choice, "text", "", content);
+  } else if (isArray(content)) {
+    for (const item of content) {
+      const part = asObject(item);
+      if (part.type === "text") take(choice, "text", "", asString(part.text));
+      else if (part.type === "thinking") takeThinking(part.thinking, choice, take);
+    }
+  }
+}
+
+function takeThinking(thinking: Json | undefined, choice: number, take: TakeDelta): void {
+  if (typeof thinking === "string") take(choice, "reasoning", "", thinking);
+  else for (const item of asArray(thinking)) take(choice, "reasoning", "", asString(asObject(item).text));
+}
+
+/** Fragments of one call share an index; vendors without one send whole calls, told apart by their id. */
+function takeToolCall(call: JsonObject, i: number, choice: number, take: TakeDelta): void {
+  const tool = typeof call.index === "number" ? String(call.index) : asString(call.id) || String(i);
+  if (isObject(call.function)) takeCalled(call.function, choice, tool, take);
+  if (isObject(call.custom)) {
+    take(choice, "tool_name", tool, asString(call.custom.name));
+    take(choice, "tool_arguments", tool, asString(call.custom.input));
+  }
+}
+
+function takeCalled(called: JsonObject, choice: number, tool: string, take: TakeDelta): void {
+  const { arguments: given } = called;
+  if (typeof called.name === "string") take(choice, "tool_name", tool, called.name);
+  if (typeof given === "string") take(choice, "tool_arguments", tool, given);
+  else if (isObject(given)) take(choice, "tool_arguments", tool, JSON.stringify(given));
+}

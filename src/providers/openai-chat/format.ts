@@ -1,0 +1,24 @@
+import type { WireFormat } from "../../core/wire.ts";
+import { createRelay } from "../relay.ts";
+import { readChatAnswer } from "./answer.ts";
+import { writeChatRefusal, writeChatStreamError } from "./refusal.ts";
+import { readChatRequest } from "./request.ts";
+import { readChatStream } from "./stream.ts";
+import { withholdChatUsage } from "./withhold.ts";
+import { asksForUsage, writeChatRequest } from "./write.ts";
+
+/** OpenAI's chat completions, which most other vendors speak as well. */
+export const openaiChat: WireFormat = {
+  surface: "chat",
+  upstreamPath: "/chat/completions",
+  phases: ["request", "usage"],
+  readRequest: readChatRequest,
+  writeRequest: writeChatRequest,
+  tellsUsage: asksForUsage,
+  readAnswer: readChatAnswer,
+  readStream: readChatStream,
+  openStream: (withholdUsage) => createRelay(readChatStream(), withholdUsage ? withholdChatUsage : null),
+  withholdUsage: withholdChatUsage,
+  writeRefusal: writeChatRefusal,
+  writeStreamError: writeChatStreamError,
+};

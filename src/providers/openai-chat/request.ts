@@ -1,0 +1,79 @@
+import type { JsonObject, RequestView } from "../../core/wire.ts";
+import { parseBody } from "../body.ts";
+import {
+  optionalBoolean,
+  optionalInteger,
+  optionalNumber,
+  optionalObject,
+  optionalObjects,
+  optionalString,
+  refuse,
+  requireObjects,
+  requireString,
+} from "../fields.ts";
+import { asObject, asString, isArray } from "../json.ts";
+import { once } from "../once.ts";
+import { countCharacters, countImages, toolPart } from "../prompt-text.ts";
+import { messagePart } from "./parts.ts";
+
+/** Reads a chat completions body. Fields that are not known here pass unread. */
+export function readChatRequest(raw: Uint8Array): RequestView {
+  const body = parseBody(raw);
+  const model = requireString(body, "model", 256);
+  const messages = requireObjects(body, "messages");
+  for (const [i, message] of messages.entries()) checkMessage(message, i);
+  const tools = [...optionalObjects(body, "tools"), ...optionalObjects(body, "functions")];
+  const stream = optionalBoolean(body, "stream") ?? false;
+  const streamOptions = optionalObject(body, "stream_options");
+  if (streamOptions !== undefined) optionalBoolean(streamOptions, "include_usage");
+  const { maxTokens, maxCompletionTokens } = chatMaximums(body);
+
+  const messageParts = once(() => messages.map(messagePart));
+  return {
+    surface: "chat",
+    raw,
+    body,
+    model,
+    stream,
+    messageCount: messages.length,
+    toolCount: tools.length,
+    maxTokensRequested: Math.max(maxTokens ?? 0, maxCompletionTokens ?? 0),
+    choices: optionalInteger(body, "n", 1, 128) ?? 1,
+    temperature: optionalNumber(body, "temperature"),
+    user: optionalString(body, "user") ?? "",
+    roles: once(() => messages.map(({ role }) => asString(role))),
+    toolNames: once(() => tools.map(toolName)),
+    imageCount: once(() => countImages(messageParts())),
+    characters: once(() => countCharacters(messageParts())),
+    parts: once(() => [...messageParts(), ...tools.map(toolPart), ...schemaParts(body)]),
+  };
+}
+
+/** The two names of the maximum: the newer one, and the deprecated one that other vendors still expect. */
+export function chatMaximums(body: JsonObject): { maxTokens?: number; maxCompletionTokens?: number } {
+  const maxTokens = optionalInteger(body, "max_tokens", 1);
+  const maxCompletionTokens = optionalInteger(body, "max_completion_tokens", 1);
+  return { ...(maxTokens && { maxTokens }), ...(maxCompletionTokens && { maxCompletionTokens }) };
+}
+
+function checkMessage(message: JsonObject, i: number): void {
+  if (typeof message.role !== "string") refuse(`messages[${i}].role`, "a string", message.role);
+  const content = message.content ?? null;
+  if (content === null || typeof content === "string" || isArray(content)) return;
+  refuse(`messages[${i}].content`, "a string, an array of parts or null", content);
+}
+
+function toolName(tool: JsonObject): string {
+  return (
+    asString(asObject(tool.function).name) ||
+    asString(asObject(tool.custom).name) ||
+    asString(tool.name) ||
+    asString(tool.type)
+  );
+}
+
+/** A response schema is shown to the model as a tool is. */
+function schemaParts(body: JsonObject) {
+  const { json_schema: schema } = asObject(body.response_format);
+  return schema === undefined || schema === null ? [] : [toolPart(schema)];
+}
