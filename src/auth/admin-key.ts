@@ -1,0 +1,66 @@
+import { randomBytes, timingSafeEqual } from "node:crypto";
+import { chmod, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { OperatorDirectory } from "../core/control.ts";
+import { hashSecret } from "./key-format.ts";
+
+const keyPattern = /^sla_[A-Za-z0-9_-]{43}$/;
+const leastLength = 16;
+
+/** An admin key that cannot be used, with what to do about it. */
+export class AdminKeyError extends Error {
+  override readonly name = "AdminKeyError";
+}
+
+/**
+ * The key of the admin surface: the configured one, else the one kept in `admin-key` in the data directory (mode
+ * 0600), which is made when it is not there.
+ *
+ * @returns `created` when the key was made now, which is the time to show it
+ * @throws AdminKeyError when the configured key is too short, or a gateway key, or the file does not hold a key
+ */
+export async function ensureAdminKey(
+  dataDir: string,
+  configured?: string,
+): Promise<{ readonly key: string; readonly created: boolean }> {
+  if (configured !== undefined && configured !== "") {
+    if (configured.length < leastLength) {
+      throw new AdminKeyError(
+        `SLUICE_ADMIN_KEY has ${configured.length} characters; at least ${leastLength} are needed.`,
+      );
+    }
+    if (configured.startsWith("slc_")) {
+      throw new AdminKeyError("SLUICE_ADMIN_KEY is a gateway key (slc_…); an admin key must be another secret.");
+    }
+    return { key: configured, created: false };
+  }
+  const file = join(dataDir, "admin-key");
+  const key = `sla_${randomBytes(32).toString("base64url")}`;
+  try {
+    // Exclusive, so that of two processes that start at once one makes the key and the other reads it.
+    await writeFile(file, `${key}\n`, { flag: "wx", mode: 0o600 });
+    return { key, created: true };
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+  }
+  const kept = (await readFile(file, "utf8")).trim();
+  if (!keyPattern.test(kept)) {
+    throw new AdminKeyError(
+      `The file 'admin-key' in the data directory does not hold an admin key (sla_…). Remove it to have a new one made.`,
+    );
+  }
+  await chmod(file, 0o600);
+  return { key: kept, created: false };
+}
+
+/** Knows the one operator who holds the admin key. Compares in constant time. */
+export function createAdminKeyDirectory(adminKey: string): OperatorDirectory {
+  const expected = hashSecret(adminKey);
+  return {
+    identify(authorization) {
+      const [, presented] = /^bearer +(\S+)\s*$/i.exec(authorization ?? "") ?? [];
+      if (presented === undefined || !timingSafeEqual(hashSecret(presented), expected)) return null;
+      return { id: "admin-key" };
+    },
+  };
+}

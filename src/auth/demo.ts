@@ -1,0 +1,19 @@
+import type { Applications, KeyMint } from "../core/control.ts";
+
+/**
+ * Makes the application `demo` with a key for `dev`, the first time that a store is used.
+ *
+ * @returns the key when it was made now: it cannot be shown again
+ */
+export async function ensureDemo({
+  applications,
+  mint,
+}: {
+  readonly applications: Applications;
+  readonly mint: KeyMint;
+}): Promise<{ readonly created: true; readonly key: string } | { readonly created: false }> {
+  if (await applications.any()) return { created: false };
+  const demo = await applications.create({ organisation: "default", team: "", name: "demo", labels: {} });
+  const { secret } = await mint.mint({ application: demo.id, env: "dev", name: "demo", expiresAt: null });
+  return { created: true, key: secret };
+}

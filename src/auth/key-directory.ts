@@ -1,0 +1,190 @@
+import { timingSafeEqual } from "node:crypto";
+import { LRUCache } from "lru-cache";
+import type { KeyCache, KeyHolder, Keys } from "../core/control.ts";
+import type { Identity } from "../core/identity.ts";
+import type { Clock, KeyDirectory, Logger } from "../core/ports.ts";
+import { SluiceError } from "../errors.ts";
+import { hashSecret, isKeyId, parseKey } from "./key-format.ts";
+
+/** How a key directory works. */
+export interface KeyDirectoryOptions {
+  readonly keys: Keys;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The one the keys were minted with. */
+  readonly checkSecret: string;
+  /** Most keys remembered. */
+  readonly cacheSize?: number;
+  /** How long a key is remembered before it is read again: how late a change made by another process is seen. */
+  readonly ttlMs?: number;
+  /** How exact the last-used time is, and how often it is stored. */
+  readonly touchMs?: number;
+}
+
+/** Identifies callers; lives from start to {@link close}. */
+export interface CachedKeyDirectory extends KeyDirectory, KeyCache {
+  /** Stores what is left and stops. */
+  close(): Promise<void>;
+}
+
+/** A key that is there, ready to be compared and answered. */
+interface KnownKey {
+  readonly id: string;
+  readonly secretHash: Buffer;
+  readonly expiresAt: number;
+  readonly refusal: "invalid_key" | "application_paused" | null;
+  readonly identity: Identity;
+  /** When use was last noted; the one field that changes. */
+  notedAt: number;
+}
+
+/** Remembered for an id that no key has. */
+const unknownKey = Symbol("unknown key");
+
+/** What an unknown id costs to remember is nothing, but its key may be minted by another process any moment. */
+const unknownTtlMs = 2000;
+
+/**
+ * Finds who a gateway key belongs to, in memory when it was seen lately.
+ *
+ * An invented key never reaches the database: its id's check characters are wrong. A key that changed gets a new
+ * identity object; one that was read again unchanged keeps the one it had.
+ */
+export function createKeyDirectory({
+  keys,
+  clock,
+  logger,
+  checkSecret,
+  cacheSize = 10_000,
+  ttlMs = 30_000,
+  touchMs = 60_000,
+}: KeyDirectoryOptions): CachedKeyDirectory {
+  const cache = new LRUCache<string, KnownKey | typeof unknownKey>({
+    max: cacheSize,
+    ttl: ttlMs,
+    ttlResolution: 0,
+    perf: clock,
+  });
+  /** What the cache held before it was too old, to keep the identity object of a key that did not change. */
+  const previous = new LRUCache<string, KnownKey>({ max: cacheSize });
+  const loading = new Map<string, Promise<KnownKey | typeof unknownKey>>();
+  let used = new Map<string, number>();
+
+  const load = async (id: string): Promise<KnownKey | typeof unknownKey> => {
+    const holder = await keys.holder(id);
+    if (holder === null) return unknownKey;
+    const known = toKnownKey(holder);
+    const before = previous.get(id);
+    const kept =
+      before !== undefined && Bun.deepEquals(before.identity, known.identity)
+        ? { ...known, identity: before.identity, notedAt: before.notedAt }
+        : known;
+    previous.set(id, kept);
+    return kept;
+  };
+
+  /** Reads a key once, however many requests ask for it at the same time. */
+  const loadOnce = (id: string) => {
+    const running = loading.get(id);
+    if (running !== undefined) return running;
+    const started = load(id)
+      .then((found) => {
+        // Invalidated meanwhile: what was read may be from before the change, so it answers but is not remembered.
+        if (loading.get(id) === started) cache.set(id, found, found === unknownKey ? { ttl: unknownTtlMs } : {});
+        return found;
+      })
+      .finally(() => {
+        if (loading.get(id) === started) loading.delete(id);
+      });
+    loading.set(id, started);
+    return started;
+  };
+
+  const admit = (known: KnownKey | typeof unknownKey, secret: string): Identity => {
+    // The secret is compared first: only who has it learns what became of the key.
+    if (known === unknownKey || !timingSafeEqual(hashSecret(secret), known.secretHash)) {
+      throw new SluiceError("invalid_key");
+    }
+    if (known.refusal === "invalid_key") throw new SluiceError("invalid_key");
+    const now = clock.now();
+    if (now >= known.expiresAt) {
+      throw new SluiceError("expired_key", { expired: new Date(known.expiresAt).toISOString() });
+    }
+    if (known.refusal !== null) throw new SluiceError(known.refusal, { application: known.identity.app.name });
+    if (now - known.notedAt >= touchMs) {
+      known.notedAt = now;
+      used.set(known.id, now);
+    }
+    return known.identity;
+  };
+
+  const flush = async () => {
+    if (used.size === 0) return;
+    const noted = used;
+    used = new Map();
+    try {
+      await keys.touch(noted);
+    } catch (error) {
+      // A last-used time is not worth more than a line in the log; the next use notes it again.
+      logger.warn({ err: error, keys: noted.size }, "the last-used times of keys could not be stored");
+    }
+  };
+
+  const timer = setInterval(() => void flush(), touchMs);
+  timer.unref();
+
+  return {
+    identify(presented) {
+      const key = parseKey(presented);
+      if (key === null) throw new SluiceError("invalid_key");
+      const known = cache.get(key.id);
+      if (known !== undefined) return admit(known, key.secret);
+      if (!isKeyId(key.id, checkSecret)) throw new SluiceError("invalid_key");
+      return loadOnce(key.id).then((loaded) => admit(loaded, key.secret));
+    },
+    invalidate(keyId) {
+      if (keyId === undefined) {
+        cache.clear();
+        loading.clear();
+      } else {
+        cache.delete(keyId);
+        loading.delete(keyId);
+      }
+    },
+    invalidateApplication(applicationId) {
+      for (const [id, known] of cache.entries()) {
+        if (known !== unknownKey && known.identity.app.id === applicationId) cache.delete(id);
+      }
+      // Which application the keys being read belong to is not known yet.
+      loading.clear();
+    },
+    flush,
+    async close() {
+      clearInterval(timer);
+      await flush();
+    },
+  };
+}
+
+function toKnownKey({ key, application, organisation }: KeyHolder): KnownKey {
+  const identity: Identity = {
+    org: { id: organisation.id, labels: organisation.labels, timeZone: organisation.timeZone },
+    team: { id: application.team },
+    app: { id: application.id, name: application.name, labels: application.labels },
+    env: key.env,
+    key: { id: key.id },
+  };
+  return {
+    id: key.id,
+    secretHash: Buffer.from(key.secretHash, "hex"),
+    expiresAt: key.expiresAt ?? Number.POSITIVE_INFINITY,
+    refusal: key.revokedAt !== null ? "invalid_key" : application.disabled ? "application_paused" : null,
+    identity: deepFreeze(identity),
+    notedAt: key.lastUsedAt ?? 0,
+  };
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const part of Object.values(value)) if (typeof part === "object" && part !== null) deepFreeze(part);
+  return Object.freeze(value);
+}

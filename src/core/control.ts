@@ -1,0 +1,358 @@
+import type { Mode, OnError } from "./decision.ts";
+import type { Phase } from "./phases.ts";
+import type { DecisionRow, UsageRow } from "./ports.ts";
+import type { Snapshot } from "./snapshot.ts";
+
+/** Text labels, as policies select by them. */
+export type Labels = Readonly<Record<string, string>>;
+
+/** What every stored resource has. `version` grows by one with each change and is what an ETag shows. */
+export interface Versioned {
+  readonly id: string;
+  readonly version: number;
+  /** Milliseconds since the epoch, like every time here. */
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+/** A tenant. The organisation `default` is always there. */
+export interface Organisation extends Versioned {
+  readonly name: string;
+  /** IANA name of the zone in which its days and months begin. */
+  readonly timeZone: string;
+  readonly labels: Labels;
+}
+
+/** A group of applications inside an organisation. */
+export interface Team extends Versioned {
+  readonly organisation: string;
+  readonly name: string;
+  readonly labels: Labels;
+}
+
+/** A program that calls the gateway. */
+export interface Application extends Versioned {
+  readonly organisation: string;
+  /** Empty when it belongs to no team. */
+  readonly team: string;
+  readonly name: string;
+  readonly labels: Labels;
+  /** A disabled application's keys are refused. */
+  readonly disabled: boolean;
+}
+
+/** A gateway key as it is kept: never the secret, only its digest. */
+export interface GatewayKey {
+  readonly id: string;
+  readonly application: string;
+  readonly env: string;
+  readonly name: string;
+  /** SHA-256 of the secret, lower-case hex. */
+  readonly secretHash: string;
+  readonly lastFour: string;
+  readonly createdAt: number;
+  readonly expiresAt: number | null;
+  readonly revokedAt: number | null;
+  /** Coarse, to about a minute. */
+  readonly lastUsedAt: number | null;
+}
+
+/** A key with all that its identity is made of. */
+export interface KeyHolder {
+  readonly key: GatewayKey;
+  readonly application: Application;
+  readonly organisation: Organisation;
+}
+
+/** Which part of a list is asked for. */
+export interface PageRequest {
+  /** 1 to 200. */
+  readonly limit: number;
+  /** Where the page before ended, as its `next` said; `null` for the first page. */
+  readonly after: string | null;
+}
+
+/** One page of a list and where the next one begins; `null` when there is none. */
+export interface Page<T> {
+  readonly data: readonly T[];
+  readonly next: string | null;
+}
+
+/** Keeps organisations. */
+export interface Organisations {
+  list(page: PageRequest): Promise<Page<Organisation>>;
+  find(id: string): Promise<Organisation | null>;
+}
+
+/** Keeps teams. */
+export interface Teams {
+  find(id: string): Promise<Team | null>;
+  /** The organisation's team with this id or name; it is made when there is none. */
+  ensure(organisation: string, idOrName: string): Promise<Team>;
+}
+
+/** What can be changed in an application. Absent means unchanged; an empty `team` takes it out of its team. */
+export interface ApplicationChange {
+  readonly name?: string;
+  readonly team?: string;
+  readonly labels?: Labels;
+  readonly disabled?: boolean;
+}
+
+/** The outcome of a change that names the version it was made for. */
+export type Changed<T> =
+  | { readonly outcome: "changed"; readonly value: T }
+  | { readonly outcome: "missing" }
+  | { readonly outcome: "stale"; readonly version: number };
+
+/** Keeps applications. A deleted one is gone from here, while its id stays taken and its records stay readable. */
+export interface Applications {
+  list(
+    page: PageRequest,
+    filter?: { readonly organisation?: string; readonly name?: string },
+  ): Promise<Page<Application>>;
+  find(id: string): Promise<Application | null>;
+  /** By id, else by a name that only one application has. */
+  resolve(idOrName: string): Promise<Application | null>;
+  /** @throws SluiceError `conflict` when the organisation has an application of that name */
+  create(input: { organisation: string; team: string; name: string; labels: Labels }): Promise<Application>;
+  /**
+   * @param version the version the change was made for; `null` for whatever stands
+   * @throws SluiceError `conflict` when another application has the new name
+   */
+  update(id: string, change: ApplicationChange, version: number | null): Promise<Changed<Application>>;
+  /** Deletes the application and revokes its keys. */
+  remove(id: string, version: number | null): Promise<Changed<Application>>;
+  /** Whether there ever was one, deleted ones included. */
+  any(): Promise<boolean>;
+}
+
+/** Keeps gateway keys. */
+export interface Keys {
+  list(page: PageRequest, filter?: { readonly application?: string }): Promise<Page<GatewayKey>>;
+  find(id: string): Promise<GatewayKey | null>;
+  /** A key with its application and organisation; `null` when there is none or its application was deleted. */
+  holder(id: string): Promise<KeyHolder | null>;
+  insert(key: GatewayKey): Promise<void>;
+  /** Revokes for ever. A second call keeps the first time. `null` when there is no such key. */
+  revoke(id: string, at: number): Promise<GatewayKey | null>;
+  /** Notes when keys were last used. */
+  touch(used: ReadonlyMap<string, number>): Promise<void>;
+}
+
+/** What a new key is for. */
+export interface KeyRequest {
+  readonly application: string;
+  readonly env: string;
+  readonly name: string;
+  readonly expiresAt: number | null;
+}
+
+/** Makes gateway keys. */
+export interface KeyMint {
+  /** Stores a new key. `secret` is the whole key as the client presents it, and is not to be had again. */
+  mint(request: KeyRequest): Promise<{ readonly key: GatewayKey; readonly secret: string }>;
+}
+
+/** What the control plane tells the key directory. */
+export interface KeyCache {
+  /** Forgets one key, or all, so that the next request reads it anew. */
+  invalidate(keyId?: string): void;
+  /** Forgets every key of an application. */
+  invalidateApplication(applicationId: string): void;
+  /** Stores the last-used times noted so far. */
+  flush(): Promise<void>;
+}
+
+/** Stores batches of records: all of a batch or nothing. Storing a row a second time changes nothing. */
+export interface RecordSink {
+  append(batch: RecordBatch): Promise<void>;
+}
+
+/** Records on their way to the store. */
+export interface RecordBatch {
+  readonly usage: readonly UsageRow[];
+  readonly decisions: readonly DecisionRow[];
+}
+
+/** Selects ledger rows. Times are milliseconds; `from` is included, `to` is not. */
+export interface UsageFilter {
+  readonly requestId?: string;
+  readonly org?: string;
+  readonly team?: string;
+  readonly app?: string;
+  readonly env?: string;
+  readonly key?: string;
+  readonly model?: string;
+  readonly provider?: string;
+  readonly decision?: UsageRow["decision"];
+  readonly from?: number;
+  readonly to?: number;
+}
+
+/** What usage can be summed by. `day` and `hour` are UTC. */
+export const usageGroups = ["org", "team", "app", "env", "key", "model", "provider", "surface", "day", "hour"] as const;
+
+/** One of the {@link usageGroups}. */
+export type UsageGroup = (typeof usageGroups)[number];
+
+/** Sums over ledger rows. */
+export interface UsageTotals {
+  readonly requests: number;
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  readonly cachedTokens: number;
+  readonly reasoningTokens: number;
+  readonly totalTokens: number;
+  /** Of the requests that have a price. */
+  readonly costNanoUsd: number;
+  /** Requests whose cost is unknown because their model has no price. */
+  readonly unpricedRequests: number;
+}
+
+/** The sums of one group: the values it stands for, and its totals. `day` and `hour` are ISO 8601. */
+export interface UsageGroupTotals extends UsageTotals {
+  readonly group: Readonly<Partial<Record<UsageGroup, string>>>;
+}
+
+/** Reads the usage ledger. */
+export interface UsageLedger {
+  /** Newest first. */
+  list(page: PageRequest, filter: UsageFilter): Promise<Page<UsageRow>>;
+  totals(filter: UsageFilter): Promise<UsageTotals>;
+  /** At most `limit` groups, those with the most requests first. */
+  grouped(filter: UsageFilter, by: readonly UsageGroup[], limit: number): Promise<readonly UsageGroupTotals[]>;
+}
+
+/** Selects decision records. */
+export interface DecisionFilter {
+  readonly decisionId?: string;
+  readonly requestId?: string;
+  readonly org?: string;
+  readonly app?: string;
+  readonly phase?: Phase;
+  readonly decision?: DecisionRow["decision"]["effect"];
+  readonly from?: number;
+  readonly to?: number;
+}
+
+/** One reason of a decision as it is kept. */
+export interface DecisionReason {
+  readonly policy: string;
+  readonly rule: string;
+  readonly kind: "hit" | "error";
+  readonly mode: Mode;
+  readonly effect: UsageRow["decision"];
+  readonly would: UsageRow["decision"];
+  readonly code: string;
+  readonly message: string;
+}
+
+/** A decision record as it is read back. */
+export interface StoredDecision extends Omit<DecisionRow, "decision"> {
+  readonly effect: DecisionRow["decision"]["effect"];
+  readonly outcome: DecisionRow["decision"]["outcome"];
+  /** Code of the reason that explains the effect; empty without one. */
+  readonly code: string;
+  readonly tally: DecisionRow["decision"]["tally"];
+  readonly reasons: readonly DecisionReason[];
+  /** What was changed in the request: operations and paths, without values. */
+  readonly modifications: readonly { readonly op: string; readonly path: string }[];
+}
+
+/** Reads the decision log. */
+export interface DecisionLog {
+  /** Newest first, and of one request the last phase first. */
+  list(page: PageRequest, filter: DecisionFilter): Promise<Page<StoredDecision>>;
+}
+
+/** A problem found in a policy file. Lines and columns count from 1. */
+export interface PolicyProblem {
+  readonly code: string;
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly message: string;
+}
+
+/** Where a policy came from. */
+export interface PolicySource {
+  /** Relative to the policies folder. */
+  readonly path: string;
+  readonly text: string;
+  /** Who answers for it; empty when the file does not say. */
+  readonly owner: string;
+}
+
+/** Which policy set is live and how the last load went. */
+export interface PolicyState {
+  readonly revision: string;
+  readonly loadedAt: number;
+  /** `degraded` while the files on disk have problems and an earlier set stays live. */
+  readonly state: "ready" | "degraded";
+  readonly problems: readonly PolicyProblem[];
+}
+
+/** One policy type: a plugin as it describes itself. */
+export interface PolicyType {
+  readonly name: string;
+  readonly summary: string;
+  readonly phases: readonly Phase[];
+  readonly onError: OnError;
+  /** JSON Schema of `with`. */
+  readonly config: object;
+  readonly reads: readonly string[];
+  readonly reasons: Readonly<
+    Record<string, { readonly code: string; readonly status: number; readonly message: string }>
+  >;
+  readonly examples: readonly unknown[];
+}
+
+/** The policies of the running gateway, as the control plane looks at them. */
+export interface PolicyDirectory {
+  /** The set that new requests are judged by. */
+  snapshot(): Snapshot;
+  /** Where a policy of that set came from; `null` when it has no file. */
+  source(policyId: string): PolicySource | null;
+  state(): PolicyState;
+  types(): readonly PolicyType[];
+  /**
+   * Checks a policy file's text as if it stood at `path`, without touching what is live.
+   *
+   * @returns every problem found; none means it would load
+   */
+  validate(content: string, path: string): readonly PolicyProblem[] | Promise<readonly PolicyProblem[]>;
+}
+
+/** One setting with where its value came from. */
+export interface Setting {
+  readonly name: string;
+  readonly value: string | number | boolean | null;
+  readonly source: "flag" | "environment" | "file" | "default";
+  /** Its value is never shown, only whether it is set. */
+  readonly secret: boolean;
+  readonly description: string;
+}
+
+/** How the gateway is. */
+export interface Status {
+  readonly status: "ready" | "degraded" | "not_ready";
+  readonly version: string;
+  readonly startedAt: number;
+  readonly parts: readonly { readonly name: string; readonly state: string; readonly detail: string }[];
+}
+
+/** Who is at the admin surface. */
+export interface Operator {
+  /** Names the credential, never shows it. */
+  readonly id: string;
+}
+
+/** Knows the credentials of the admin surface. */
+export interface OperatorDirectory {
+  /**
+   * @param authorization the header as sent; `null` when there is none
+   * @returns `null` when the credential is missing or not valid
+   */
+  identify(authorization: string | null): Operator | null | Promise<Operator | null>;
+}

@@ -1,0 +1,168 @@
+import type { RecordBatch, RecordSink } from "../core/control.ts";
+import type { DecisionRow, Logger, Recorder, UsageRow } from "../core/ports.ts";
+
+/** How a recorder works. */
+export interface RecorderOptions {
+  readonly sink: RecordSink;
+  readonly logger: Logger;
+  /** Most records that wait to be stored, both logs together; what comes on top is dropped. */
+  readonly maxQueue?: number;
+  /** Records stored in one transaction. It blocks the process while it runs, so it is kept to about a millisecond. */
+  readonly batchSize?: number;
+  /** Longest time a record waits for its batch to fill. */
+  readonly intervalMs?: number;
+  /** Times that storing a batch is tried before its records are dropped. */
+  readonly maxAttempts?: number;
+  /** Waits between attempts. */
+  readonly wait?: (ms: number) => Promise<void>;
+}
+
+/** A batch being filled. */
+interface OpenBatch extends RecordBatch {
+  readonly usage: UsageRow[];
+  readonly decisions: DecisionRow[];
+}
+
+const firstRetryMs = 50;
+
+/**
+ * Collects records and stores them in batches, off the request's path.
+ *
+ * Taking a record never waits and never throws. A store that fails is tried again a bounded number of times; then, or
+ * when the queue is full, records are dropped, counted and the loss is logged.
+ */
+export function createRecorder({
+  sink,
+  logger,
+  maxQueue = 50_000,
+  batchSize = 256,
+  intervalMs = 50,
+  maxAttempts = 5,
+  wait = (ms) => Bun.sleep(ms),
+}: RecorderOptions): Recorder {
+  const dropped = { usage: 0, decision: 0 };
+  let open = newBatch();
+  const full: RecordBatch[] = [];
+  /** Records waiting, those of the batch being stored included. */
+  let waiting = 0;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  /** Batches ever sealed, and how many of them are dealt with; they are dealt with in order. */
+  let sealed = 0;
+  let stored = 0;
+  const flushes: { readonly last: number; readonly resolve: () => void }[] = [];
+  let storing = false;
+  let closed = false;
+  /** Whether records are being dropped for want of room, so that the log says so once and not for every record. */
+  let overflowing = false;
+
+  const overflow = (log: keyof typeof dropped) => {
+    dropped[log] += 1;
+    if (overflowing) return;
+    overflowing = true;
+    logger.error({ log, maxQueue, closed }, "records are dropped: the queue is full or closed");
+  };
+
+  const seal = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    if (sizeOf(open) === 0) return;
+    full.push(open);
+    sealed += 1;
+    open = newBatch();
+  };
+
+  const taken = () => {
+    waiting += 1;
+    if (sizeOf(open) >= batchSize) {
+      seal();
+      start();
+    } else if (timer === undefined) {
+      timer = setTimeout(() => {
+        timer = undefined;
+        seal();
+        start();
+      }, intervalMs);
+      // Records alone do not keep the process alive: whoever ends it closes the recorder.
+      timer.unref();
+    }
+  };
+
+  const start = () => {
+    if (storing) return;
+    storing = true;
+    void storeAll();
+  };
+
+  const storeAll = async () => {
+    // Requests go first: each batch has a turn of the event loop of its own.
+    await nextTurn();
+    for (let batch = full.shift(); batch !== undefined; batch = full.shift()) {
+      await store(batch);
+      stored += 1;
+      waiting -= sizeOf(batch);
+      overflowing = false;
+      while (flushes[0] !== undefined && flushes[0].last <= stored) flushes.shift()!.resolve();
+      await nextTurn();
+    }
+    storing = false;
+  };
+
+  const store = async (batch: RecordBatch) => {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await sink.append(batch);
+        return;
+      } catch (error) {
+        const last = attempt >= maxAttempts;
+        const fields = { err: error, attempt, usage: batch.usage.length, decisions: batch.decisions.length };
+        if (last) {
+          dropped.usage += batch.usage.length;
+          dropped.decision += batch.decisions.length;
+          logger.error(fields, "records are dropped: they could not be stored");
+          return;
+        }
+        logger.warn(fields, "records could not be stored; trying again");
+        await wait(firstRetryMs * 2 ** (attempt - 1));
+      }
+    }
+  };
+
+  const flush = async () => {
+    seal();
+    const last = sealed;
+    if (stored >= last) return;
+    start();
+    await new Promise<void>((resolve) => flushes.push({ last, resolve }));
+  };
+
+  return {
+    dropped,
+    usage(row) {
+      if (closed || waiting >= maxQueue) return overflow("usage");
+      open.usage.push(row);
+      taken();
+    },
+    decision(row) {
+      if (closed || waiting >= maxQueue) return overflow("decision");
+      open.decisions.push(row);
+      taken();
+    },
+    flush,
+    async close() {
+      closed = true;
+      await flush();
+    },
+  };
+}
+
+function newBatch(): OpenBatch {
+  return { usage: [], decisions: [] };
+}
+
+function sizeOf(batch: RecordBatch): number {
+  return batch.usage.length + batch.decisions.length;
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,31 @@
+import { randomInt } from "node:crypto";
+
+const alphabet = "abcdefghijklmnopqrstuvwxyz0123456789";
+
+/**
+ * An id made from a name, so that people can read it: `Batch eval` becomes `batch-eval`.
+ *
+ * @param taken whether an id is in use; then a random ending is added
+ * @param fallback what the id begins with when the name has no letter or digit that an id can hold
+ */
+export async function idFromName(
+  name: string,
+  fallback: string,
+  taken: (id: string) => Promise<boolean>,
+): Promise<string> {
+  const slug = name
+    .normalize("NFKD")
+    .toLowerCase()
+    .replace(/[^a-z0-9._-]+/g, "-")
+    .replace(/^[-._]+|[-._]+$/g, "")
+    .slice(0, 48);
+  if (slug !== "" && !(await taken(slug))) return slug;
+  for (;;) {
+    const id = `${slug || fallback}-${randomText(6)}`;
+    if (!(await taken(id))) return id;
+  }
+}
+
+function randomText(length: number): string {
+  return Array.from({ length }, () => alphabet[randomInt(alphabet.length)]).join("");
+}

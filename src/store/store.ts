@@ -1,0 +1,103 @@
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import type {
+  Applications,
+  DecisionLog,
+  Keys,
+  Organisations,
+  RecordSink,
+  Teams,
+  UsageLedger,
+} from "../core/control.ts";
+import type { Clock } from "../core/ports.ts";
+import { createApplications } from "./applications.ts";
+import { createDecisionLog, insertDecisions } from "./decisions.ts";
+import type { Engine } from "./engine.ts";
+import { createKeys } from "./keys.ts";
+import { migrate, readMigrations } from "./migrate.ts";
+import { createOrganisations, ensureDefaultOrganisation } from "./organisations.ts";
+import { openSqlite } from "./sqlite.ts";
+import { createTeams } from "./teams.ts";
+import { createUsageLedger, insertUsage } from "./usage.ts";
+
+const migrationsFolder = join(import.meta.dir, "../../schema/sql");
+
+/** Everything that is kept in the database. */
+export interface Store {
+  readonly organisations: Organisations;
+  readonly teams: Teams;
+  readonly applications: Applications;
+  readonly keys: Keys;
+  readonly usage: UsageLedger;
+  readonly decisions: DecisionLog;
+  readonly records: RecordSink;
+  /**
+   * A secret that is made at first use and the same for every process that shares the database.
+   *
+   * @returns 64 hex digits
+   */
+  sharedSecret(name: string): Promise<string>;
+  /** Whether the database answers. */
+  ping(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+/** How to open a store. */
+export interface StoreOptions {
+  /** The SQLite file; `:memory:` for one that is gone when closed. Its folder must exist. */
+  readonly path: string;
+  readonly clock: Clock;
+  /** Where the migrations are; the project's own when absent. */
+  readonly migrations?: string;
+}
+
+/**
+ * Opens the database, brings it to the newest migration and makes the organisation `default`.
+ *
+ * @throws MigrationError when the database does not fit; it is left as it was
+ */
+export async function openStore({ path, clock, migrations = migrationsFolder }: StoreOptions): Promise<Store> {
+  const files = await readMigrations(migrations);
+  const engine = openSqlite(path);
+  try {
+    await migrate(engine, files, clock.now());
+    await ensureDefaultOrganisation(engine, clock);
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+  return createStore(engine, clock);
+}
+
+function createStore(engine: Engine, clock: Clock): Store {
+  const { db } = engine;
+  return {
+    organisations: createOrganisations(engine),
+    teams: createTeams(engine, clock),
+    applications: createApplications(engine, clock),
+    keys: createKeys(engine),
+    usage: createUsageLedger(engine),
+    decisions: createDecisionLog(engine),
+    records: {
+      append: ({ usage, decisions }) => engine.insertMany([insertUsage(usage), insertDecisions(decisions)]),
+    },
+    async sharedSecret(name) {
+      const made = randomBytes(32).toString("hex");
+      await db
+        .insertInto("settings")
+        .values({ name, value: made })
+        .onConflict((conflict) => conflict.doNothing())
+        .execute();
+      return (await db.selectFrom("settings").select("value").where("name", "=", name).executeTakeFirstOrThrow()).value;
+    },
+    async ping() {
+      try {
+        await db.selectFrom("organisations").select("id").limit(1).execute();
+        return true;
+      } catch {
+        return false;
+      }
+    },
+    close: () => engine.close(),
+  };
+}

@@ -1,0 +1,114 @@
+import type { Selectable } from "kysely";
+
+// The rows as they are stored, in the portable types of schema/sql: text, integers for times and truth values.
+
+interface VersionedTable {
+  id: string;
+  version: number;
+  created_at: number;
+  updated_at: number;
+}
+
+interface OrganisationTable extends VersionedTable {
+  name: string;
+  time_zone: string;
+  labels: string;
+}
+
+interface TeamTable extends VersionedTable {
+  organisation_id: string;
+  name: string;
+  labels: string;
+}
+
+interface ApplicationTable extends VersionedTable {
+  organisation_id: string;
+  team_id: string | null;
+  name: string;
+  labels: string;
+  disabled: number;
+  deleted_at: number | null;
+}
+
+interface GatewayKeyTable {
+  id: string;
+  application_id: string;
+  env: string;
+  name: string;
+  secret_hash: string;
+  last_four: string;
+  created_at: number;
+  expires_at: number | null;
+  revoked_at: number | null;
+  last_used_at: number | null;
+}
+
+interface UsageTable {
+  ts: number;
+  request_id: string;
+  org: string;
+  team: string;
+  app: string;
+  env: string;
+  key_id: string;
+  user_hash: string;
+  surface: string;
+  provider: string;
+  model: string;
+  served_model: string;
+  stream: number;
+  prompt_tokens: number;
+  completion_tokens: number;
+  total_tokens: number;
+  cached_tokens: number | null;
+  cache_write_tokens: number | null;
+  reasoning_tokens: number | null;
+  cost_nano_usd: number | null;
+  price_date: string;
+  provenance: string;
+  request_bytes: number;
+  response_bytes: number;
+  latency_ms: number;
+  ttft_ms: number;
+  status: number;
+  decision: string;
+  code: string;
+}
+
+interface DecisionTable {
+  ts: number;
+  decision_id: string;
+  phase_order: number;
+  phase: string;
+  request_id: string;
+  revision: string;
+  org: string;
+  app: string;
+  env: string;
+  key_id: string;
+  surface: string;
+  model: string;
+  effect: string;
+  outcome: string;
+  code: string;
+  decided: number;
+  not_applicable: number;
+  errors: number;
+  reasons: string;
+  modifications: string;
+  micros: number;
+}
+
+/** Every table, by name: what Kysely checks queries against. */
+export interface Tables {
+  organisations: OrganisationTable;
+  teams: TeamTable;
+  applications: ApplicationTable;
+  gateway_keys: GatewayKeyTable;
+  settings: { name: string; value: string };
+  usage: UsageTable;
+  decisions: DecisionTable;
+}
+
+/** A row of a table as it is read. */
+export type Row<T extends keyof Tables> = Selectable<Tables[T]>;

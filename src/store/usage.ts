@@ -1,0 +1,223 @@
+import { type SelectQueryBuilder, sql } from "kysely";
+import type { UsageFilter, UsageGroup, UsageGroupTotals, UsageLedger, UsageTotals } from "../core/control.ts";
+import type { UsageRow } from "../core/ports.ts";
+import type { Engine, Insert } from "./engine.ts";
+import { readCursor, toPage } from "./paging.ts";
+import type { Row, Tables } from "./tables.ts";
+
+const columns = [
+  "ts",
+  "request_id",
+  "org",
+  "team",
+  "app",
+  "env",
+  "key_id",
+  "user_hash",
+  "surface",
+  "provider",
+  "model",
+  "served_model",
+  "stream",
+  "prompt_tokens",
+  "completion_tokens",
+  "total_tokens",
+  "cached_tokens",
+  "cache_write_tokens",
+  "reasoning_tokens",
+  "cost_nano_usd",
+  "price_date",
+  "provenance",
+  "request_bytes",
+  "response_bytes",
+  "latency_ms",
+  "ttft_ms",
+  "status",
+  "decision",
+  "code",
+] as const satisfies readonly (keyof Tables["usage"])[];
+
+/** Ledger rows as they are added to the database. */
+export function insertUsage(rows: readonly UsageRow[]): Insert {
+  return { table: "usage", columns, rows: rows.map(toValues) };
+}
+
+/** Reads the ledger from the database. */
+export function createUsageLedger({ db }: Engine): UsageLedger {
+  return {
+    async list(page, filter) {
+      let query = matching(db.selectFrom("usage"), filter)
+        .selectAll()
+        .orderBy("ts", "desc")
+        .orderBy("request_id", "desc")
+        .limit(page.limit + 1);
+      const after = readCursor(page, ["number", "string"]);
+      if (after !== null) {
+        query = query.where(sql<boolean>`(ts, request_id) < (${after[0]}, ${after[1]})`);
+      }
+      return toPage(await query.execute(), page, toUsageRow, (row) => [row.ts, row.request_id]);
+    },
+
+    async totals(filter) {
+      return toTotals(await matching(db.selectFrom("usage"), filter).select(sums).executeTakeFirstOrThrow());
+    },
+
+    async grouped(filter, by, limit) {
+      const rows = await matching(db.selectFrom("usage"), filter)
+        .select(sums)
+        .select(by.map((group) => grouping(group).as(`by_${group}`)))
+        .groupBy(by.map(grouping))
+        .orderBy("requests", "desc")
+        .orderBy(by.map((group) => sql.ref(`by_${group}`)))
+        .limit(limit)
+        .execute();
+      return rows.map(
+        (row): UsageGroupTotals => ({
+          ...toTotals(row),
+          group: Object.fromEntries(by.map((group) => [group, toGroupValue(group, Reflect.get(row, `by_${group}`))])),
+        }),
+      );
+    },
+  };
+}
+
+type UsageQuery<O> = SelectQueryBuilder<Tables, "usage", O>;
+
+/** `query` narrowed to what the filter selects. */
+function matching<O>(query: UsageQuery<O>, filter: UsageFilter): UsageQuery<O> {
+  const wanted: readonly (readonly [keyof Tables["usage"], string | undefined])[] = [
+    ["request_id", filter.requestId],
+    ["org", filter.org],
+    ["team", filter.team],
+    ["app", filter.app],
+    ["env", filter.env],
+    ["key_id", filter.key],
+    ["model", filter.model],
+    ["provider", filter.provider],
+    ["decision", filter.decision],
+  ];
+  let narrowed = query;
+  for (const [column, value] of wanted) {
+    if (value !== undefined) narrowed = narrowed.where(column, "=", value);
+  }
+  if (filter.from !== undefined) narrowed = narrowed.where("ts", ">=", filter.from);
+  if (filter.to !== undefined) narrowed = narrowed.where("ts", "<", filter.to);
+  return narrowed;
+}
+
+/** Databases give sums of big numbers as numbers or as text. */
+type Sum = number | string | null;
+
+const sums = [
+  sql<Sum>`count(*)`.as("requests"),
+  sql<Sum>`sum(prompt_tokens)`.as("prompt"),
+  sql<Sum>`sum(completion_tokens)`.as("completion"),
+  sql<Sum>`sum(cached_tokens)`.as("cached"),
+  sql<Sum>`sum(reasoning_tokens)`.as("reasoning"),
+  sql<Sum>`sum(total_tokens)`.as("total"),
+  sql<Sum>`sum(cost_nano_usd)`.as("cost"),
+  sql<Sum>`sum(case when cost_nano_usd is null then 1 else 0 end)`.as("unpriced"),
+];
+
+type Sums = Readonly<
+  Record<"requests" | "prompt" | "completion" | "cached" | "reasoning" | "total" | "cost" | "unpriced", Sum>
+>;
+
+function toTotals(row: Sums): UsageTotals {
+  return {
+    requests: Number(row.requests ?? 0),
+    promptTokens: Number(row.prompt ?? 0),
+    completionTokens: Number(row.completion ?? 0),
+    cachedTokens: Number(row.cached ?? 0),
+    reasoningTokens: Number(row.reasoning ?? 0),
+    totalTokens: Number(row.total ?? 0),
+    costNanoUsd: Number(row.cost ?? 0),
+    unpricedRequests: Number(row.unpriced ?? 0),
+  };
+}
+
+const periodMs = { day: 86_400_000, hour: 3_600_000 } as const;
+
+function grouping(group: UsageGroup) {
+  // Literals, not parameters: a database must see that the selected and the grouped expression are the same one.
+  if (group === "day" || group === "hour") return sql<number | string>`(ts - ts % ${sql.lit(periodMs[group])})`;
+  return sql<number | string>`${sql.ref(group === "key" ? "key_id" : group)}`;
+}
+
+function toGroupValue(group: UsageGroup, value: unknown): string {
+  if (group === "day") return new Date(Number(value)).toISOString().slice(0, 10);
+  if (group === "hour") return new Date(Number(value)).toISOString();
+  return String(value);
+}
+
+// Written out rather than looked up by name: this runs for every request.
+function toValues(row: UsageRow): (string | number | null)[] {
+  const { usage } = row;
+  return [
+    row.ts,
+    row.requestId,
+    row.org,
+    row.team,
+    row.app,
+    row.env,
+    row.key,
+    row.userHash,
+    row.surface,
+    row.provider,
+    row.model,
+    row.servedModel,
+    row.stream ? 1 : 0,
+    usage.promptTokens,
+    usage.completionTokens,
+    usage.totalTokens,
+    usage.cachedTokens,
+    usage.cacheWriteTokens,
+    usage.reasoningTokens,
+    row.costNanoUsd,
+    row.priceDate,
+    row.provenance,
+    row.requestBytes,
+    row.responseBytes,
+    row.latencyMs,
+    row.ttftMs,
+    row.status,
+    row.decision,
+    row.code,
+  ];
+}
+
+function toUsageRow(row: Row<"usage">): UsageRow {
+  return {
+    requestId: row.request_id,
+    ts: row.ts,
+    org: row.org,
+    team: row.team,
+    app: row.app,
+    env: row.env,
+    key: row.key_id,
+    userHash: row.user_hash,
+    surface: row.surface as UsageRow["surface"],
+    provider: row.provider,
+    model: row.model,
+    servedModel: row.served_model,
+    stream: row.stream !== 0,
+    usage: {
+      promptTokens: row.prompt_tokens,
+      completionTokens: row.completion_tokens,
+      totalTokens: row.total_tokens,
+      cachedTokens: row.cached_tokens,
+      cacheWriteTokens: row.cache_write_tokens,
+      reasoningTokens: row.reasoning_tokens,
+    },
+    costNanoUsd: row.cost_nano_usd,
+    priceDate: row.price_date,
+    provenance: row.provenance as UsageRow["provenance"],
+    requestBytes: row.request_bytes,
+    responseBytes: row.response_bytes,
+    latencyMs: row.latency_ms,
+    ttftMs: row.ttft_ms,
+    status: row.status,
+    decision: row.decision as UsageRow["decision"],
+    code: row.code,
+  };
+}
