@@ -1,4 +1,4 @@
-import type { Phase } from "./phases.ts";
+import { type Phase, surfaces } from "./phases.ts";
 
 /** The types a fact can have; the names are CEL's. */
 export type FactType = "string" | "int" | "double" | "bool" | "timestamp" | "list<string>" | "map<string, string>";
@@ -18,6 +18,8 @@ export interface FactSpec {
   readonly max?: number;
   readonly replay: ReplayClass;
   readonly doc: string;
+  /** The values it can have, when the list is closed. */
+  readonly values?: readonly string[];
   /** Top-level names under which flat CEL policies may read it, by phase. */
   readonly short?: { readonly name: string; readonly phases: readonly Phase[] };
 }
@@ -123,6 +125,7 @@ export const factCatalogue = {
     max: 32,
     replay: "input",
     doc: "The wire format the client speaks: chat or messages.",
+    values: surfaces,
   },
   "request.provider": {
     type: "string",
@@ -234,6 +237,7 @@ export const factCatalogue = {
     max: 64,
     replay: "recorded",
     doc: "text, tool_call, usage, end or other.",
+    values: ["text", "tool_call", "usage", "end", "other"],
   },
   "event.text": {
     type: "string",
@@ -334,6 +338,7 @@ export const factCatalogue = {
     max: 16,
     replay: "recorded",
     doc: "Where the counts come from: provider, estimated or partial.",
+    values: ["provider", "estimated", "partial"],
   },
 } as const satisfies Record<string, FactSpec>;
 

@@ -1,0 +1,73 @@
+import { type FactName, type Facts, factEntries } from "../core/facts.ts";
+
+/** What a compiled variable offers to the scope that holds it. */
+export interface ScopedVariable {
+  value(facts: Facts, scope: CelScope): unknown;
+}
+
+/**
+ * What expressions of one policy read during one evaluation: the request's facts, and the policy's variables, each
+ * computed when it is first read and then kept.
+ *
+ * Property names are dotted paths (`request.model`, `vars.asked`). Facts are converted as they are read, because later
+ * phases fill in the same facts object; ints become BigInts, which is what CEL computes with.
+ */
+export class CelScope {
+  readonly facts: Facts;
+  /** The first error of a variable. `||` and `exists` would swallow it; whoever evaluates looks here afterwards. */
+  failure: unknown;
+
+  constructor(facts: Facts) {
+    this.facts = facts;
+  }
+}
+
+for (const [name, spec] of factEntries) {
+  const read = reader(name);
+  const get =
+    spec.type === "int"
+      ? function (this: CelScope) {
+          return BigInt(read(this.facts) as number);
+        }
+      : function (this: CelScope) {
+          return read(this.facts);
+        };
+  Object.defineProperty(CelScope.prototype, name, { get });
+}
+
+function reader(name: FactName): (facts: Facts) => unknown {
+  const [root, field] = name.split(".") as [keyof Facts, string | undefined];
+  if (field === undefined) return (facts) => facts[root];
+  return (facts) => (facts[root] as unknown as Record<string, unknown>)[field];
+}
+
+/** Makes scopes for one policy. */
+export type ScopeFactory = (facts: Facts) => CelScope;
+
+/** A factory of scopes that also hold these variables, as `vars.<name>`. */
+export function scopeFactory(variables: ReadonlyMap<string, ScopedVariable>): ScopeFactory {
+  if (variables.size === 0) return (facts) => new CelScope(facts);
+  class PolicyScope extends CelScope {
+    readonly known: unknown[] = [];
+  }
+  let index = 0;
+  for (const [name, variable] of variables) {
+    const slot = index++;
+    Object.defineProperty(PolicyScope.prototype, `vars.${name}`, {
+      get(this: PolicyScope) {
+        const known = this.known[slot];
+        if (known !== undefined) return known;
+        if (this.failure !== undefined) throw this.failure;
+        try {
+          const value = variable.value(this.facts, this);
+          this.known[slot] = value;
+          return value;
+        } catch (error) {
+          this.failure = error;
+          throw error;
+        }
+      },
+    });
+  }
+  return (facts) => new PolicyScope(facts);
+}

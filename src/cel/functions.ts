@@ -1,0 +1,153 @@
+import { BlockList, isIPv4, isIPv6 } from "node:net";
+import type { Environment } from "@marcbachmann/cel-js";
+import { RE2JS } from "re2js";
+import { compileGlob } from "../core/glob.ts";
+
+/** Longest text that a pattern is tried on; a longer one is an error of the policy, which then counts as its onError. */
+const maxPatternText = 65_536;
+/** Largest compiled regular expression: what keeps the worst text of that length under some milliseconds. */
+const maxProgramSize = 1_000;
+
+/** A regular expression that takes time linear in the text, whatever either of them is. */
+export class LinearRegex {
+  readonly #program: RE2JS;
+  readonly size: number;
+
+  /** @throws Error with a sentence for people when the pattern is not valid or too large */
+  constructor(pattern: string) {
+    this.#program = compileRegex(pattern);
+    this.size = this.#program.programSize();
+    if (this.size > maxProgramSize) {
+      throw new Error(`the pattern compiles to ${this.size} instructions, the most is ${maxProgramSize}`);
+    }
+  }
+
+  test(text: string): boolean {
+    return this.#program.test(within(text));
+  }
+}
+
+function compileRegex(pattern: string): RE2JS {
+  try {
+    return RE2JS.compile(pattern);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.replace(/^error parsing regexp: /, "") : String(cause);
+    throw new Error(`the pattern is not a valid RE2 expression: ${reason}`, { cause });
+  }
+}
+
+/** A glob with `*` and `?`, ignoring ASCII case. */
+export class GlobPattern {
+  readonly test: (text: string) => boolean;
+  readonly size: number;
+
+  constructor(pattern: string) {
+    const test = compileGlob(pattern);
+    this.test = (text) => test(within(text));
+    this.size = pattern.length;
+  }
+}
+
+/** A block of addresses, such as 10.0.0.0/8. An IPv4 address written as IPv6 counts as the IPv4 address. */
+export class AddressBlock {
+  readonly #list = new BlockList();
+
+  /** @throws Error with a sentence for people when it is not a block in CIDR form */
+  constructor(cidr: string) {
+    const [address = "", prefix = "", ...rest] = cidr.split("/");
+    const family = isIPv4(address) ? "ipv4" : isIPv6(address) ? "ipv6" : null;
+    const bits = /^\d{1,3}$/.test(prefix) ? Number(prefix) : Number.NaN;
+    if (family === null || rest.length > 0 || !(bits <= (family === "ipv4" ? 32 : 128))) {
+      throw new Error(`'${cidr}' is not an address block; expected one such as 10.0.0.0/8 or 2001:db8::/32`);
+    }
+    this.#list.addSubnet(address, bits, family);
+  }
+
+  test(address: string): boolean {
+    const plain = address.replace(/^::ffff:(?=\d+\.)/i, "");
+    if (isIPv4(plain)) return this.#list.check(plain, "ipv4");
+    return isIPv6(plain) && this.#list.check(plain, "ipv6");
+  }
+}
+
+function within(text: string): string {
+  if (text.length > maxPatternText) throw new Error(`a text of ${text.length} characters is too long for a pattern`);
+  return text;
+}
+
+/**
+ * Names that a call gets instead of the library's own implementation, which differs from the specification (its
+ * conversions, ASCII case) or is slow (string sizes), and cannot be overridden.
+ */
+export const replacements: Readonly<Record<string, string>> = {
+  int: "strictInt",
+  double: "strictDouble",
+  size: "quickSize",
+  lowerAscii: "asciiLower",
+  upperAscii: "asciiUpper",
+};
+
+/** The call that `re.matches(text, pattern)` becomes. */
+export const regexMethod = "matchesLinear";
+
+const minInt = -(2n ** 63n);
+const maxInt = 2n ** 63n - 1n;
+
+/** Registers what policies can call beside the library's own functions. All are pure and synchronous. */
+export function registerFunctions(env: Environment): void {
+  const add = (signature: string, handler: (...args: never[]) => unknown) =>
+    env.registerFunction(signature, handler, { async: false });
+
+  for (const ctor of [LinearRegex, GlobPattern, AddressBlock]) env.registerType(ctor.name, ctor);
+  add(`string.${regexMethod}(LinearRegex): bool`, (text: string, regex: LinearRegex) => regex.test(text));
+  add("glob(string, GlobPattern): bool", (text: string, glob: GlobPattern) => glob.test(text));
+  add("inCidr(string, AddressBlock): bool", (address: string, block: AddressBlock) => block.test(address));
+
+  for (const [type, zero] of [["int", 0n] as const, ["double", 0] as const]) {
+    type N = typeof zero;
+    add(`least(${type}, ${type}): ${type}`, (a: N, b: N) => (a < b ? a : b));
+    add(`greatest(${type}, ${type}): ${type}`, (a: N, b: N) => (a > b ? a : b));
+    add(`clamp(${type}, ${type}, ${type}): ${type}`, (x: N, low: N, high: N) => (x < low ? low : x > high ? high : x));
+  }
+
+  add("strictInt(int): int", (value: bigint) => value);
+  add("strictInt(double): int", (value: number) => {
+    if (!Number.isFinite(value)) throw new Error("int() of a double that is no number");
+    return inRange(BigInt(Math.trunc(value)));
+  });
+  add("strictInt(string): int", (text: string) => {
+    if (!/^[-+]?\d{1,19}$/.test(text)) throw new Error("int() of a text that is no integer");
+    return inRange(BigInt(text));
+  });
+  add("strictDouble(double): double", (value: number) => value);
+  add("strictDouble(int): double", (value: bigint) => Number(value));
+  add("strictDouble(string): double", (text: string) => {
+    if (text.length > 64 || !/^[-+]?\d+(\.\d+)?([eE][-+]?\d+)?$/.test(text)) {
+      throw new Error("double() of a text that is no number");
+    }
+    return Number(text);
+  });
+
+  for (const form of ["quickSize(string)", "string.quickSize()"]) add(`${form}: int`, codePoints);
+  for (const form of ["quickSize(list)", "list.quickSize()"]) {
+    add(`${form}: int`, (list: readonly unknown[]) => BigInt(list.length));
+  }
+  for (const form of ["quickSize(map)", "map.quickSize()"]) {
+    add(`${form}: int`, (map: object) => BigInt(Object.keys(map).length));
+  }
+  add("string.asciiLower(): string", (text: string) => text.replace(/[A-Z]+/g, (run) => run.toLowerCase()));
+  add("string.asciiUpper(): string", (text: string) => text.replace(/[a-z]+/g, (run) => run.toUpperCase()));
+}
+
+function inRange(value: bigint): bigint {
+  if (value < minInt || value > maxInt) throw new Error("an integer left the range of 64 bits");
+  return value;
+}
+
+/** Size in code points, as CEL counts; for ASCII that is the length, which costs nothing to find out. */
+function codePoints(text: string): bigint {
+  if (Buffer.byteLength(text) === text.length) return BigInt(text.length);
+  let count = 0n;
+  for (const _ of text) count += 1n;
+  return count;
+}

@@ -1,0 +1,21 @@
+import { Environment } from "@marcbachmann/cel-js";
+
+const env = new Environment();
+const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)T\d\d:\d\d:\d\d(\.\d{1,3})?(Z|[+-]\d\d:\d\d)$/;
+
+/** The value of a timestamp literal, or `null`. Stricter than the library, which takes any date that JavaScript takes. */
+export function foldTimestamp(text: string): Date | null {
+  const parts = rfc3339.exec(text);
+  const date = new Date(text);
+  if (parts === null || Number.isNaN(date.getTime())) return null;
+  // JavaScript moves February 30th into March.
+  const [, year, month, day] = parts.map(Number) as [number, number, number, number];
+  const there = new Date(Date.UTC(year, month - 1, day));
+  return there.getUTCMonth() === month - 1 && there.getUTCDate() === day ? date : null;
+}
+
+/** The library's value of a duration literal such as `1h30m`, or `null`. */
+export function foldDuration(text: string): unknown {
+  if (!/^-?(\d{1,9}(\.\d{1,9})?(ns|us|ms|s|m|h))+$/.test(text)) return null;
+  return env.evaluate(`duration("${text}")`);
+}
