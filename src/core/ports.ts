@@ -72,7 +72,7 @@ export interface UpstreamRequest {
   readonly path: string;
   readonly body: Uint8Array;
   /** Headers of the client that may pass; the target's credentials are added by the adapter. */
-  readonly headers: Headers;
+  readonly headers: Readonly<Record<string, string>>;
   /** Aborting it ends the call at the provider, at any time until the answer's last byte. */
   readonly signal: AbortSignal;
   /** Aborts `signal`; for an adapter that gives up waiting. */

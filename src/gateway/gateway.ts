@@ -215,8 +215,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const refusal = judgeResponse(call, response.status, bytes.byteLength, summary);
     if (refusal !== null) return refuse(call, format, refusal, undefined, summary);
 
-    const headers = new Headers();
-    towardsClient(response.headers, headers);
+    const headers = towardsClient(response.headers);
     setSluiceHeaders(call, headers);
     void call.end({
       status: response.status,
@@ -295,8 +294,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
         });
       },
     });
-    const headers = new Headers();
-    towardsClient(response.headers, headers);
+    const headers = towardsClient(response.headers);
     setSluiceHeaders(call, headers);
     return new Response(body, { status: response.status, headers });
   }

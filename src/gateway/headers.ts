@@ -65,33 +65,39 @@ export function presentedKey(headers: Headers): string {
   throw new SluiceError("missing_key", { accepted: "authorization: Bearer, x-api-key, api-key or x-goog-api-key" });
 }
 
+/** Headers as plain object with lower-case names: reading and writing one is several times cheaper than Headers. */
+export type PlainHeaders = Record<string, string>;
+
 /** The client's headers that go on to the provider. */
-export function towardsProvider(headers: Headers): Headers {
-  const passed = new Headers();
-  const named = connectionNamed(headers);
-  headers.forEach((value, name) => {
-    if (clientOnly.has(name) || name.startsWith("sluice-") || name.startsWith("x-forwarded-")) return;
-    if (named?.has(name)) return;
-    passed.append(name, value);
-  });
+export function towardsProvider(headers: Headers): PlainHeaders {
+  const passed: PlainHeaders = {};
+  const all = headers.toJSON();
+  const named = connectionNamed(all.connection);
+  for (const name in all) {
+    if (clientOnly.has(name) || name.startsWith("sluice-") || name.startsWith("x-forwarded-")) continue;
+    if (named?.has(name)) continue;
+    passed[name] = all[name]!;
+  }
   // The relay reads the answer, so compression between it and the provider would only be undone here.
-  passed.set("accept-encoding", "identity");
-  passed.set("content-type", "application/json");
+  passed["accept-encoding"] = "identity";
+  passed["content-type"] = "application/json";
   return passed;
 }
 
-/** The provider's headers that go back to the client, into `target`. */
-export function towardsClient(headers: Headers, target: Headers): void {
-  const named = connectionNamed(headers);
-  headers.forEach((value, name) => {
-    if (providerOnly.has(name) || named?.has(name)) return;
-    target.append(name, value);
-  });
+/** The provider's headers that go back to the client. */
+export function towardsClient(headers: Headers): PlainHeaders {
+  const passed: PlainHeaders = {};
+  const all = headers.toJSON();
+  const named = connectionNamed(all.connection);
+  for (const name in all) {
+    if (providerOnly.has(name) || named?.has(name)) continue;
+    passed[name] = all[name]!;
+  }
+  return passed;
 }
 
 /** Headers that a Connection header names are for this hop only, too. */
-function connectionNamed(headers: Headers): Set<string> | undefined {
-  const connection = headers.get("connection");
-  if (connection === null || /^(keep-alive|close)$/i.test(connection)) return undefined;
+function connectionNamed(connection: string | undefined): Set<string> | undefined {
+  if (connection === undefined || /^(keep-alive|close)$/i.test(connection)) return undefined;
   return new Set(connection.split(",").map((name) => name.trim().toLowerCase()));
 }

@@ -2,6 +2,7 @@ import type { Decision, Finding } from "../core/decision.ts";
 import type { Refusal, WireFormat } from "../core/wire.ts";
 import { errorCatalogue, fillPlaceholders, SluiceError } from "../errors.ts";
 import type { Call } from "./call.ts";
+import type { PlainHeaders } from "./headers.ts";
 
 /** A refusal with the headers it needs. */
 export interface HeadedRefusal extends Refusal {
@@ -40,32 +41,28 @@ export function refuseByError(call: Call, error: unknown): HeadedRefusal {
   return { status, code: "internal", message: fillPlaceholders(message, { id: call.id }), sluice };
 }
 
-/** Sluice's own headers on every gateway answer. */
-export function setSluiceHeaders(call: Call, headers: Headers): void {
-  headers.set("sluice-request-id", call.id);
-  headers.set("sluice-decision-id", call.decisionId("request"));
-  headers.set("sluice-revision", call.snapshot.revision);
-  headers.set("sluice-policies-evaluated", String(call.evaluated));
-  if (call.warnings.length > 0) headers.set("sluice-warnings", call.warnings.join(","));
-  if (call.route?.target.kind === "echo") headers.set("sluice-provider", "echo");
+/** Adds Sluice's own headers, which every gateway answer has. */
+export function setSluiceHeaders(call: Call, headers: PlainHeaders): void {
+  headers["sluice-request-id"] = call.id;
+  headers["sluice-decision-id"] = call.decisionId("request");
+  headers["sluice-revision"] = call.snapshot.revision;
+  headers["sluice-policies-evaluated"] = String(call.evaluated);
+  if (call.warnings.length > 0) headers["sluice-warnings"] = call.warnings.join(",");
+  if (call.route?.target.kind === "echo") headers["sluice-provider"] = "echo";
   const tightest = call.limits?.tightest;
   if (tightest !== undefined) {
-    headers.set("ratelimit-limit", String(tightest.limit));
-    headers.set("ratelimit-remaining", String(Math.max(0, tightest.state.remaining)));
-    headers.set("ratelimit-reset", String(tightest.state.resetSeconds));
+    headers["ratelimit-limit"] = String(tightest.limit);
+    headers["ratelimit-remaining"] = String(Math.max(0, tightest.state.remaining));
+    headers["ratelimit-reset"] = String(tightest.state.resetSeconds);
   }
   const overhead = Math.max(0, call.elapsedMs - call.upstreamMs);
-  headers.set("server-timing", `sluice;dur=${overhead.toFixed(3)}`);
+  headers["server-timing"] = `sluice;dur=${overhead.toFixed(3)}`;
 }
 
 /** A refusal as the surface's SDKs expect it: one JSON body, never a stream. */
-export function refusalResponse(
-  call: Call,
-  format: WireFormat,
-  refusal: HeadedRefusal,
-): { body: string; init: ResponseInit } {
-  const headers = new Headers({ "content-type": "application/json" });
+export function refusalResponse(call: Call, format: WireFormat, refusal: HeadedRefusal) {
+  const headers: PlainHeaders = { "content-type": "application/json" };
   setSluiceHeaders(call, headers);
-  for (const [name, value] of Object.entries(refusal.headers ?? {})) headers.set(name, value);
+  Object.assign(headers, refusal.headers);
   return { body: format.writeRefusal(refusal), init: { status: refusal.status, headers } };
 }

@@ -12,7 +12,6 @@ import { SluiceError } from "../errors.ts";
 export function createUpstream(firstByteSeconds: number, fetchFn: typeof fetch = fetch): Upstream {
   return {
     async send({ target, path, body, headers, signal, abort }) {
-      for (const [name, value] of Object.entries(target.authHeaders)) headers.set(name, value);
       let expired = false;
       const timer = setTimeout(() => {
         expired = true;
@@ -20,7 +19,14 @@ export function createUpstream(firstByteSeconds: number, fetchFn: typeof fetch =
       }, firstByteSeconds * 1000);
       timer.unref();
       try {
-        const init = { method: "POST", headers, body, signal, redirect: "manual", timeout: false } as const;
+        const init = {
+          method: "POST",
+          headers: { ...headers, ...target.authHeaders },
+          body,
+          signal,
+          redirect: "manual",
+          timeout: false,
+        } as const;
         return await fetchFn(target.baseUrl + path, init);
       } catch (cause) {
         const { provider } = target;
