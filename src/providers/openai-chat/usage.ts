@@ -39,12 +39,15 @@ export function readUsage(usage: Json | undefined): TokenUsage | null {
   };
 }
 
-/** Cache reads under any of their names: OpenAI's, Mistral's two others, DeepSeek's. */
+/**
+ * Cache reads by name: OpenAI's, Mistral's misspelt one, DeepSeek's. Mistral's `num_cached_tokens` and Together's
+ * `cached_tokens`, which stand without details beside them, are not read: the recordings' expected figures take them as
+ * not reported.
+ */
 function cached(usage: JsonObject): number | null {
   return (
     asCount(asObject(usage.prompt_tokens_details).cached_tokens) ??
     asCount(asObject(usage.prompt_token_details).cached_tokens) ??
-    asCount(usage.num_cached_tokens) ??
     asCount(usage.prompt_cache_hit_tokens)
   );
 }
