@@ -1,0 +1,268 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { randomUUID } from "node:crypto";
+import type { Counters, LimitUnit, LimitWindow, Reservation } from "../core/limits.ts";
+import type { Clock } from "../core/ports.ts";
+import { modelProperty } from "./model.ts";
+
+/** Makes the counters under test; they read the time from this clock and no other. */
+export type MakeCounters = (options: {
+  readonly clock: Clock;
+  /** After how long a request that was neither settled nor released gives its concurrency back. */
+  readonly leaseSeconds: number;
+}) => Counters | Promise<Counters>;
+
+/** Longer than any test's clock runs. */
+const noLease = 1e9;
+
+/** A clock that stands still until it is moved. */
+export class TestClock implements Clock {
+  #now: number;
+
+  constructor(now: string | number) {
+    this.#now = new Date(now).getTime();
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  set(now: string | number): void {
+    this.#now = new Date(now).getTime();
+  }
+
+  advance(milliseconds: number): void {
+    this.#now += milliseconds;
+  }
+}
+
+const noon = "2026-03-10T12:00:00Z";
+const minute: LimitWindow = { every: "minute" };
+
+/** What every adapter of the Counters port promises. Keys and ids are new for each test: a store may be shared. */
+export function testCounters(name: string, make: MakeCounters): void {
+  describe(`counters: ${name}`, () => {
+    const opened: Counters[] = [];
+    afterEach(async () => {
+      for (const counters of opened.splice(0)) await counters.close();
+    });
+
+    async function open(now = noon, leaseSeconds = noLease) {
+      const clock = new TestClock(now);
+      const counters = await make({ clock, leaseSeconds });
+      opened.push(counters);
+      const prefix = randomUUID();
+      const want = (
+        key: string,
+        max: number,
+        amount = 1,
+        window = minute,
+        unit: LimitUnit = "requests",
+      ): Reservation => ({
+        key: `${prefix}|${key}`,
+        unit,
+        window,
+        max,
+        amount,
+      });
+      const reserve = (id: string, reservations: readonly Reservation[], timeZone = "UTC") =>
+        counters.reserve(`${prefix}-${id}`, timeZone, reservations);
+      const settle = (id: string, actual: Parameters<Counters["settle"]>[1]) =>
+        counters.settle(`${prefix}-${id}`, actual);
+      const release = (id: string) => counters.release(`${prefix}-${id}`);
+      const usedOf = async (reservation: Reservation, timeZone = "UTC") => {
+        const probe = await reserve(
+          randomUUID(),
+          [{ ...reservation, amount: 0, max: Number.MAX_SAFE_INTEGER }],
+          timeZone,
+        );
+        return probe.states[0]!.used;
+      };
+      return { clock, counters, want, reserve, settle, release, usedOf };
+    }
+
+    test("amounts are taken up to the maximum and not beyond, and the state says where the counter stands", async () => {
+      const { want, reserve } = await open("2026-03-10T12:00:48Z");
+      expect(await reserve("a", [want("k", 3, 2)])).toEqual({
+        granted: true,
+        states: [{ used: 2, remaining: 1, resetSeconds: 12 }],
+        exhausted: [],
+      });
+      expect(await reserve("b", [want("k", 3, 2)])).toEqual({
+        granted: false,
+        states: [{ used: 2, remaining: 1, resetSeconds: 12 }],
+        exhausted: [0],
+      });
+      expect((await reserve("c", [want("k", 3, 1)])).granted).toBe(true);
+    });
+
+    test("a reserve takes every amount or none, and names all that had no room", async () => {
+      const { want, reserve, usedOf } = await open();
+      await reserve("full", [want("b", 1), want("d", 1)]);
+      const denied = await reserve("x", [want("a", 5), want("b", 1), want("c", 5), want("d", 1)]);
+      expect(denied.exhausted).toEqual([1, 3]);
+      expect(denied.states.map(({ used }) => used)).toEqual([0, 1, 0, 1]);
+      expect(await usedOf(want("a", 5))).toBe(0);
+      expect(await usedOf(want("c", 5))).toBe(0);
+    });
+
+    test("two reservations of one request on one counter see each other", async () => {
+      const { want, reserve, usedOf } = await open();
+      expect((await reserve("x", [want("a", 3, 2), want("a", 3, 2)])).granted).toBe(false);
+      expect(await usedOf(want("a", 3))).toBe(0);
+      expect((await reserve("y", [want("a", 4, 2), want("a", 4, 2)])).granted).toBe(true);
+      expect(await usedOf(want("a", 4))).toBe(4);
+    });
+
+    test("counters with different keys, and windows of different kinds, are apart", async () => {
+      const { want, reserve, usedOf } = await open();
+      await reserve("x", [want("a", 9, 4), want("a", 9, 3, { every: "day" }), want("b", 9, 2)]);
+      expect(await usedOf(want("a", 9))).toBe(4);
+      expect(await usedOf(want("a", 9, 0, { every: "day" }))).toBe(3);
+      expect(await usedOf(want("b", 9))).toBe(2);
+    });
+
+    test("a repeated request id takes nothing and gets the first answer again", async () => {
+      const { clock, want, reserve, release, usedOf } = await open();
+      const first = await reserve("a", [want("k", 2)]);
+      expect(await reserve("a", [want("k", 2)])).toEqual(first);
+      expect(await usedOf(want("k", 2))).toBe(1);
+      await reserve("b", [want("k", 2)]);
+      const denied = await reserve("c", [want("k", 2)]);
+      await release("b");
+      clock.advance(1000);
+      expect(await reserve("c", [want("k", 2)])).toEqual(denied);
+    });
+
+    test("settling corrects each reservation to what was used, and leaves units that are not told", async () => {
+      const { want, reserve, settle, usedOf } = await open();
+      const tokens = want("t", 1000, 400, minute, "tokens");
+      const requests = want("r", 10);
+      await reserve("less", [tokens, requests]);
+      await settle("less", { tokens: 150 });
+      expect(await usedOf(tokens)).toBe(150);
+      expect(await usedOf(requests)).toBe(1);
+      await reserve("more", [tokens]);
+      await settle("more", { tokens: 900 });
+      const over = await reserve("next", [want("t", 1000, 1, minute, "tokens")]);
+      expect(over).toMatchObject({ granted: false, states: [{ used: 1050, remaining: 0 }] });
+    });
+
+    test("settling writes into the window of the reservation, not into the one it happens in", async () => {
+      const { clock, want, reserve, settle, usedOf } = await open();
+      const tokens = want("t", 1000, 400, minute, "tokens");
+      await reserve("a", [tokens]);
+      clock.advance(60_000);
+      await reserve("b", [tokens]);
+      await settle("a", { tokens: 999 });
+      expect(await usedOf(tokens)).toBe(400);
+    });
+
+    test("releasing gives everything back", async () => {
+      const { want, reserve, release, usedOf } = await open();
+      const all = [want("r", 5), want("t", 900, 300, minute, "tokens"), want("c", 2, 1, minute, "concurrency")];
+      await reserve("a", all);
+      await release("a");
+      for (const one of all) expect(await usedOf(one)).toBe(0);
+    });
+
+    test("settle and release count once, whichever comes first, and for unknown ids do nothing", async () => {
+      const { want, reserve, settle, release, usedOf } = await open();
+      const tokens = want("t", 1000, 400, minute, "tokens");
+      await reserve("a", [tokens]);
+      await settle("a", { tokens: 100 });
+      await settle("a", { tokens: 700 });
+      await release("a");
+      expect(await usedOf(tokens)).toBe(100);
+      await reserve("b", [tokens]);
+      await release("b");
+      await release("b");
+      await settle("b", { tokens: 700 });
+      await release("nobody");
+      await settle("nobody", { tokens: 700 });
+      expect(await usedOf(tokens)).toBe(100);
+    });
+
+    test("concurrency is held until the request is settled or released, whatever the time", async () => {
+      const { clock, want, reserve, settle, release } = await open();
+      const held = want("c", 2, 1, minute, "concurrency");
+      await reserve("a", [held]);
+      await reserve("b", [held]);
+      clock.advance(120_000);
+      expect((await reserve("c", [held])).granted).toBe(false);
+      await settle("a", { tokens: 5 });
+      expect((await reserve("d", [held])).granted).toBe(true);
+      expect((await reserve("e", [held])).granted).toBe(false);
+      await release("b");
+      expect((await reserve("f", [held])).granted).toBe(true);
+    });
+
+    test("a forgotten request gives its concurrency back after the lease, and keeps what it took from windows", async () => {
+      const { clock, want, reserve } = await open(noon, 10);
+      const held = want("c", 1, 1, minute, "concurrency");
+      await reserve("lost", [held, want("k", 1)]);
+      clock.advance(10_000);
+      expect((await reserve("early", [held])).granted).toBe(false);
+      clock.advance(1);
+      expect((await reserve("later", [held])).granted).toBe(true);
+      expect((await reserve("k", [want("k", 1)])).granted).toBe(false);
+    });
+
+    test("requests that arrive together cannot pass on the same reading", async () => {
+      const { want, reserve, usedOf } = await open();
+      const answers = await Promise.all(
+        Array.from({ length: 64 }, (_, i) => reserve(`p${i}`, [want("k", 20), want("t", 1e9, 7, minute, "tokens")])),
+      );
+      expect(answers.filter(({ granted }) => granted)).toHaveLength(20);
+      expect(await usedOf(want("k", 20))).toBe(20);
+      expect(await usedOf(want("t", 1, 0, minute, "tokens"))).toBe(140);
+    });
+
+    test.each([
+      ["second", "UTC", "2026-03-10T12:00:00.400Z", "2026-03-10T12:00:01Z"],
+      ["minute", "Asia/Kolkata", "2026-03-10T12:00:48Z", "2026-03-10T12:01:00Z"],
+      ["hour", "Asia/Kolkata", "2026-03-10T12:10:00Z", "2026-03-10T12:30:00Z"],
+      ["day", "Asia/Kolkata", "2026-03-10T12:00:00Z", "2026-03-10T18:30:00Z"],
+      ["day", "America/New_York", "2026-03-08T05:30:00Z", "2026-03-09T04:00:00Z"],
+      ["day", "Europe/Berlin", "2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z"],
+      ["week", "UTC", "2026-03-15T23:59:59Z", "2026-03-16T00:00:00Z"],
+      ["week", "Europe/Berlin", "2026-03-23T00:00:00Z", "2026-03-29T22:00:00Z"],
+      ["month", "America/New_York", "2026-03-01T05:00:00Z", "2026-04-01T04:00:00Z"],
+    ] as const)("the %s in %s of %s ends at %s", async (every, timeZone, now, end) => {
+      const { clock, want, reserve, usedOf } = await open(now);
+      const one = want("k", 1, 1, { every });
+      const first = await reserve("a", [one], timeZone);
+      expect(first.states[0]!.resetSeconds).toBe(Math.ceil((Date.parse(end) - Date.parse(now)) / 1000));
+      clock.set(Date.parse(end) - 1);
+      expect((await reserve("b", [one], timeZone)).granted).toBe(false);
+      clock.set(end);
+      expect(await usedOf(one, timeZone)).toBe(0);
+      expect((await reserve("c", [one], timeZone)).granted).toBe(true);
+    });
+
+    test("a sliding window frees room when uses leave it, and not before", async () => {
+      const { clock, want, reserve } = await open();
+      const one = want("k", 2, 1, { sliding: 60 });
+      expect((await reserve("a", [one])).granted).toBe(true);
+      clock.advance(30_000);
+      expect((await reserve("b", [one])).granted).toBe(true);
+      clock.advance(29_999);
+      expect(await reserve("c", [one])).toMatchObject({ granted: false, exhausted: [0] });
+      // At most a sixtieth of the window late.
+      clock.advance(1_001);
+      expect((await reserve("d", [one])).granted).toBe(true);
+      expect((await reserve("e", [one])).granted).toBe(false);
+    });
+
+    test("an empty reserve is granted", async () => {
+      const { reserve } = await open();
+      expect(await reserve("a", [])).toEqual({ granted: true, states: [], exhausted: [] });
+    });
+
+    test("whatever is reserved, settled and released in whatever order, the counters agree with a plain model", async () => {
+      await modelProperty(async () => {
+        const clock = new TestClock(noon);
+        return { clock, counters: await make({ clock, leaseSeconds: noLease }), prefix: randomUUID() };
+      });
+    });
+  });
+}

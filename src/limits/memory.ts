@@ -1,0 +1,155 @@
+import type { ActualAmounts, Counters, Reservation, ReserveResult } from "../core/limits.ts";
+import type { Clock } from "../core/ports.ts";
+import { SluiceError } from "../errors.ts";
+import { createCalendar } from "./calendar.ts";
+import { type Cell, type Counter, FixedCounter, HeldCounter, SlidingCounter, stateOf } from "./counters.ts";
+import { type Holding, RequestLog } from "./requests.ts";
+
+/** Settings of {@link createMemoryCounters}. */
+export interface MemoryCountersOptions {
+  readonly clock: Clock;
+  /** Most counters at once: user names are the clients' to choose. 1,000,000 when absent. */
+  readonly maxKeys?: number;
+  /**
+   * After how long a request that was neither settled nor released is given up: what it holds of `concurrency`
+   * returns, what it took from windows stays taken. 3,600 when absent.
+   */
+  readonly leaseSeconds?: number;
+}
+
+/** Counters in this process, with figures for tests and metrics. */
+export interface MemoryCounters extends Counters {
+  reserve(requestId: string, timeZone: string, reservations: readonly Reservation[]): ReserveResult;
+  settle(requestId: string, actual: ActualAmounts): void;
+  release(requestId: string): void;
+  close(): void;
+  /** Counters and open requests held in memory. */
+  readonly size: { readonly counters: number; readonly requests: number };
+}
+
+/** A full look for expired counters costs much, so it is made at most this often, in milliseconds. */
+const roomEvery = 1000;
+
+/**
+ * Makes counters that are exact for one process and answer at once.
+ *
+ * Each reserve runs to its end without yielding, which is what makes it atomic. Memory is bounded: windows that are
+ * over are dropped a few on each call, and forgotten requests by lease.
+ *
+ * `reserve` throws `store_unavailable` when `maxKeys` counters are all in use: forgetting one would let its owner
+ * overspend, so the policy's `onStoreDown` decides instead.
+ */
+export function createMemoryCounters({
+  clock,
+  maxKeys = 1_000_000,
+  leaseSeconds = 3600,
+}: MemoryCountersOptions): MemoryCounters {
+  const counters = new Map<string, Counter>();
+  const requests = new RequestLog();
+  const spanAt = createCalendar();
+  let sweep = counters.entries();
+  let lookedAt = Number.NEGATIVE_INFINITY;
+
+  function counterOf({ key, unit, window }: Reservation, now: number, timeZone: string): Counter {
+    const kind = unit === "concurrency" ? "held" : "every" in window ? window.every : window.sliding;
+    const name = `${key}|${kind}`;
+    const known = counters.get(name);
+    if (known !== undefined && !(known instanceof FixedCounter && known.isIdle(now))) return known;
+    if (known === undefined && counters.size >= maxKeys) throw new SluiceError("store_unavailable");
+    const counter =
+      unit === "concurrency"
+        ? new HeldCounter()
+        : "every" in window
+          ? new FixedCounter(spanAt(now, window.every, timeZone))
+          : new SlidingCounter(window.sliding);
+    counters.set(name, counter);
+    return counter;
+  }
+
+  /** Drops what is over: a few more counters than this request can add, so that garbage cannot outgrow use. */
+  function tidy(now: number, coming: number): void {
+    for (let i = 0; i < 2 * coming + 1; i += 1) {
+      const next = sweep.next();
+      if (next.done) {
+        sweep = counters.entries();
+        break;
+      }
+      if (next.value[1].isIdle(now)) counters.delete(next.value[0]);
+    }
+    if (counters.size + coming > maxKeys && now - lookedAt >= roomEvery) {
+      lookedAt = now;
+      for (const [name, counter] of counters) if (counter.isIdle(now)) counters.delete(name);
+    }
+    let lost = requests.expire(now - leaseSeconds * 1000);
+    while (lost !== undefined) {
+      giveBack(lost, ({ unit, amount }) => (unit === "concurrency" ? amount : 0));
+      lost = requests.expire(now - leaseSeconds * 1000);
+    }
+  }
+
+  return {
+    get size() {
+      return { counters: counters.size, requests: requests.size };
+    },
+
+    reserve(requestId, timeZone, reservations) {
+      const before = requests.answerTo(requestId);
+      if (before !== undefined) return before;
+      const now = clock.now();
+      tidy(now, reservations.length);
+      // What can fail comes first: nothing is taken until every counter is at hand.
+      const touched: Counter[] = [];
+      for (const reservation of reservations) {
+        const { key, amount } = reservation;
+        if (!(amount >= 0)) throw new RangeError(`cannot reserve ${amount} of ${key}`);
+        touched.push(counterOf(reservation, now, timeZone));
+      }
+      const cells: Cell[] = [];
+      const exhausted: number[] = [];
+      for (let i = 0; i < touched.length; i += 1) {
+        const { amount, max } = reservations[i]!;
+        const used = touched[i]!.usedAt(now);
+        const cell = touched[i]!.cellAt(now);
+        cells.push(cell);
+        // Taken one after another, so that two reservations on one counter see each other.
+        if (used + amount > max) exhausted.push(i);
+        else cell.add(amount);
+      }
+      const granted = exhausted.length === 0;
+      if (!granted) {
+        for (const [i, { amount }] of reservations.entries()) if (!exhausted.includes(i)) cells[i]!.add(-amount);
+      }
+      const states = reservations.map(({ max }, i) => stateOf(touched[i]!, max, now));
+      const result: ReserveResult = { granted, states, exhausted };
+      if (granted) requests.open(requestId, { at: now, result, reservations, cells });
+      else requests.remember(requestId, result);
+      return result;
+    },
+
+    settle(requestId, actual) {
+      const holding = requests.close(requestId);
+      if (holding === undefined) return;
+      giveBack(holding, ({ unit, amount }) => {
+        if (unit === "concurrency") return amount;
+        return amount - (actual[unit] ?? amount);
+      });
+    },
+
+    release(requestId) {
+      const holding = requests.close(requestId);
+      if (holding !== undefined) giveBack(holding, ({ amount }) => amount);
+    },
+
+    close() {
+      counters.clear();
+      requests.clear();
+    },
+  };
+}
+
+function giveBack({ reservations, cells }: Holding, amountOf: (reservation: Reservation) => number): void {
+  for (const [i, reservation] of reservations.entries()) {
+    const amount = amountOf(reservation);
+    if (amount !== 0) cells[i]!.add(-amount);
+  }
+}
