@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { randomUUID } from "node:crypto";
 import type { Counters, LimitUnit, LimitWindow, Reservation } from "../core/limits.ts";
 import type { Clock } from "../core/ports.ts";
-import { modelProperty } from "./model.ts";
+import { modelProperty } from "./conformance-model.ts";
 
 /** Makes the counters under test; they read the time from this clock and no other. */
 export type MakeCounters = (options: {
