@@ -1,9 +1,7 @@
 import type { BodyEdit, RequestView } from "../../core/wire.ts";
-import { checkPaths, modifySetting, noteEdit } from "../edits.ts";
+import { modifySetting, noteEdit } from "../edits.ts";
 import { asCount } from "../json.ts";
 import { editMembers } from "../json-text.ts";
-
-const paths = ["max_tokens", "temperature"];
 
 /** The bytes for the provider, with only the edited members different. */
 export function writeMessagesRequest(view: RequestView, edit: BodyEdit): Uint8Array {
@@ -11,7 +9,6 @@ export function writeMessagesRequest(view: RequestView, edit: BodyEdit): Uint8Ar
   if (edit.model !== undefined && edit.model !== view.model) edits.set("model", JSON.stringify(edit.model));
   const { modifications } = edit;
   if (modifications !== undefined) {
-    checkPaths(modifications, paths);
     const maxTokens = asCount(view.body.max_tokens) ?? undefined;
     noteEdit(edits, "max_tokens", maxTokens, modifySetting("max_tokens", maxTokens, modifications));
     noteEdit(edits, "temperature", view.temperature, modifySetting("temperature", view.temperature, modifications));

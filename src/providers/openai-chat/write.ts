@@ -1,10 +1,8 @@
 import type { BodyEdit, RequestView } from "../../core/wire.ts";
-import { checkPaths, modifySetting, noteEdit } from "../edits.ts";
+import { modifySetting, noteEdit } from "../edits.ts";
 import { asObject, isObject } from "../json.ts";
 import { editMembers, memberValue } from "../json-text.ts";
 import { chatMaximums } from "./request.ts";
-
-const paths = ["max_tokens", "temperature"];
 
 /** The bytes for the provider, with only the edited members different. */
 export function writeChatRequest(view: RequestView, edit: BodyEdit): Uint8Array {
@@ -26,7 +24,6 @@ function noteModifications(
   modifications: NonNullable<BodyEdit["modifications"]>,
   edits: Map<string, string | null>,
 ): void {
-  checkPaths(modifications, paths);
   const { maxTokens, maxCompletionTokens } = chatMaximums(view.body);
   if (maxTokens !== undefined)
     noteEdit(edits, "max_tokens", maxTokens, modifySetting("max_tokens", maxTokens, modifications));

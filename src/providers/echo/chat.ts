@@ -1,0 +1,93 @@
+import type { RequestView } from "../../core/wire.ts";
+import { asksForUsage } from "../openai-chat/write.ts";
+import { type EchoReply, toChunks } from "./reply.ts";
+
+/** A reply as a chat completion. */
+export function chatCompletion(view: RequestView, reply: EchoReply, id: string, seconds: number): string {
+  const message = reply.tool
+    ? { role: "assistant", content: null, refusal: null, tool_calls: [toolCall(reply, id)] }
+    : { role: "assistant", content: reply.words.join(""), refusal: null, annotations: [] };
+  return JSON.stringify({
+    id: `chatcmpl-${id}`,
+    object: "chat.completion",
+    created: seconds,
+    model: view.model,
+    choices: Array.from({ length: view.choices }, (_, index) => ({
+      index,
+      message,
+      logprobs: null,
+      finish_reason: finishReason(reply),
+    })),
+    usage: usage(view, reply),
+    service_tier: "default",
+    system_fingerprint: "fp_echo",
+  });
+}
+
+/** A reply as the events of a chat completion stream. */
+export function chatEvents(view: RequestView, reply: EchoReply, id: string, seconds: number, chunks: number): string[] {
+  const asked = asksForUsage(view);
+  const head = {
+    id: `chatcmpl-${id}`,
+    object: "chat.completion.chunk",
+    created: seconds,
+    model: view.model,
+    service_tier: "default",
+    system_fingerprint: "fp_echo",
+  };
+  const event = (choices: unknown[], told: unknown = null) =>
+    `data: ${JSON.stringify({ ...head, choices, ...(asked && { usage: told }) })}\n\n`;
+  const delta = (part: object, finish: string | null = null) =>
+    Array.from({ length: view.choices }, (_, index) =>
+      event([{ index, delta: part, logprobs: null, finish_reason: finish }]),
+    );
+
+  const parts: object[] = reply.tool
+    ? toolDeltas(reply, id)
+    : toChunks(reply.words, chunks).map((content) => ({ content }));
+  return [
+    ...delta({ role: "assistant", content: reply.tool ? null : "", refusal: null }),
+    ...parts.flatMap((part) => delta(part)),
+    ...delta({}, finishReason(reply)),
+    ...(asked ? [event([], usage(view, reply))] : []),
+    "data: [DONE]\n\n",
+  ];
+}
+
+function toolCall({ tool }: EchoReply, id: string) {
+  return {
+    id: `call_${id}`,
+    type: "function",
+    function: { name: tool!.name, arguments: JSON.stringify(tool!.input) },
+  };
+}
+
+/** The name first and the arguments after it, as OpenAI sends them. */
+function toolDeltas(reply: EchoReply, id: string): object[] {
+  const call = toolCall(reply, id);
+  const { name, arguments: given } = call.function;
+  return [
+    { tool_calls: [{ index: 0, ...call, function: { name, arguments: "" } }] },
+    { tool_calls: [{ index: 0, function: { arguments: given } }] },
+  ];
+}
+
+function finishReason({ tool, cut }: EchoReply): string {
+  return tool ? "tool_calls" : cut ? "length" : "stop";
+}
+
+function usage(view: RequestView, { promptTokens, completionTokens }: EchoReply) {
+  const completion = completionTokens * view.choices;
+  return {
+    prompt_tokens: promptTokens,
+    completion_tokens: completion,
+    total_tokens: promptTokens + completion,
+    prompt_tokens_details: { cached_tokens: 0, audio_tokens: 0 },
+    completion_tokens_details: {
+      reasoning_tokens: 0,
+      audio_tokens: 0,
+      accepted_prediction_tokens: 0,
+      rejected_prediction_tokens: 0,
+    },
+  };
+}
