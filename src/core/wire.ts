@@ -13,6 +13,8 @@ export interface PromptPart {
   readonly kind: "message" | "tool";
   /** The role of a message; empty for a tool. */
   readonly role: string;
+  /** Whether the message names its author: the chat format spends a token on it. The name itself is in `texts`. */
+  readonly named?: boolean;
   /** All text that the model reads: contents, names, tool arguments, tool definitions as compact JSON. */
   readonly texts: readonly string[];
   /** Images, with the detail asked for and their size where the body tells it. */
@@ -89,6 +91,14 @@ export interface StreamReader {
   readonly error: string;
 }
 
+/** Carries one streamed answer from the provider to the client, and knows what it said so far. */
+export interface StreamRelay extends Pick<StreamReader, "summary" | "complete" | "error"> {
+  /** Takes bytes as they come, cut anywhere; answers the bytes that the client gets now, `null` for none. */
+  write(chunk: Uint8Array): Uint8Array | null;
+  /** The provider's stream has ended: the bytes that were held back, `null` for none. */
+  end(): Uint8Array | null;
+}
+
 /** A refusal or failure to be told to a client, before it has a wire format's shape. */
 export interface Refusal {
   readonly status: number;
@@ -131,6 +141,12 @@ export interface WireFormat {
   tellsUsage(view: RequestView): boolean;
   readAnswer(body: JsonObject): AnswerSummary;
   readStream(): StreamReader;
+  /**
+   * Opens a relay for one streamed answer. Bytes pass unchanged.
+   *
+   * @param withholdUsage the gateway, not the client, asked for usage: what tells it is kept from the client
+   */
+  openStream(withholdUsage: boolean): StreamRelay;
   /**
    * What the client gets of an event when the gateway, not the client, asked for usage: the same data text, a
    * changed one, or `null` to withhold the whole event.
