@@ -1,0 +1,91 @@
+import { Elysia, ValidationError } from "elysia";
+import { SluiceError } from "../errors.ts";
+import { applicationRoutes } from "./applications.ts";
+import { decisionRoutes } from "./decisions.ts";
+import type { AdminDeps } from "./deps.ts";
+import { keyRoutes } from "./keys.ts";
+import { modelRoutes } from "./models.ts";
+import { organisationRoutes } from "./organisations.ts";
+import { policyRoutes, policyTypeRoutes } from "./policies.ts";
+import { toInputProblem, toInternalProblem, toProblem, toResponse } from "./problems.ts";
+import { systemRoutes } from "./system.ts";
+import { usageRoutes } from "./usage.ts";
+
+/** Largest body that the control plane reads. */
+const maxBodyBytes = 2 * 1024 * 1024;
+
+/**
+ * The control plane under `/admin/v1`: an Elysia instance of its own, whose hooks run for its routes alone.
+ *
+ * Every route wants an operator's credential, which is looked at before anything else of the request is.
+ */
+export function createAdmin(deps: AdminDeps) {
+  const authenticate = async (request: Request, path: string) => {
+    const operator = await deps.operators.identify(request.headers.get("authorization"));
+    if (operator !== null) return;
+    deps.logger.warn(
+      { method: request.method, path },
+      "a request to the admin surface was refused: no valid credential",
+    );
+    throw new SluiceError("unauthenticated");
+  };
+
+  return (
+    new Elysia({ prefix: "/admin/v1", normalize: false })
+      // A body is read only for an operator, and only so much of it.
+      .onParse(async ({ request, path }) => {
+        await authenticate(request, path);
+        return readJson(request);
+      })
+      .onTransform(async ({ request, path, set }) => {
+        // Here too: bodies that no handler reads are not parsed.
+        await authenticate(request, path);
+        set.headers["cache-control"] = "no-store";
+      })
+      .onError(({ error, path, request }) => {
+        const cause = error instanceof Error && error.cause instanceof SluiceError ? error.cause : error;
+        if (cause instanceof SluiceError) return toResponse(toProblem(cause, path));
+        if (cause instanceof ValidationError && cause.type !== "response")
+          return toResponse(toInputProblem(cause, path));
+        const id = crypto.randomUUID();
+        deps.logger.error({ err: cause, id, method: request.method, path }, "an admin request failed unexpectedly");
+        return toResponse(toInternalProblem(id, path));
+      })
+      .use(organisationRoutes(deps))
+      .use(applicationRoutes(deps))
+      .use(keyRoutes(deps))
+      .use(modelRoutes(deps))
+      .use(policyTypeRoutes(deps))
+      .use(policyRoutes(deps))
+      .use(usageRoutes(deps))
+      .use(decisionRoutes(deps))
+      .use(systemRoutes(deps))
+      .all("/*", ({ request, path }) => unknownRoute(request, path), { detail: { hide: true } })
+      .all("", ({ request, path }) => unknownRoute(request, path), { detail: { hide: true } })
+  );
+}
+
+function unknownRoute({ method }: Request, path: string): never {
+  throw new SluiceError("unknown_route", { method, path });
+}
+
+/** The JSON of a body; `undefined` for an empty one. */
+async function readJson(request: Request): Promise<unknown> {
+  if (request.body === null) return undefined;
+  const tooLarge = () => new SluiceError("body_too_large", { max: maxBodyBytes });
+  if (Number(request.headers.get("content-length") ?? 0) > maxBodyBytes) throw tooLarge();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body) {
+    size += chunk.byteLength;
+    if (size > maxBodyBytes) throw tooLarge();
+    chunks.push(chunk);
+  }
+  if (size === 0) return undefined;
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks)));
+  } catch (cause) {
+    const problem = cause instanceof Error ? cause.message : String(cause);
+    throw new SluiceError("malformed_json", { problem }, { cause });
+  }
+}

@@ -1,0 +1,201 @@
+import { t } from "elysia";
+import type { Application, Changed } from "../core/control.ts";
+import { SluiceError } from "../errors.ts";
+import type { AdminDeps } from "./deps.ts";
+import { problems } from "./problems.ts";
+import {
+  defined,
+  found,
+  idParams,
+  ifMatchHeaders,
+  labelsSchema,
+  listOf,
+  listQuery,
+  readIfMatch,
+  routes,
+  type Shown,
+  showPage,
+  showTime,
+  staleError,
+  time,
+  toEtag,
+  toPageRequest,
+} from "./schemas.ts";
+
+const name = t.String({ minLength: 1, maxLength: 128, pattern: "\\S", description: "Unique inside its organisation." });
+const team = t.String({ maxLength: 128, description: "Id or name of its team, which is made if it is new." });
+
+const applicationSchema = t.Object(
+  {
+    id: t.String({ description: "Made from the name; never changes and is never used again." }),
+    name: t.String(),
+    organisation: t.String(),
+    team: t.String({ description: "Id of its team; empty without one." }),
+    labels: labelsSchema,
+    disabled: t.Boolean({ description: "Whether its keys are refused." }),
+    created_at: time("When it was made."),
+    updated_at: time("When it was last changed."),
+  },
+  {
+    examples: [
+      {
+        id: "chat",
+        name: "chat",
+        organisation: "default",
+        team: "growth",
+        labels: { tier: "free" },
+        disabled: false,
+        created_at: "2026-01-01T00:00:00.000Z",
+        updated_at: "2026-01-01T00:00:00.000Z",
+      },
+    ],
+  },
+);
+
+const createSchema = t.Object(
+  { name, organisation: t.Optional(t.String()), team: t.Optional(team), labels: t.Optional(labelsSchema) },
+  { additionalProperties: false, examples: [{ name: "chat", team: "growth", labels: { tier: "free" } }] },
+);
+
+const changeSchema = t.Object(
+  {
+    name: t.Optional(name),
+    team: t.Optional(team),
+    labels: t.Optional(labelsSchema),
+    disabled: t.Optional(t.Boolean({ description: "True refuses its keys at once." })),
+  },
+  { additionalProperties: false, minProperties: 1, examples: [{ disabled: true }] },
+);
+
+const tags = ["Applications"];
+
+/** `/applications`. */
+export function applicationRoutes(deps: AdminDeps) {
+  const teamId = async (organisation: string, wanted: string) =>
+    wanted === "" ? "" : (await deps.teams.ensure(organisation, wanted)).id;
+
+  return routes("/applications")
+    .get(
+      "",
+      async ({ query }) => {
+        const { organisation, name: wanted } = query;
+        const filter = defined({ organisation, name: wanted });
+        return showPage(await deps.applications.list(toPageRequest(query), filter), show);
+      },
+      {
+        query: listQuery({ organisation: t.Optional(t.String()), name: t.Optional(t.String()) }),
+        response: { 200: listOf(applicationSchema), ...problems() },
+        detail: { tags, summary: "List applications", operationId: "listApplications" },
+      },
+    )
+    .post(
+      "",
+      async ({ body, set }) => {
+        const organisation = body.organisation ?? "default";
+        if ((await deps.organisations.find(organisation)) === null) {
+          throw new SluiceError("invalid_input", { problem: `There is no organisation '${organisation}'.` });
+        }
+        const created = await deps.applications.create({
+          organisation,
+          team: await teamId(organisation, body.team ?? ""),
+          name: body.name.trim(),
+          labels: body.labels ?? {},
+        });
+        set.status = 201;
+        set.headers.etag = toEtag(created.version);
+        set.headers.location = `/admin/v1/applications/${encodeURIComponent(created.id)}`;
+        return show(created);
+      },
+      {
+        body: createSchema,
+        response: { 201: applicationSchema, ...problems(409, 413) },
+        detail: { tags, summary: "Create an application", operationId: "createApplication" },
+      },
+    )
+    .get(
+      "/:id",
+      async ({ params, set }) => {
+        const application = found(await deps.applications.find(params.id), "application", params.id);
+        set.headers.etag = toEtag(application.version);
+        return show(application);
+      },
+      {
+        params: idParams,
+        response: { 200: applicationSchema, ...problems(404) },
+        detail: { tags, summary: "Read an application", operationId: "readApplication" },
+      },
+    )
+    .patch(
+      "/:id",
+      async ({ params: { id }, body, headers, set }) => {
+        const ifMatch = headers["if-match"];
+        const current = found(await deps.applications.find(id), "application", id);
+        const version = readIfMatch(ifMatch);
+        // A team is made for a change that will be: the check is made again, safely, with the change itself.
+        if (version !== null && version !== current.version) {
+          throw staleError("application", id, ifMatch, current.version);
+        }
+        const change = defined({
+          name: body.name?.trim(),
+          team: body.team === undefined ? undefined : await teamId(current.organisation, body.team),
+          labels: body.labels,
+          disabled: body.disabled,
+        });
+        const changed = applied(await deps.applications.update(id, change, version), id, ifMatch);
+        deps.keyCache.invalidateApplication(id);
+        set.headers.etag = toEtag(changed.version);
+        return show(changed);
+      },
+      {
+        params: idParams,
+        headers: ifMatchHeaders,
+        body: changeSchema,
+        response: { 200: applicationSchema, ...problems(404, 409, 412, 413) },
+        detail: {
+          tags,
+          summary: "Change an application",
+          description: "Disabling refuses its keys at once; labels are replaced as a whole.",
+          operationId: "changeApplication",
+        },
+      },
+    )
+    .delete(
+      "/:id",
+      async ({ params: { id }, headers, set }) => {
+        const ifMatch = headers["if-match"];
+        applied(await deps.applications.remove(id, readIfMatch(ifMatch)), id, ifMatch);
+        deps.keyCache.invalidateApplication(id);
+        set.status = 204;
+      },
+      {
+        params: idParams,
+        headers: ifMatchHeaders,
+        response: { 204: t.Void({ description: "It is deleted." }), ...problems(404, 412) },
+        detail: {
+          tags,
+          summary: "Delete an application",
+          description: "Its keys are revoked at once. Its usage and decisions stay readable.",
+          operationId: "deleteApplication",
+        },
+      },
+    );
+}
+
+function applied(result: Changed<Application>, id: string, ifMatch: string | undefined): Application {
+  if (result.outcome === "missing") throw new SluiceError("not_found", { resource: "application", id });
+  if (result.outcome === "stale") throw staleError("application", id, ifMatch, result.version);
+  return result.value;
+}
+
+function show(application: Application): Shown<typeof applicationSchema> {
+  return {
+    id: application.id,
+    name: application.name,
+    organisation: application.organisation,
+    team: application.team,
+    labels: { ...application.labels },
+    disabled: application.disabled,
+    created_at: showTime(application.createdAt),
+    updated_at: showTime(application.updatedAt),
+  };
+}

@@ -1,0 +1,157 @@
+import { t } from "elysia";
+import type { StoredDecision } from "../core/control.ts";
+import { effects } from "../core/decision.ts";
+import { phases } from "../core/phases.ts";
+import type { AdminDeps } from "./deps.ts";
+import { problems } from "./problems.ts";
+import {
+  defined,
+  listOf,
+  listQuery,
+  oneOf,
+  readOptionalTime,
+  routes,
+  type Shown,
+  showPage,
+  showTime,
+  time,
+  toPageRequest,
+} from "./schemas.ts";
+import { applicationId } from "./usage.ts";
+
+const effect = oneOf(effects);
+
+const decisionSchema = t.Object(
+  {
+    decision_id: t.String(),
+    request_id: t.String(),
+    ts: time("When it was made."),
+    phase: oneOf(phases),
+    revision: t.String({ description: "The policy set that decided." }),
+    org: t.String(),
+    app: t.String(),
+    env: t.String(),
+    key: t.String({ description: "Id of the gateway key." }),
+    surface: t.String(),
+    model: t.String(),
+    decision: effect,
+    outcome: oneOf(["ok", "not_applicable", "error"]),
+    code: t.String({ description: "Of the reason that explains the decision; empty without one." }),
+    reasons: t.Array(
+      t.Object({
+        policy: t.String(),
+        rule: t.String(),
+        kind: oneOf(["hit", "error"]),
+        mode: oneOf(["enforce", "warn", "audit"]),
+        effect,
+        would: effect,
+        code: t.String(),
+        message: t.String(),
+      }),
+      { description: "Every rule that fired or failed; the one that explains the decision comes first." },
+    ),
+    modifications: t.Array(t.Object({ op: t.String(), path: t.String() })),
+    evaluated: t.Object(
+      { decided: t.Integer(), not_applicable: t.Integer(), errors: t.Integer() },
+      { description: "How the policies in scope fared." },
+    ),
+    evaluation_us: t.Number({ description: "Microseconds the evaluation took." }),
+  },
+  {
+    examples: [
+      {
+        decision_id: "01jb2m0c7zq4",
+        request_id: "01jb2m0c7zq3",
+        ts: "2026-01-31T12:00:00.000Z",
+        phase: "request",
+        revision: "sha256:2f1c…",
+        org: "default",
+        app: "chat",
+        env: "prod",
+        key: "k3v9q0x2pzm7a1bc",
+        surface: "chat",
+        model: "gpt-4o",
+        decision: "deny",
+        outcome: "ok",
+        code: "token_cap",
+        reasons: [
+          {
+            policy: "org/prod-token-cap",
+            rule: "over-hard-cap",
+            kind: "hit",
+            mode: "enforce",
+            effect: "deny",
+            would: "deny",
+            code: "token_cap",
+            message: "asked for 21000 tokens, the cap is 16000",
+          },
+        ],
+        modifications: [],
+        evaluated: { decided: 1, not_applicable: 0, errors: 0 },
+        evaluation_us: 14,
+      },
+    ],
+  },
+);
+
+/** `/decisions`. */
+export function decisionRoutes(deps: AdminDeps) {
+  return routes("/decisions").get(
+    "",
+    async ({ query }) => {
+      const filter = defined({
+        decisionId: query.decision_id,
+        requestId: query.request_id,
+        org: query.org,
+        app: await applicationId(deps, query.app),
+        phase: query.phase,
+        decision: query.decision,
+        from: readOptionalTime("from", query.from),
+        to: readOptionalTime("to", query.to),
+      });
+      await deps.recorder.flush();
+      return showPage(await deps.decisions.list(toPageRequest(query), filter), show);
+    },
+    {
+      query: listQuery({
+        decision_id: t.Optional(t.String()),
+        request_id: t.Optional(t.String()),
+        app: t.Optional(t.String({ description: "Id or name of the application." })),
+        org: t.Optional(t.String()),
+        phase: t.Optional(oneOf(phases)),
+        decision: t.Optional(effect),
+        from: t.Optional(t.String({ description: "Earliest time, included." })),
+        to: t.Optional(t.String({ description: "Latest time, not included." })),
+      }),
+      response: { 200: listOf(decisionSchema), ...problems() },
+      detail: { tags: ["Decisions"], summary: "List decision records, newest first", operationId: "listDecisions" },
+    },
+  );
+}
+
+function show(row: StoredDecision): Shown<typeof decisionSchema> {
+  return {
+    decision_id: row.decisionId,
+    request_id: row.requestId,
+    ts: showTime(row.ts),
+    phase: row.phase,
+    revision: row.revision,
+    org: row.org,
+    app: row.app,
+    env: row.env,
+    key: row.key,
+    surface: row.surface,
+    model: row.model,
+    decision: row.effect,
+    outcome: row.outcome,
+    code: row.code,
+    reasons: row.reasons.map((reason) => ({ ...reason })),
+    modifications: row.modifications.map((change) => ({ ...change })),
+    evaluated: {
+      decided: row.tally.decided,
+      not_applicable: row.tally.notApplicable,
+      errors: row.tally.errors,
+    },
+    evaluation_us: row.micros,
+  };
+}

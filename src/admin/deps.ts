@@ -1,0 +1,35 @@
+import type {
+  Applications,
+  DecisionLog,
+  KeyCache,
+  KeyMint,
+  Keys,
+  OperatorDirectory,
+  Organisations,
+  PolicyDirectory,
+  Setting,
+  Status,
+  Teams,
+  UsageLedger,
+} from "../core/control.ts";
+import type { Catalogue, Clock, Logger, Recorder } from "../core/ports.ts";
+
+/** Everything the control plane works on. Nothing here is called before the first request. */
+export interface AdminDeps {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly operators: OperatorDirectory;
+  readonly organisations: Organisations;
+  readonly teams: Teams;
+  readonly applications: Applications;
+  readonly keys: Keys;
+  readonly mint: KeyMint;
+  readonly keyCache: KeyCache;
+  readonly catalogue: Catalogue;
+  readonly policies: PolicyDirectory;
+  readonly usage: UsageLedger;
+  readonly decisions: DecisionLog;
+  readonly recorder: Pick<Recorder, "flush" | "dropped">;
+  readonly status: () => Status | Promise<Status>;
+  readonly settings: () => readonly Setting[];
+}

@@ -1,0 +1,112 @@
+import { swagger } from "@elysiajs/swagger";
+import { type AnyElysia, Elysia } from "elysia";
+import { problemSchema, problemType } from "./problems.ts";
+
+/** An OpenAPI document. */
+export type OpenApiDocument = Readonly<Record<string, unknown>>;
+
+type Node = Record<string, unknown>;
+
+const description = `The control plane of Sluice: applications, gateway keys, policies, usage and decisions.
+
+Every operation wants the admin key as \`authorization: Bearer <key>\`. Lists answer \`{data, next}\`; \`next\` is the
+\`cursor\` of the next page. Resources that can change carry an ETag, and a change with an outdated \`if-match\` is refused
+with 412. Failures are problem details (RFC 9457) with a code that programs can match on.`;
+
+const tags = [
+  { name: "Organisations", description: "The tenants." },
+  { name: "Applications", description: "The programs that call the gateway." },
+  { name: "Keys", description: "What applications authenticate with." },
+  { name: "Models", description: "The models that clients can name." },
+  { name: "Policies", description: "What may pass, and what the live set is." },
+  { name: "Usage", description: "What was used and what it cost." },
+  { name: "Decisions", description: "What was decided, and why." },
+  { name: "System", description: "How the gateway is and how it is set up." },
+];
+
+const statusTexts: Readonly<Record<string, string>> = {
+  200: "Success.",
+  201: "Created.",
+  204: "Done; there is nothing to answer.",
+  400: "The input is not accepted.",
+  401: "The credential is missing or not valid.",
+  404: "There is no such thing.",
+  409: "It conflicts with what is there.",
+  412: "The resource changed since it was read.",
+  413: "The body is too large.",
+  500: "An internal error.",
+};
+
+/**
+ * The OpenAPI 3.1 document of the control plane's routes, made from their schemas.
+ *
+ * The plugin lists the routes; what it cannot know of our answers (one content type, problems, examples) is put right.
+ */
+export async function createOpenApiDocument(admin: AnyElysia, version: string): Promise<OpenApiDocument> {
+  const info = { title: "Sluice admin API", version, description };
+  const described = new Elysia().use(swagger({ path: "/docs", documentation: { info, tags } })).use(admin);
+  const answer = await described.handle(new Request("http://localhost/docs/json"));
+  const document = (await answer.json()) as Node;
+  for (const item of Object.values(document.paths as Node)) {
+    for (const operation of Object.values(item as Node)) putOperationRight(operation as Node);
+  }
+  return {
+    ...document,
+    openapi: "3.1.0",
+    servers: [{ url: "/", description: "The gateway that serves this document." }],
+    security: [{ adminKey: [] }],
+    components: {
+      securitySchemes: {
+        adminKey: {
+          type: "http",
+          scheme: "bearer",
+          description: "The admin key (sla_…). Gateway keys do not work here.",
+        },
+      },
+      schemas: { Problem: problemSchema },
+    },
+  };
+}
+
+function putOperationRight(operation: Node): void {
+  for (const parameter of (operation.parameters ?? []) as Node[]) {
+    parameter.schema = plainNumber(parameter.schema as Node);
+    // A parameter's own `examples` would be a map.
+    delete parameter.examples;
+  }
+  const body = operation.requestBody as Node | undefined;
+  if (body !== undefined) body.content = jsonContent(body.content as Node);
+  const responses = operation.responses as Record<string, Node>;
+  for (const [status, response] of Object.entries(responses)) {
+    responses[status] = {
+      description: statusTexts[status] ?? "",
+      ...(status === "204"
+        ? {}
+        : Number(status) < 400
+          ? { content: jsonContent(response.content as Node, response) }
+          : { content: { [problemType]: { schema: { $ref: "#/components/schemas/Problem" } } } }),
+    };
+  }
+}
+
+/** The one content type we speak, with an example of it. */
+function jsonContent(content: Node, response: Node = {}): Node {
+  const { schema } = content["application/json"] as { schema: Node };
+  const example = exampleOf({ ...schema, ...("examples" in response && { examples: response.examples }) });
+  return { "application/json": { schema, ...(example !== undefined && { example }) } };
+}
+
+function exampleOf(schema: Node): unknown {
+  const [own] = (schema.examples ?? []) as unknown[];
+  if (own !== undefined) return own;
+  const { data } = (schema.properties ?? {}) as { data?: Node };
+  const entry = data?.items === undefined ? undefined : exampleOf(data.items as Node);
+  return entry === undefined ? undefined : { data: [entry], next: null };
+}
+
+/** Elysia takes numbers in queries as text too; for who writes the query it is a number. */
+function plainNumber(schema: Node): Node {
+  const { anyOf, ...rest } = schema as { anyOf?: Node[] };
+  const number = anyOf?.find(({ type }) => type === "integer" || type === "number");
+  return number === undefined ? schema : { ...rest, ...number };
+}

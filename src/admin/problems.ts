@@ -1,0 +1,76 @@
+import { type Static, t, type ValidationError } from "elysia";
+import { type ErrorCode, errorCatalogue, SluiceError } from "../errors.ts";
+
+/** RFC 9457 problem details: what every failure of the control plane looks like. */
+export const problemSchema = t.Object(
+  {
+    type: t.String({ description: "Names the kind of problem." }),
+    title: t.String(),
+    status: t.Integer(),
+    detail: t.String({ description: "What went wrong this time, for people." }),
+    code: t.String({ description: "What programs match on: a code of the error catalogue." }),
+    instance: t.String({ description: "The path that was asked for." }),
+    errors: t.Optional(
+      t.Array(t.Object({ pointer: t.String({ description: "JSON Pointer into the input." }), detail: t.String() })),
+    ),
+  },
+  { description: "A problem (RFC 9457)." },
+);
+
+/** A problem as it is sent. */
+export type Problem = Static<typeof problemSchema>;
+
+/** Media type of a {@link Problem}. */
+export const problemType = "application/problem+json";
+
+type ProblemStatus = 400 | 401 | 404 | 409 | 412 | 413 | 500;
+
+/** Response schemas for these statuses and for those that every route can answer with. */
+export function problems<const S extends readonly ProblemStatus[]>(...statuses: S) {
+  const all = [...statuses, 400, 401, 500] as const;
+  return Object.fromEntries(all.map((status) => [status, problemSchema])) as Record<
+    S[number] | 400 | 401 | 500,
+    typeof problemSchema
+  >;
+}
+
+/** The problem of a foreseen failure. */
+export function toProblem(error: SluiceError, instance: string): Problem {
+  return problem(error.code, error.message, instance);
+}
+
+/** The problem of input that its schema does not accept: every place that is wrong. */
+export function toInputProblem(error: ValidationError, instance: string): Problem {
+  const where = error.type;
+  const errors = error.all.flatMap((found) => {
+    const pointer = "path" in found && typeof found.path === "string" ? found.path : "";
+    const detail = found.summary ?? ("message" in found ? String(found.message) : "is not valid");
+    return [{ pointer, detail }];
+  });
+  const [first] = errors;
+  const what = first === undefined ? "is not valid" : `${first.pointer || "/"}: ${first.detail}`;
+  return { ...problem("invalid_input", `The ${where} is not accepted. ${what}.`, instance), errors };
+}
+
+/** The problem of a failure nobody foresaw: nothing of it but an id that the log has too. */
+export function toInternalProblem(id: string, instance: string): Problem {
+  return toProblem(new SluiceError("internal", { id }), instance);
+}
+
+/** A problem as an answer. */
+export function toResponse(shown: Problem, headers: Readonly<Record<string, string>> = {}): Response {
+  return new Response(JSON.stringify(shown), {
+    status: shown.status,
+    headers: {
+      ...headers,
+      "content-type": problemType,
+      "cache-control": "no-store",
+      ...(shown.status === 401 && { "www-authenticate": "Bearer" }),
+    },
+  });
+}
+
+function problem(code: ErrorCode, detail: string, instance: string): Problem {
+  const title = code.charAt(0).toUpperCase() + code.slice(1).replaceAll("_", " ");
+  return { type: `urn:sluice:problem:${code}`, title, status: errorCatalogue[code][0], detail, code, instance };
+}

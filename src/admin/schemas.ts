@@ -1,0 +1,149 @@
+import { Elysia, type Static, type TSchema, t } from "elysia";
+import type { Page, PageRequest } from "../core/control.ts";
+import { SluiceError } from "../errors.ts";
+
+/** One of some words. */
+export function oneOf<const V extends readonly [string, ...string[]]>(
+  words: V,
+  options: { description?: string } = {},
+) {
+  // Elysia would make the first word the default.
+  return t.UnionEnum(words as V, { ...options, default: undefined });
+}
+
+/** A point in time in answers. */
+export const time = (description: string) => t.String({ format: "date-time", description });
+
+/** A point in time that may be missing. */
+export const maybeTime = (description: string) =>
+  t.Union([t.String({ format: "date-time" }), t.Null()], { description });
+
+/** Labels, as policies select by them. */
+export const labelsSchema = t.Record(t.String({ minLength: 1, maxLength: 64 }), t.String({ maxLength: 256 }), {
+  maxProperties: 32,
+  description: "Names and values that policies can select by.",
+});
+
+/** The path parameter of a single resource. */
+export const idParams = t.Object({ id: t.String({ minLength: 1, maxLength: 256 }) });
+
+/** The header that makes a change depend on the version that was read. */
+export const ifMatchHeaders = t.Object({
+  "if-match": t.Optional(t.String({ description: "The ETag of the version that the change is meant for, or *." })),
+});
+
+/** The query of a list with these filters. Unknown names are refused: a misspelt filter would select everything. */
+export function listQuery<P extends Record<string, TSchema>>(filters: P) {
+  return t.Object(
+    {
+      ...filters,
+      limit: t.Optional(t.Integer({ minimum: 1, maximum: 200, description: "Entries per page; 50 when absent." })),
+      cursor: t.Optional(t.String({ maxLength: 1024, description: "The next of the page before." })),
+    },
+    { additionalProperties: false },
+  );
+}
+
+/** The answer of a list. */
+export function listOf<T extends TSchema>(entry: T) {
+  return t.Object({
+    data: t.Array(entry),
+    next: t.Union([t.String(), t.Null()], { description: "Cursor of the next page; null on the last one." }),
+  });
+}
+
+/** The page that a list query asks for. */
+export function toPageRequest(query: { limit?: number; cursor?: string }): PageRequest {
+  return { limit: query.limit ?? 50, after: query.cursor ?? null };
+}
+
+/** A page with its entries shown. */
+export function showPage<T, V>(page: Page<T>, show: (value: T) => V): { data: V[]; next: string | null } {
+  return { data: page.data.map(show), next: page.next };
+}
+
+/** One page of a list that is in memory, in the order of its ids. */
+export function pageOf<T>(items: readonly T[], idOf: (item: T) => string, page: PageRequest): Page<T> {
+  const sorted = [...items].sort((a, b) => (idOf(a) < idOf(b) ? -1 : 1));
+  const after = page.after === null ? null : Buffer.from(page.after, "base64url").toString("utf8");
+  const rest = after === null ? sorted : sorted.filter((item) => idOf(item) > after);
+  const data = rest.slice(0, page.limit);
+  const last = data.at(-1);
+  const more = rest.length > data.length && last !== undefined;
+  return { data, next: more ? Buffer.from(idOf(last)).toString("base64url") : null };
+}
+
+/** The ETag of a version. */
+export function toEtag(version: number): string {
+  return `"${version}"`;
+}
+
+/**
+ * The version that an `if-match` header asks for; `null` when any will do.
+ *
+ * A value that is no ETag of ours stands for a version that never is.
+ */
+export function readIfMatch(header: string | undefined): number | null {
+  if (header === undefined || header.trim() === "*") return null;
+  const [, version] = /^\s*(?:W\/)?"(\d{1,15})"\s*$/.exec(header) ?? [];
+  return version === undefined ? -1 : Number(version);
+}
+
+/** The failure of a change that came too late. */
+export function staleError(resource: string, id: string, header: string | undefined, version: number): SluiceError {
+  return new SluiceError("stale_etag", { resource, id, received: header ?? "it was read", current: toEtag(version) });
+}
+
+const timePattern = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2}))?$/;
+
+/**
+ * Reads a point in time from input: a date (its beginning in UTC) or a date and time with a zone.
+ *
+ * @throws SluiceError `invalid_input`
+ */
+export function readTime(name: string, text: string): number {
+  // A plus in a query string that was not escaped arrives as a space.
+  const value = text.trim().replace(/ (?=\d{2}:?\d{2}$)/, "+");
+  const ms = timePattern.test(value) ? Date.parse(value) : Number.NaN;
+  if (Number.isNaN(ms)) {
+    const problem = `'${name}' is not a time: got '${text}', want a form like 2026-01-31 or 2026-01-31T12:00:00Z.`;
+    throw new SluiceError("invalid_input", { problem });
+  }
+  return ms;
+}
+
+/** {@link readTime}, if there is one. */
+export function readOptionalTime(name: string, text: string | undefined): number | undefined {
+  return text === undefined ? undefined : readTime(name, text);
+}
+
+/** A time as it is shown. */
+export function showTime(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** A time that may be missing as it is shown. */
+export function showMaybeTime(ms: number | null): string | null {
+  return ms === null ? null : showTime(ms);
+}
+
+/** `value`, or the failure that there is none. */
+export function found<T>(value: T | null | undefined, resource: string, id: string): T {
+  if (value === null || value === undefined) throw new SluiceError("not_found", { resource, id });
+  return value;
+}
+
+/** The entries of `values` that are there: what an interface with optional members wants. */
+export function defined<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}
+
+/** Routes under a prefix. Input is taken as it is: what a schema does not name is refused, not left out. */
+export function routes<const P extends string>(prefix: P) {
+  return new Elysia({ prefix, normalize: false });
+}
+
+/** What a schema's values are. */
+export type Shown<T extends TSchema> = Static<T>;

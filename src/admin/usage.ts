@@ -1,0 +1,270 @@
+import { t } from "elysia";
+import { type UsageFilter, type UsageGroup, type UsageTotals, usageGroups } from "../core/control.ts";
+import { effects } from "../core/decision.ts";
+import type { UsageRow } from "../core/ports.ts";
+import { SluiceError } from "../errors.ts";
+import type { AdminDeps } from "./deps.ts";
+import { problems } from "./problems.ts";
+import {
+  defined,
+  listOf,
+  listQuery,
+  oneOf,
+  readOptionalTime,
+  routes,
+  type Shown,
+  showPage,
+  showTime,
+  time,
+  toPageRequest,
+} from "./schemas.ts";
+
+/** Most groups of one summary. */
+const maxGroups = 1000;
+
+const filterMembers = {
+  app: t.Optional(t.String({ description: "Id or name of the application." })),
+  org: t.Optional(t.String()),
+  team: t.Optional(t.String()),
+  env: t.Optional(t.String()),
+  key: t.Optional(t.String({ description: "Id of the gateway key." })),
+  model: t.Optional(t.String({ description: "The model that clients named." })),
+  provider: t.Optional(t.String()),
+  decision: t.Optional(oneOf(effects)),
+  from: t.Optional(t.String({ description: "Earliest time, included: 2026-01-31 or 2026-01-31T12:00:00Z." })),
+  to: t.Optional(t.String({ description: "Latest time, not included." })),
+};
+
+const totalsMembers = {
+  requests: t.Integer({ description: "Calls, refused and failed ones included." }),
+  prompt_tokens: t.Integer(),
+  completion_tokens: t.Integer(),
+  cached_tokens: t.Integer({ description: "Part of the prompt tokens." }),
+  reasoning_tokens: t.Integer({ description: "Part of the completion tokens." }),
+  total_tokens: t.Integer(),
+  cost_usd: t.Number({ description: "Of the calls that have a price." }),
+  unpriced_requests: t.Integer({ description: "Calls whose cost is unknown: their model has no price." }),
+};
+
+const totalsExample = {
+  requests: 3,
+  prompt_tokens: 1200,
+  completion_tokens: 310,
+  cached_tokens: 0,
+  reasoning_tokens: 0,
+  total_tokens: 1510,
+  cost_usd: 0.0061,
+  unpriced_requests: 0,
+};
+
+const summarySchema = t.Object(
+  {
+    ...totalsMembers,
+    groups: t.Optional(
+      t.Array(t.Object({ group: t.Record(t.String(), t.String()), ...totalsMembers }), {
+        description: `The sums by group, most requests first, at most ${maxGroups}; when group_by was given.`,
+      }),
+    ),
+  },
+  { examples: [{ ...totalsExample, groups: [{ group: { model: "gpt-4o" }, ...totalsExample }] }] },
+);
+
+const count = (description: string) => t.Union([t.Integer(), t.Null()], { description });
+
+const recordSchema = t.Object(
+  {
+    request_id: t.String(),
+    ts: time("When the request arrived."),
+    org: t.String(),
+    team: t.String(),
+    app: t.String(),
+    env: t.String(),
+    key: t.String({ description: "Id of the gateway key." }),
+    user_hash: t.String({ description: "Stands for the end user; empty without one." }),
+    surface: t.String(),
+    provider: t.String(),
+    model: t.String({ description: "The model that the client named." }),
+    served_model: t.String({ description: "The model that the provider says answered." }),
+    stream: t.Boolean(),
+    prompt_tokens: t.Integer(),
+    completion_tokens: t.Integer(),
+    cached_tokens: count("Prompt tokens read from the provider's cache; null when not reported."),
+    cache_write_tokens: count("Prompt tokens written to the provider's cache; null when not reported."),
+    reasoning_tokens: count("Completion tokens spent on reasoning; null when not reported."),
+    total_tokens: t.Integer(),
+    cost_usd: t.Union([t.Number(), t.Null()], { description: "Null when the model has no price." }),
+    price_date: t.String({ description: "When the price was collected; empty without one." }),
+    provenance: t.String({ description: "Where the counts come from: provider, estimated or partial." }),
+    request_bytes: t.Integer(),
+    response_bytes: t.Integer(),
+    latency_ms: t.Number(),
+    ttft_ms: t.Number({ description: "Time to the first byte of the answer." }),
+    status: t.Integer({ description: "The HTTP status that the client got." }),
+    decision: oneOf(effects),
+    code: t.String({ description: "Why it was refused or failed; empty for a success." }),
+  },
+  {
+    examples: [
+      {
+        request_id: "01jb2m0c7zq3",
+        ts: "2026-01-31T12:00:00.000Z",
+        org: "default",
+        team: "",
+        app: "chat",
+        env: "prod",
+        key: "k3v9q0x2pzm7a1bc",
+        user_hash: "",
+        surface: "chat",
+        provider: "openai",
+        model: "gpt-4o",
+        served_model: "gpt-4o-2024-08-06",
+        stream: false,
+        prompt_tokens: 400,
+        completion_tokens: 100,
+        cached_tokens: 0,
+        cache_write_tokens: null,
+        reasoning_tokens: 0,
+        total_tokens: 500,
+        cost_usd: 0.002,
+        price_date: "2026-01-01",
+        provenance: "provider",
+        request_bytes: 1800,
+        response_bytes: 900,
+        latency_ms: 812.4,
+        ttft_ms: 812.4,
+        status: 200,
+        decision: "allow",
+        code: "",
+      },
+    ],
+  },
+);
+
+const tags = ["Usage"];
+
+/** `/usage`. */
+export function usageRoutes(deps: AdminDeps) {
+  return routes("/usage")
+    .get(
+      "/summary",
+      async ({ query }) => {
+        const by = readGroups(query.group_by);
+        const filter = await readFilter(deps, query);
+        // Who just got an answer finds its row here, though rows are stored after the answer.
+        await deps.recorder.flush();
+        const totals = showTotals(await deps.usage.totals(filter));
+        if (by.length === 0) return totals;
+        const groups = await deps.usage.grouped(filter, by, maxGroups);
+        return { ...totals, groups: groups.map((entry) => ({ group: { ...entry.group }, ...showTotals(entry) })) };
+      },
+      {
+        query: t.Object(
+          {
+            ...filterMembers,
+            group_by: t.Optional(t.String({ description: `Comma-separated, of: ${usageGroups.join(", ")}.` })),
+          },
+          { additionalProperties: false },
+        ),
+        response: { 200: summarySchema, ...problems() },
+        detail: { tags, summary: "Sum up usage", operationId: "summarizeUsage" },
+      },
+    )
+    .get(
+      "/records",
+      async ({ query }) => {
+        const filter = await readFilter(deps, query);
+        await deps.recorder.flush();
+        return showPage(await deps.usage.list(toPageRequest(query), filter), showRecord);
+      },
+      {
+        query: listQuery({ request_id: t.Optional(t.String()), ...filterMembers }),
+        response: { 200: listOf(recordSchema), ...problems() },
+        detail: { tags, summary: "List ledger rows, newest first", operationId: "listUsageRecords" },
+      },
+    );
+}
+
+type FilterQuery = { [K in keyof typeof filterMembers]?: string } & { request_id?: string };
+
+async function readFilter(deps: AdminDeps, query: FilterQuery): Promise<UsageFilter> {
+  return defined({
+    requestId: query.request_id,
+    org: query.org,
+    team: query.team,
+    app: await applicationId(deps, query.app),
+    env: query.env,
+    key: query.key,
+    model: query.model,
+    provider: query.provider,
+    decision: query.decision as UsageFilter["decision"],
+    from: readOptionalTime("from", query.from),
+    to: readOptionalTime("to", query.to),
+  });
+}
+
+/** The id that an application's records have; also of one that was deleted, whose name is known no more. */
+export async function applicationId(deps: AdminDeps, idOrName: string | undefined): Promise<string | undefined> {
+  if (idOrName === undefined) return undefined;
+  return (await deps.applications.resolve(idOrName))?.id ?? idOrName;
+}
+
+function readGroups(text: string | undefined): readonly UsageGroup[] {
+  const names = (text ?? "").split(",").filter((name) => name !== "");
+  const isGroup = (name: string): name is UsageGroup => (usageGroups as readonly string[]).includes(name);
+  const unknown = names.find((name) => !isGroup(name));
+  if (unknown !== undefined) {
+    const problem = `'group_by' has '${unknown}'; accepted: ${usageGroups.join(", ")}.`;
+    throw new SluiceError("invalid_input", { problem });
+  }
+  return [...new Set(names.filter(isGroup))];
+}
+
+const nanoPerUsd = 1e9;
+
+function showTotals(totals: UsageTotals): Omit<Shown<typeof summarySchema>, "groups"> {
+  return {
+    requests: totals.requests,
+    prompt_tokens: totals.promptTokens,
+    completion_tokens: totals.completionTokens,
+    cached_tokens: totals.cachedTokens,
+    reasoning_tokens: totals.reasoningTokens,
+    total_tokens: totals.totalTokens,
+    cost_usd: totals.costNanoUsd / nanoPerUsd,
+    unpriced_requests: totals.unpricedRequests,
+  };
+}
+
+function showRecord(row: UsageRow): Shown<typeof recordSchema> {
+  const { usage } = row;
+  return {
+    request_id: row.requestId,
+    ts: showTime(row.ts),
+    org: row.org,
+    team: row.team,
+    app: row.app,
+    env: row.env,
+    key: row.key,
+    user_hash: row.userHash,
+    surface: row.surface,
+    provider: row.provider,
+    model: row.model,
+    served_model: row.servedModel,
+    stream: row.stream,
+    prompt_tokens: usage.promptTokens,
+    completion_tokens: usage.completionTokens,
+    cached_tokens: usage.cachedTokens,
+    cache_write_tokens: usage.cacheWriteTokens,
+    reasoning_tokens: usage.reasoningTokens,
+    total_tokens: usage.totalTokens,
+    cost_usd: row.costNanoUsd === null ? null : row.costNanoUsd / nanoPerUsd,
+    price_date: row.priceDate,
+    provenance: row.provenance,
+    request_bytes: row.requestBytes,
+    response_bytes: row.responseBytes,
+    latency_ms: row.latencyMs,
+    ttft_ms: row.ttftMs,
+    status: row.status,
+    decision: row.decision,
+    code: row.code,
+  };
+}
