@@ -1,0 +1,127 @@
+import {
+  type FactName,
+  type Facts,
+  type LimitScope,
+  type LimitWindow,
+  type OnStoreDown,
+  PluginConfigError,
+} from "../../src/sdk/index.ts";
+
+/** What callers can be counted by. */
+export const scopes = ["org", "team", "app", "env", "key", "user", "model", "provider"] as const satisfies LimitScope[];
+
+const units = ["requests", "tokens", "prompt_tokens", "completion_tokens"] as const;
+
+/** The units this plugin limits. */
+export type RateUnit = (typeof units)[number];
+
+type Amounts = { readonly [U in RateUnit]?: number };
+type Window = Amounts & {
+  readonly every?: Extract<LimitWindow, { every: unknown }>["every"];
+  readonly sliding?: number;
+};
+
+/** A limit but for the amount that each request takes from it. */
+export interface RateLimit {
+  readonly name: string;
+  readonly per: readonly LimitScope[];
+  readonly unit: RateUnit;
+  readonly window: LimitWindow;
+  readonly max: number;
+  readonly onStoreDown: OnStoreDown;
+}
+
+/**
+ * The limits that a config stands for, however it is written.
+ *
+ * @throws PluginConfigError for a window without a length or without a limit, and for a limit that is set twice
+ */
+export function toLimits(config: {
+  readonly requests_per_minute?: number;
+  readonly tokens_per_minute?: number;
+  readonly windows?: readonly Window[];
+  readonly per: readonly LimitScope[];
+  readonly onStoreDown: OnStoreDown;
+}): RateLimit[] {
+  const { requests_per_minute, tokens_per_minute, windows = [], per, onStoreDown } = config;
+  const limits = new Map<string, RateLimit>();
+  const add = (path: string, window: LimitWindow, unit: RateUnit, max: number | undefined) => {
+    if (max === undefined) return;
+    const name = `${unit}/${"every" in window ? window.every : `${window.sliding}s`}`;
+    if (limits.has(name)) throw new PluginConfigError(path, `a limit of ${name} is already set`);
+    limits.set(name, { name, per, unit, window, max, onStoreDown });
+  };
+  add("requests_per_minute", { every: "minute" }, "requests", requests_per_minute);
+  add("tokens_per_minute", { every: "minute" }, "tokens", tokens_per_minute);
+  for (const [i, window] of windows.entries()) {
+    const path = `windows.${i}`;
+    const before = limits.size;
+    for (const unit of units) add(`${path}.${unit}`, lengthOf(window, path), unit, window[unit]);
+    if (limits.size === before) throw new PluginConfigError(path, `set at least one of ${units.join(", ")}`);
+  }
+  return [...limits.values()];
+}
+
+function lengthOf({ every, sliding }: Window, path: string): LimitWindow {
+  if (every !== undefined && sliding === undefined) return { every };
+  if (sliding !== undefined && every === undefined) return { sliding };
+  throw new PluginConfigError(path, "set either every or sliding");
+}
+
+const facts: Readonly<Record<LimitScope, FactName>> = {
+  org: "org.id",
+  team: "team.id",
+  app: "app.id",
+  env: "app.env",
+  key: "key.id",
+  user: "user.id",
+  model: "request.model",
+  provider: "request.provider",
+};
+
+/** The fact that tells whose counter it is. */
+export function factOf(scope: LimitScope): FactName {
+  return facts[scope];
+}
+
+/** What a request may take. */
+export interface Demand {
+  readonly prompt: number;
+  readonly completion: number;
+  /** Whether the completion is as much as the model could write, because nobody named a maximum. */
+  readonly isOpen: boolean;
+}
+
+/** The part of a demand that limits on requests and prompts need not know. */
+export const noCompletion = { completion: 0, isOpen: false } as const;
+
+/**
+ * The completion that a request may take: what the client asks for, else the configured default for each choice, else
+ * the model's own maximum.
+ */
+export function completionOf(
+  request: Facts["request"],
+  assumed: number | undefined,
+): Pick<Demand, "completion" | "isOpen"> {
+  if (request.max_tokens_requested > 0) return { completion: request.max_tokens, isOpen: false };
+  if (assumed !== undefined) return { completion: assumed * Math.max(1, request.choices), isOpen: false };
+  return { completion: request.max_tokens, isOpen: true };
+}
+
+/**
+ * What a request takes from a limit. An open completion takes at most what an empty window has room for: the model's
+ * own maximum can be larger than the window, and every request would be refused.
+ */
+export function amountOf({ unit, max }: RateLimit, { prompt, completion, isOpen }: Demand): number {
+  const written = (taken: number) => (isOpen ? Math.min(completion, Math.max(0, max - taken)) : completion);
+  switch (unit) {
+    case "requests":
+      return 1;
+    case "prompt_tokens":
+      return prompt;
+    case "completion_tokens":
+      return written(0);
+    case "tokens":
+      return prompt + written(prompt);
+  }
+}

@@ -1,0 +1,155 @@
+import { testPlugin } from "../../src/sdk/testing.ts";
+import rateLimit from "./plugin.ts";
+
+const asks = (estimated_tokens: number, asked: number, ofModel = 16_384, choices = 1) => ({
+  request: {
+    estimated_tokens,
+    max_tokens_requested: asked * choices,
+    max_tokens: (asked || ofModel) * choices,
+    choices,
+  },
+});
+const minute = { every: "minute" } as const;
+
+testPlugin(rateLimit, {
+  dir: import.meta.dir,
+  config: { requests_per_minute: 60, tokens_per_minute: 40_000 },
+  cases: [
+    {
+      name: "requests and tokens per minute are reserved together, per application",
+      facts: asks(300, 700),
+      expects: {
+        limits: [
+          {
+            name: "requests/minute",
+            per: ["app"],
+            unit: "requests",
+            window: minute,
+            max: 60,
+            amount: 1,
+            onStoreDown: "local",
+          },
+          { name: "tokens/minute", per: ["app"], unit: "tokens", window: minute, max: 40_000, amount: 1000 },
+        ],
+      },
+    },
+    {
+      name: "a request that names no maximum reserves the model's own",
+      facts: asks(300, 0),
+      expects: { limits: [{ amount: 1 }, { amount: 16_684 }] },
+    },
+    {
+      name: "but never more than the window, or it would never pass",
+      facts: asks(300, 0, 128_000),
+      expects: { limits: [{ amount: 1 }, { amount: 40_000 }] },
+    },
+    {
+      name: "a configured default takes the place of the model's maximum, for each choice",
+      config: { tokens_per_minute: 40_000, default_completion_tokens: 500 },
+      facts: asks(300, 0, 16_384, 3),
+      expects: { limits: [{ amount: 1800 }] },
+    },
+    {
+      name: "the default does not shorten what the client asks for",
+      config: { tokens_per_minute: 40_000, default_completion_tokens: 500 },
+      facts: asks(300, 2000),
+      expects: { limits: [{ amount: 2300 }] },
+    },
+    {
+      name: "a limit on requests alone reads no token count",
+      config: { requests_per_minute: 60 },
+      expects: { limits: [{ name: "requests/minute", amount: 1 }] },
+    },
+    {
+      name: "windows of every kind stand side by side",
+      config: {
+        per: ["app", "user"],
+        onStoreDown: "deny",
+        windows: [
+          { every: "day", requests: 5000, prompt_tokens: 10_000 },
+          { sliding: 90, completion_tokens: 800 },
+        ],
+      },
+      facts: asks(300, 700),
+      expects: {
+        limits: [
+          { name: "requests/day", per: ["app", "user"], window: { every: "day" }, amount: 1, onStoreDown: "deny" },
+          { name: "prompt_tokens/day", unit: "prompt_tokens", amount: 300 },
+          { name: "completion_tokens/90s", unit: "completion_tokens", window: { sliding: 90 }, amount: 700 },
+        ],
+      },
+    },
+    {
+      name: "a spent window is refused with 429, saying when to come back",
+      facts: asks(300, 700),
+      expects: {
+        exhausted: "requests/minute",
+        used: 60,
+        resetSeconds: 12,
+        expects: {
+          deny: "spent",
+          code: "rate_limit_exceeded",
+          status: 429,
+          message: "60 of 60 requests per minute used; try again in 12 s.",
+        },
+      },
+    },
+    {
+      name: "a request that is too large for what is left says what it needs",
+      facts: asks(300, 700),
+      expects: {
+        exhausted: "tokens/minute",
+        used: 39_500,
+        resetSeconds: 5,
+        expects: {
+          deny: "noRoom",
+          message: "39500 of 40000 tokens per minute used, and the request needs 1000; try again in 5 s.",
+        },
+      },
+    },
+    {
+      name: "a request that fits no window is not told to wait",
+      facts: asks(300, 50_000),
+      expects: {
+        exhausted: "tokens/minute",
+        used: 0,
+        resetSeconds: 60,
+        expects: {
+          deny: "neverFits",
+          status: 429,
+          message: "The request needs 50300 tokens and only 40000 are allowed per minute; make it smaller.",
+        },
+      },
+    },
+  ],
+  refuses: [
+    { config: {}, at: "", message: "set at least one of requests_per_minute, tokens_per_minute, windows" },
+    { config: { requests_per_minute: 0 }, at: "requests_per_minute" },
+    { config: { windows: [] }, at: "windows", message: "expected a list of at least 1 elements, got an empty list" },
+    { config: { windows: [{ requests: 5 }] }, at: "windows.0", message: "set either every or sliding" },
+    { config: { windows: [{ every: "day", sliding: 5, requests: 5 }] }, at: "windows.0" },
+    {
+      config: { windows: [{ every: "day" }] },
+      at: "windows.0",
+      message: "set at least one of requests, tokens, prompt_tokens, completion_tokens",
+    },
+    {
+      config: { windows: [{ every: "fortnight", requests: 5 }] },
+      at: "windows.0.every",
+      message: "expected one of 'second', 'minute', 'hour', 'day', 'week', 'month', got 'fortnight'",
+    },
+    {
+      config: { windows: [{ every: "day", request: 5 }] },
+      at: "windows.0.request",
+      message: "unknown key 'request'; did you mean 'requests'?",
+    },
+    {
+      config: { requests_per_minute: 5, windows: [{ every: "minute", requests: 9 }] },
+      at: "windows.0.requests",
+      message: "a limit of requests/minute is already set",
+    },
+    { config: { requests_per_minute: 5, per: ["tenant"] }, at: "per.0" },
+    { config: { requests_per_minute: 5, per: [] }, at: "per" },
+    { config: { requests_per_minute: 5, onStoreDown: "open" }, at: "onStoreDown" },
+  ],
+});
