@@ -1,5 +1,13 @@
 import { type FactName, type Facts, factEntries } from "../core/facts.ts";
 
+/** A variable could not be computed: an error of the policy, whatever the expression makes of it. */
+export class VariableFailure extends Error {
+  constructor(variable: string, cause: unknown) {
+    super(`the variable '${variable}' could not be computed`, { cause });
+    this.name = "VariableFailure";
+  }
+}
+
 /** What a compiled variable offers to the scope that holds it. */
 export interface ScopedVariable {
   value(facts: Facts, scope: CelScope): unknown;
@@ -14,8 +22,8 @@ export interface ScopedVariable {
  */
 export class CelScope {
   readonly facts: Facts;
-  /** The first error of a variable. `||` and `exists` would swallow it; whoever evaluates looks here afterwards. */
-  failure: unknown;
+  /** The error of a variable read by the expression under way. `||` and `exists` would swallow it, so it is kept here. */
+  failure: VariableFailure | undefined;
 
   constructor(facts: Facts) {
     this.facts = facts;
@@ -55,19 +63,24 @@ export function scopeFactory(variables: ReadonlyMap<string, ScopedVariable>): Sc
     const slot = index++;
     Object.defineProperty(PolicyScope.prototype, `vars.${name}`, {
       get(this: PolicyScope) {
-        const known = this.known[slot];
-        if (known !== undefined) return known;
-        if (this.failure !== undefined) throw this.failure;
-        try {
-          const value = variable.value(this.facts, this);
-          this.known[slot] = value;
-          return value;
-        } catch (error) {
-          this.failure = error;
-          throw error;
+        let known = this.known[slot];
+        if (known === undefined) {
+          known = compute(name, variable, this);
+          this.known[slot] = known;
         }
+        if (!(known instanceof VariableFailure)) return known;
+        this.failure = known;
+        throw known;
       },
     });
   }
   return (facts) => new PolicyScope(facts);
+}
+
+function compute(name: string, variable: ScopedVariable, scope: CelScope): unknown {
+  try {
+    return variable.value(scope.facts, scope);
+  } catch (cause) {
+    return new VariableFailure(name, cause);
+  }
 }

@@ -139,12 +139,11 @@ function finish(
   const overlays = admitted.macros.map(overlayOf).filter((overlay) => overlay !== undefined);
   const run = overlays.length === 0 ? program : (context: object) => runAndRelease(program, context, overlays);
 
-  const evaluate = (facts: Facts, scope: CelScope = new CelScope(facts)): unknown => {
-    const result = run(scope);
-    if (scope.failure !== undefined) throw scope.failure;
-    return result;
-  };
   const own = [...admitted.vars];
+  const evaluate =
+    own.length === 0
+      ? (facts: Facts, scope: CelScope = new CelScope(facts)): unknown => run(scope)
+      : (facts: Facts, scope: CelScope = new CelScope(facts)): unknown => runWatched(run, scope);
   return {
     source,
     type,
@@ -176,6 +175,20 @@ function runAndRelease(program: (context: object) => unknown, context: object, o
       overlay.iterValue = undefined;
       overlay.accuValue = undefined;
     }
+  }
+}
+
+/** Evaluates an expression that reads variables: one that fails, fails the expression. */
+function runWatched(run: (context: object) => unknown, scope: CelScope): unknown {
+  // A variable is itself evaluated in the middle of another expression, whose failure must not be forgotten.
+  const outer = scope.failure;
+  scope.failure = undefined;
+  try {
+    const result = run(scope);
+    if (scope.failure !== undefined) throw scope.failure;
+    return result;
+  } finally {
+    scope.failure = outer;
   }
 }
 

@@ -77,28 +77,6 @@ export function mergeModifications(findings: readonly Finding[]): MergedModifica
   return { modifications: merged, conflict };
 }
 
-/**
- * The value of a path after merged modifications; `undefined` means the body does not have it.
- *
- * @param current what the client sent; `undefined` when nothing
- */
-export function modifiedValue(
-  modifications: readonly Modification[],
-  path: ModifiablePath,
-  current: number | undefined,
-): number | undefined {
-  let value = current;
-  for (const change of modifications) {
-    if (change.path !== path) continue;
-    const operand = change.value as number;
-    if (change.op === "remove") value = undefined;
-    else if (change.op === "set") value = operand;
-    else if (change.op === "floor" && value !== undefined) value = Math.max(value, operand);
-    else if (change.op === "cap") value = value === undefined ? operand : Math.min(value, operand);
-  }
-  return value;
-}
-
 function conflictOn(path: string, finding: Finding): Finding {
   const { modifications: _, ...rest } = finding;
   return {

@@ -1,0 +1,89 @@
+import { resolve } from "node:path";
+import { type Command, Option } from "commander";
+import { createCel } from "../cel/cel.ts";
+import { loadPolicies } from "../policy/load.ts";
+import { formatGithub, formatProblem, type Problem } from "../policy/problem.ts";
+import { discoverPlugins, PluginErrors } from "../registry/registry.ts";
+
+const formats = ["text", "json", "github"] as const;
+
+/** What `sluice check` is told. */
+export interface CheckArgs {
+  readonly policiesDir: string;
+  readonly pluginsDir: string;
+  readonly format: (typeof formats)[number];
+  /** Whether a folder without any policy is accepted. */
+  readonly allowEmpty?: boolean;
+  /** Takes the output, line by line. */
+  readonly print: (line: string) => void;
+}
+
+/** Exit code when policies or plugins are refused. */
+const checkFailed = 3;
+
+/**
+ * Checks a policies folder with the loader that the server uses.
+ *
+ * @returns the exit code: 0, or 3 when something is wrong
+ */
+export async function runCheck(args: CheckArgs): Promise<number> {
+  const { print, format } = args;
+  try {
+    const registry = await discoverPlugins(resolve(args.pluginsDir));
+    const result = await loadPolicies({
+      dir: resolve(args.policiesDir),
+      registry,
+      cel: createCel(),
+      allowEmpty: args.allowEmpty ?? false,
+    });
+    const problems = result.ok ? [] : result.problems;
+    const policies = result.files.filter(({ kind }) => kind === "policy").length;
+    report(problems, policies, format, print);
+    if (result.ok) await result.snapshot.retire();
+    return result.ok ? 0 : checkFailed;
+  } catch (error) {
+    if (!(error instanceof PluginErrors)) throw error;
+    if (format === "json") print(JSON.stringify({ valid: false, policies: 0, problems: [], plugins: error.problems }));
+    else for (const { file, message } of error.problems) print(`${file}  ${message}`);
+    return checkFailed;
+  }
+}
+
+function report(
+  problems: readonly Problem[],
+  policies: number,
+  format: CheckArgs["format"],
+  print: CheckArgs["print"],
+): void {
+  if (format === "json") {
+    print(JSON.stringify({ valid: problems.length === 0, policies, problems }, null, 2));
+    return;
+  }
+  for (const problem of problems) print(format === "github" ? formatGithub(problem) : formatProblem(problem));
+  print(`${count(policies, "policy", "policies")}, ${count(problems.length, "problem", "problems")}`);
+}
+
+function count(number: number, one: string, many: string): string {
+  return `${number} ${number === 1 ? one : many}`;
+}
+
+/** Adds the verb to the program. The exit code is left in `process.exitCode`. */
+export function register(program: Command): void {
+  program
+    .command("check")
+    .description("Check the policies as the server would load them; exit 3 when something is wrong.")
+    .option("--policies-dir <dir>", "policies folder", process.env.SLUICE_POLICIES_DIR ?? "./policies")
+    .option("--plugins-dir <dir>", "plugins folder", process.env.SLUICE_PLUGINS_DIR ?? "./plugins")
+    .option("--allow-empty", "accept a folder without policies", false)
+    .addOption(new Option("--format <format>", "how problems are printed").choices(formats).default("text"))
+    .action(
+      async (options: {
+        policiesDir: string;
+        pluginsDir: string;
+        allowEmpty: boolean;
+        format: CheckArgs["format"];
+      }) => {
+        process.exitCode = await runCheck({ ...options, print: (line) => process.stdout.write(`${line}\n`) });
+      },
+    );
+}

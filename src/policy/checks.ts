@@ -1,0 +1,31 @@
+import { celChecks } from "../cel/checks.ts";
+
+/** What is checked in policy files beside their expressions, by code. Codes never change their meaning. */
+export const policyChecks = {
+  C020: "The file is YAML or JSON.",
+  C021: "No key is there twice.",
+  C022: "Every key is known.",
+  C023: "Every value has the type that is expected there, and what is required is there.",
+  C024: "A file applies only inside its folder.",
+  C025: "Every placeholder of a message is known.",
+  C026: "The policy type is known.",
+  C027: "The policy type accepts its config.",
+  C028: "The kind of file is supported.",
+  C029: "Every policy file is in a layer and named as one.",
+  C030: "Every policy has an id of its own.",
+  C031: "Every rule has an id of its own in its policy.",
+  C032: "A param's default has its type and is within its bounds.",
+  C033: "Every key has an effect where it stands.",
+  C034: "Only what may be modified is modified.",
+  C035: "Policies that apply together agree on what they set.",
+  C036: "No rule is shadowed by one that denies everything.",
+  C037: "The phase is enforced.",
+  C038: "The file can be read.",
+  C039: "There are policies.",
+} as const;
+
+/** Every numbered check with its title. */
+export const checks = { ...celChecks, ...policyChecks } as const;
+
+/** A code of {@link checks}. */
+export type CheckCode = keyof typeof checks;

@@ -1,0 +1,78 @@
+import type { Cel } from "../cel/cel.ts";
+import { pluginCel } from "../cel/plugin-tools.ts";
+import type { Facts } from "../core/facts.ts";
+import type { Phase } from "../core/phases.ts";
+import { type CompiledPolicy, notApplicable, type Verdict } from "../core/policy.ts";
+import { ConfigErrors, instantiate } from "../registry/instantiate.ts";
+import type { Plugin } from "../sdk/plugin.ts";
+import { suggestion } from "../sdk/suggest.ts";
+import type { PolicyDocument } from "./document.ts";
+import { compileCondition } from "./rules.ts";
+import type { PolicyFileContent } from "./schema.ts";
+
+/** What policies need of the registry of plugins. */
+export interface PluginDirectory {
+  get(name: string): Plugin | undefined;
+  names(): readonly string[];
+}
+
+type Parts = Pick<CompiledPolicy, "evaluate" | "reads" | "monotone" | "limits" | "limitHit" | "dispose">;
+
+/** Keys that are for rules. */
+const ruleKeys = ["phase", "params", "variables", "rules"] as const;
+
+/** What a policy that uses a plugin contributes to a compiled policy; `null` after noting what is wrong with it. */
+export function compilePlugin(
+  content: PolicyFileContent,
+  registry: PluginDirectory,
+  cel: Cel,
+  document: PolicyDocument,
+): Parts | null {
+  const name = content.uses!;
+  for (const key of ruleKeys) {
+    if (content[key] === undefined) continue;
+    const message =
+      key === "phase" ? `the policy type '${name}' has phases of its own` : `'${key}' does not go with 'uses'`;
+    document.report("C033", [key], message, "key");
+  }
+  // Gates may be asked in any phase, so they can read only what every phase has.
+  const gates = (content.match ?? []).map((source, i) =>
+    compileCondition(source, "request", {}, { cel, document, path: ["match", i] }),
+  );
+
+  const plugin = registry.get(name);
+  if (plugin === undefined) {
+    const message = name.startsWith("library/")
+      ? "library policies are not supported by this version"
+      : `there is no policy type '${name}'${suggestion(name, registry.names(), "types")}`;
+    document.report("C026", ["uses"], message);
+    return null;
+  }
+  try {
+    return gated(instantiate(plugin, content.with ?? {}, pluginCel(cel)), gates);
+  } catch (error) {
+    if (!(error instanceof ConfigErrors)) throw error;
+    if (content.with === undefined)
+      for (const { message } of error.errors) document.report("C027", ["uses"], `'with' is missing: ${message}`);
+    else document.reportConfig("C027", ["with"], error);
+    return null;
+  }
+}
+
+function gated(parts: Parts, compiled: readonly ReturnType<typeof compileCondition>[]): Parts {
+  const gates = compiled.filter((gate) => gate !== null);
+  if (gates.length === 0) return parts;
+  const open = (facts: Facts) => gates.every((gate) => gate.test(facts));
+  const { limits, monotone } = parts;
+  const evaluate = Object.entries(parts.evaluate).map(([phase, ask]) => {
+    const asked = (facts: Facts): Verdict => (open(facts) ? ask(facts) : notApplicable);
+    return [phase, asked] as const;
+  });
+  return {
+    ...parts,
+    reads: [...new Set([...parts.reads, ...gates.flatMap((gate) => gate.reads)])],
+    evaluate: Object.fromEntries(evaluate) as { [P in Phase]?: (facts: Facts) => Verdict },
+    ...(monotone && { monotone: monotone.filter((fact) => gates.every((gate) => gate.risesWith(fact))) }),
+    ...(limits && { limits: (facts: Facts) => (open(facts) ? limits(facts) : []) }),
+  };
+}
