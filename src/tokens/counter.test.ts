@@ -3,7 +3,15 @@ import fc from "fast-check";
 import type { TokenCount } from "../core/ports.ts";
 import type { PromptPart } from "../core/wire.ts";
 import { createTokenCounter } from "./counter.ts";
-import { claudeToolPrompt, estimateFactor, newClaudeFactor, replyPriming, tokensPerMessage } from "./overheads.ts";
+import {
+  claudeToolPrompt,
+  estimateFactor,
+  mostPriming,
+  newClaudeFactor,
+  replyPriming,
+  tokensPerMessage,
+  tokensPerToolResult,
+} from "./overheads.ts";
 import { gpt4, gpt4o, message, model, named, sonnet, tool, view } from "./testing.ts";
 
 const counter = createTokenCounter();
@@ -83,6 +91,12 @@ describe("a prompt is counted", () => {
     const bare = await counter.countPrompt(view(message("user", "hi")), sonnet);
     const offered = await counter.countPrompt(view(message("user", "hi"), tool(weather)), sonnet);
     expect(offered.tokens - bare.tokens).toBeGreaterThan(claudeToolPrompt);
+  });
+
+  test("with the results of tool calls, which are not exact", async () => {
+    const said = await counter.countPrompt(view(message("user", "25 degrees")), gpt4o);
+    const result = await counter.countPrompt(view(message("tool", "25 degrees")), gpt4o);
+    expect(result).toEqual({ tokens: said.tokens + tokensPerToolResult, exact: false });
   });
 
   test("with its images, which are not exact", async () => {
@@ -184,7 +198,7 @@ describe("the bound", () => {
 
   test("of plain text is its bytes and the overheads", () => {
     const bytes = "grün".length + 1;
-    const fixed = Math.ceil((tokensPerMessage + 1 + replyPriming) * newClaudeFactor);
+    const fixed = Math.ceil((tokensPerMessage + 1 + mostPriming) * newClaudeFactor);
     expect(counter.promptBound(view(message("user", "grün")))).toBe(bytes + fixed);
   });
 });

@@ -6,11 +6,12 @@ import type { Encoding } from "./encoder.ts";
 import { imageBound, imageTokens } from "./images.ts";
 import {
   factorFor,
+  mostPriming,
   newClaudeFactor,
   primingFor,
-  replyPriming,
   tokensPerMessage,
   tokensPerName,
+  tokensPerToolResult,
   toolOverhead,
 } from "./overheads.ts";
 
@@ -33,14 +34,16 @@ const defaultMaxRemembered = 32_768;
 
 /** Roles that are one token in every encoding. */
 const oneTokenRoles = new Set(["user", "assistant", "system", "developer", "tool", "function"]);
+/** Roles of messages that answer a tool call. */
+const resultRoles = new Set(["tool", "function"]);
 
 /**
  * Counts prompts with tiktoken, remembering the count of every text, so that a growing conversation costs only its
  * new message.
  *
  * What is remembered is answered at once. The rest is counted in a thread of its own; when that is not possible in time
- * the answer is a bound that is never too low, and not `exact`. Neither are counts with images or tools, whose rendering
- * only the vendor knows, nor counts for models without a public tokenizer.
+ * the answer is a bound that is never too low, and not `exact`. Neither are counts with images, tools or their results, whose
+ * rendering only the vendor knows, nor counts for models without a public tokenizer.
  */
 export function createTokenCounter(options: TokenCounterOptions = {}): TiktokenCounter {
   const thread = new CountingThread(options);
@@ -88,10 +91,9 @@ export function createTokenCounter(options: TokenCounterOptions = {}): TiktokenC
     },
 
     countPrompt(view, model) {
-      const { texts, overhead, images, tools } = measure(view);
+      const { texts, overhead, images, tools, plain } = measure(view);
       const fixed = overhead + primingFor(model) + toolOverhead(tools, model);
       const pictures = images.reduce((sum, image) => sum + imageTokens(image, model), 0);
-      const plain = tools === 0 && images.length === 0;
       return whenCounted(countTexts(encodingOf(model), texts), (counted) => {
         const { tokens, exact } = forModel(counted, model, fixed, texts);
         return { tokens: tokens + pictures, exact: exact && plain };
@@ -105,7 +107,7 @@ export function createTokenCounter(options: TokenCounterOptions = {}): TiktokenC
 
     promptBound(view) {
       const { texts, overhead, images, tools } = measure(view);
-      const fixed = overhead + replyPriming + toolOverhead(tools);
+      const fixed = overhead + mostPriming + toolOverhead(tools);
       const pictures = images.reduce((sum, image) => sum + imageBound(image), 0);
       return byteLength(texts) + Math.ceil(fixed * newClaudeFactor) + pictures;
     },
@@ -122,18 +124,21 @@ function measure(view: RequestView) {
   const images: PromptPart["images"][number][] = [];
   let overhead = 0;
   let tools = 0;
+  let results = 0;
   for (const part of view.parts()) {
     if (part.kind === "tool") {
       tools += 1;
     } else {
       overhead += tokensPerMessage + (part.named === true ? tokensPerName : 0);
+      if (resultRoles.has(part.role)) results += 1;
       if (oneTokenRoles.has(part.role)) overhead += 1;
       else if (part.role !== "") texts.push(part.role);
     }
     for (const text of part.texts) if (text !== "") texts.push(text);
     images.push(...part.images);
   }
-  return { texts, images, overhead, tools };
+  overhead += results * tokensPerToolResult;
+  return { texts, images, overhead, tools, plain: tools === 0 && results === 0 && images.length === 0 };
 }
 
 /** Turns a count under the encoding that was used into one for the model; no estimate exceeds the bound. */

@@ -15,6 +15,14 @@ export const replyPriming = 3;
 /** The o-series and GPT-5 bill one token less than the cookbook says, in all of the recorded plain calls. */
 export const reasoningReplyPriming = 2;
 
+/** The instruction that gpt-oss is served with, in recorded plain calls through three hosts: 60 to 64 tokens. */
+export const gptOssPrompt = 64;
+/**
+ * The result of a tool call and the call it answers, beside their texts. Not published; a recorded conversation with two
+ * parallel calls is billed 30 more than its texts.
+ */
+export const tokensPerToolResult = 15;
+
 /**
  * Each function definition, beside its text, and the end of the list. Source: OpenAI cookbook, "num_tokens_for_tools"
  * (the larger of its two families' figures). The vendor renders definitions in a form of its own that is terser than the
@@ -45,7 +53,8 @@ export const claude = /\bclaude-/i;
 /** Those up to 4.6; a Claude model that is not among them is taken for a newer one. */
 export const oldClaude =
   /\bclaude-(?:[123]|instant|(?:opus|sonnet|haiku)-4(?:[-.][0-6])?(?:[-.@:]?\d{8}|[-.@:](?!\d)|$))/i;
-const reasoning = /^(?:ft:)?(?:o\d|gpt-5)/i;
+const reasoning = /^(?:ft:|.*\/)?(?:o\d|gpt-5)/i;
+const gptOss = /\bgpt-oss/i;
 
 /** How many times o200k's count is assumed for a model: 1 when the model's own encoding is known. */
 export function factorFor(model: ModelInfo): number {
@@ -53,10 +62,14 @@ export function factorFor(model: ModelInfo): number {
   return claude.test(model.id) && !oldClaude.test(model.id) ? newClaudeFactor : estimateFactor;
 }
 
-/** Tokens that prime the answer of this model. */
+/** Tokens that every prompt to this model has before and after its messages. */
 export function primingFor(model: ModelInfo): number {
+  if (gptOss.test(model.id)) return replyPriming + gptOssPrompt;
   return reasoning.test(model.id) ? reasoningReplyPriming : replyPriming;
 }
+
+/** The most of {@link primingFor}. */
+export const mostPriming = replyPriming + gptOssPrompt;
 
 /** Tokens that offering tools costs beyond their definitions; 0 without tools. */
 export function toolOverhead(tools: number, model?: ModelInfo): number {
