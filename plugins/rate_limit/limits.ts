@@ -95,6 +95,9 @@ export interface Demand {
 /** The part of a demand that limits on requests and prompts need not know. */
 export const noCompletion = { completion: 0, isOpen: false } as const;
 
+/** Taken for each choice when neither the client, the config nor the catalogue knows a maximum. */
+const unknownCompletion = 4096;
+
 /**
  * The completion that a request may take: what the client asks for, else the configured default for each choice, else
  * the model's own maximum.
@@ -104,8 +107,9 @@ export function completionOf(
   assumed: number | undefined,
 ): Pick<Demand, "completion" | "isOpen"> {
   if (request.max_tokens_requested > 0) return { completion: request.max_tokens, isOpen: false };
-  if (assumed !== undefined) return { completion: assumed * Math.max(1, request.choices), isOpen: false };
-  return { completion: request.max_tokens, isOpen: true };
+  const choices = Math.max(1, request.choices);
+  if (assumed !== undefined) return { completion: assumed * choices, isOpen: false };
+  return { completion: request.max_tokens || unknownCompletion * choices, isOpen: true };
 }
 
 /**

@@ -44,6 +44,11 @@ testPlugin(rateLimit, {
       expects: { limits: [{ amount: 1 }, { amount: 40_000 }] },
     },
     {
+      name: "a model whose maximum nobody knows is taken to write 4,096 tokens",
+      facts: asks(300, 0, 0),
+      expects: { limits: [{ amount: 1 }, { amount: 4396 }] },
+    },
+    {
       name: "a configured default takes the place of the model's maximum, for each choice",
       config: { tokens_per_minute: 40_000, default_completion_tokens: 500 },
       facts: asks(300, 0, 16_384, 3),

@@ -62,7 +62,8 @@ export function checkPlugin(exported: unknown, folder: string): string[] {
   return problems.length > 0 ? problems : checkExamples(exported as Plugin);
 }
 
-function checkName(name: unknown, folder: string): string[] {
+/** What is wrong with a name for a plugin in this folder; empty when nothing is. */
+export function checkName(name: unknown, folder: string): string[] {
   if (typeof name !== "string" || !/^[a-z][a-z0-9]*(_[a-z0-9]+)*$/.test(name)) {
     return [`'name' is '${name}'; expected snake_case, such as '${toSnakeCase(String(name))}'`];
   }
