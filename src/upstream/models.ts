@@ -1,0 +1,115 @@
+import rows from "../../schema/models.json" with { type: "json" };
+import type { ModelInfo, ModelPrice } from "../core/ports.ts";
+
+/** One line of `schema/models.json`. What is absent is not known. */
+export interface ModelRow {
+  readonly id: string;
+  readonly provider: string;
+  /** The name at the provider, where it is not the id. */
+  readonly upstreamModel?: string;
+  /** `chat`, `responses`, `embedding`, `image_generation` or `rerank`. */
+  readonly mode: string;
+  readonly encoding: ModelInfo["encoding"];
+  /** Most tokens of prompt and answer together. */
+  readonly context?: number;
+  readonly maxOutput?: number;
+  /** USD per 1,000,000 tokens; a part without a price of its own is absent. */
+  readonly price?: {
+    readonly input: number;
+    readonly output: number;
+    readonly cachedInput?: number;
+    readonly cacheWrite?: number;
+  };
+  /** The date of the figures, YYYY-MM-DD, and who collected them. */
+  readonly date: string;
+  readonly source: string;
+}
+
+/** What is known of a model, by whatever name it was asked for. */
+export interface KnownModel extends ModelInfo {
+  /** The name at the provider. */
+  readonly upstreamModel: string;
+  readonly mode: string;
+}
+
+/**
+ * Assumed where no vendor's maximum is known. The largest that several vendors publish: with less, a request that names no
+ * maximum could slip under a cap.
+ */
+export const assumedMaxOutput = 128_000;
+
+/** Snapshot names end in a date or in `latest`: gpt-4o-2024-08-06, claude-sonnet-4-5-20250929, claude-3-7-sonnet-latest. */
+const snapshot = /[-@](?:\d{4}-\d{2}-\d{2}|\d{8}|latest)$/;
+
+/** By the beginning of a name, the first that fits: vendor and encoding. After tiktoken's own table. */
+const families: readonly (readonly [start: RegExp, provider: string, encoding: ModelInfo["encoding"]])[] = [
+  [/^(?:ft:)?gpt-(?:3|4(?![o.\d]))/, "openai", "cl100k_base"],
+  [/^text-embedding-(?:3|ada)/, "openai", "cl100k_base"],
+  [/^(?:ft:)?(?:gpt-|chatgpt-|o\d)/, "openai", "o200k_base"],
+  [/^claude-/, "anthropic", "none"],
+  [/^gemini-/, "google", "none"],
+  [/^(?:mistral|magistral|codestral|devstral|ministral|pixtral)-/, "mistral", "none"],
+  [/^(?:command|embed|rerank)-/, "cohere", "none"],
+  [/^deepseek-/, "deepseek", "none"],
+  [/^grok-/, "xai", "none"],
+];
+
+const known = new Map<string, KnownModel>();
+/** Models that are listed by a snapshot only, under the name without its date. */
+const undated = new Map<string, KnownModel>();
+
+for (const row of rows as readonly ModelRow[]) {
+  const model = toModel(row);
+  known.set(model.id.toLowerCase(), model);
+  const base = model.id.toLowerCase().replace(snapshot, "");
+  if (!undated.has(base)) undated.set(base, model);
+}
+
+/**
+ * What is known of a model name: by its exact id, else as a dated snapshot of one (and the other way round), else by its
+ * family, which tells vendor and encoding but no price. Case does not matter.
+ *
+ * @returns `null` for a name of no known family
+ */
+export function findModel(name: string): KnownModel | null {
+  const id = name.toLowerCase();
+  const exact = known.get(id);
+  if (exact !== undefined) return exact;
+  const base = id.replace(snapshot, "");
+  const dated = known.get(base) ?? undated.get(base);
+  if (dated !== undefined) return { ...dated, id: name, upstreamModel: name };
+  const family = families.find(([start]) => start.test(id));
+  if (family === undefined) return null;
+  const [, provider, encoding] = family;
+  return {
+    id: name,
+    provider,
+    encoding,
+    maxOutput: assumedMaxOutput,
+    price: null,
+    upstreamModel: name,
+    mode: id.startsWith("text-embedding") || id.startsWith("embed-") ? "embedding" : "chat",
+  };
+}
+
+/** The models of a provider that answer chats, in the order of the list. */
+export function modelsOf(provider: string): readonly KnownModel[] {
+  return [...known.values()].filter((model) => model.provider === provider && model.mode === "chat");
+}
+
+function toModel(row: ModelRow): KnownModel {
+  return {
+    id: row.id,
+    provider: row.provider,
+    encoding: row.encoding,
+    maxOutput: row.maxOutput ?? assumedMaxOutput,
+    price: row.price === undefined ? null : toPrice(row.price, row.date),
+    upstreamModel: row.upstreamModel ?? row.id,
+    mode: row.mode,
+  };
+}
+
+function toPrice(price: NonNullable<ModelRow["price"]>, date: string): ModelPrice {
+  const { input, output, cachedInput = null, cacheWrite = null } = price;
+  return { input, output, cachedInput, cacheWrite, date };
+}
