@@ -9,8 +9,10 @@ import {
   idParams,
   ifMatchHeaders,
   labelsSchema,
+  line,
   listOf,
   listQuery,
+  nameText,
   readIfMatch,
   routes,
   type Shown,
@@ -22,8 +24,8 @@ import {
   toPageRequest,
 } from "./schemas.ts";
 
-const name = t.String({ minLength: 1, maxLength: 128, pattern: "\\S", description: "Unique inside its organisation." });
-const team = t.String({ maxLength: 128, description: "Id or name of its team, which is made if it is new." });
+const name = nameText("Unique inside its organisation.");
+const team = line(128, "Id or name of its team, which is made if it is new; empty for none.");
 
 const applicationSchema = t.Object(
   {
@@ -97,7 +99,7 @@ export function applicationRoutes(deps: AdminDeps) {
         }
         const created = await deps.applications.create({
           organisation,
-          team: await teamId(organisation, body.team ?? ""),
+          team: await teamId(organisation, (body.team ?? "").trim()),
           name: body.name.trim(),
           labels: body.labels ?? {},
         });
@@ -137,7 +139,7 @@ export function applicationRoutes(deps: AdminDeps) {
         }
         const change = defined({
           name: body.name?.trim(),
-          team: body.team === undefined ? undefined : await teamId(current.organisation, body.team),
+          team: body.team === undefined ? undefined : await teamId(current.organisation, body.team.trim()),
           labels: body.labels,
           disabled: body.disabled,
         });

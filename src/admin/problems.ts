@@ -39,17 +39,39 @@ export function toProblem(error: SluiceError, instance: string): Problem {
   return problem(error.code, error.message, instance);
 }
 
-/** The problem of input that its schema does not accept: every place that is wrong. */
+/** The problem of input that its schema does not accept: every place that is wrong, once. */
 export function toInputProblem(error: ValidationError, instance: string): Problem {
-  const where = error.type;
-  const errors = error.all.flatMap((found) => {
-    const pointer = "path" in found && typeof found.path === "string" ? found.path : "";
-    const detail = found.summary ?? ("message" in found ? String(found.message) : "is not valid");
-    return [{ pointer, detail }];
-  });
-  const [first] = errors;
-  const what = first === undefined ? "is not valid" : `${first.pointer || "/"}: ${first.detail}`;
-  return { ...problem("invalid_input", `The ${where} is not accepted. ${what}.`, instance), errors };
+  const errors = new Map<string, string>();
+  for (const found of error.all as readonly FoundError[]) {
+    const pointer = found.path ?? "";
+    if (!errors.has(pointer)) errors.set(pointer, describe(found));
+  }
+  // Numbers in a query are turned into numbers first, and what fails then is told without its name.
+  const where = error.type === "property" ? "query" : error.type;
+  const [pointer, what] = [...errors][0] ?? ["", "It is not valid"];
+  const shown = problem(
+    "invalid_input",
+    `The ${where} is not accepted. ${pointer && `${pointer}: `}${what}.`,
+    instance,
+  );
+  return { ...shown, errors: [...errors].map(([at, detail]) => ({ pointer: at, detail })) };
+}
+
+/** What is read of a validator's finding. */
+interface FoundError {
+  readonly path?: string;
+  readonly summary?: string;
+  readonly message?: string;
+  readonly value?: unknown;
+  readonly schema?: { readonly enum?: readonly unknown[]; readonly anyOf?: readonly { readonly type?: unknown }[] };
+}
+
+function describe({ summary, message, value, schema }: FoundError): string {
+  if (value !== undefined && schema?.enum !== undefined) {
+    return `Got ${JSON.stringify(value)}; accepted: ${schema.enum.join(", ")}`;
+  }
+  if (schema?.anyOf?.some(({ type }) => type === "integer")) return `Got ${JSON.stringify(value)}; want a whole number`;
+  return summary ?? message ?? "It is not valid";
 }
 
 /** The problem of a failure nobody foresaw: nothing of it but an id that the log has too. */
@@ -71,6 +93,6 @@ export function toResponse(shown: Problem, headers: Readonly<Record<string, stri
 }
 
 function problem(code: ErrorCode, detail: string, instance: string): Problem {
-  const title = code.charAt(0).toUpperCase() + code.slice(1).replaceAll("_", " ");
+  const title = code.charAt(0).toUpperCase() + code.slice(1).replaceAll("_", " ").replace("json", "JSON");
   return { type: `urn:sluice:problem:${code}`, title, status: errorCatalogue[code][0], detail, code, instance };
 }

@@ -18,11 +18,26 @@ export const time = (description: string) => t.String({ format: "date-time", des
 export const maybeTime = (description: string) =>
   t.Union([t.String({ format: "date-time" }), t.Null()], { description });
 
+/** Characters of texts that are kept: no control characters, which some databases refuse. */
+const keptText = "^[^\\x00-\\x1f\\x7f]*$";
+
+/** A line of text that is kept; it may be empty. */
+export const line = (maxLength: number, description: string) => t.String({ maxLength, pattern: keptText, description });
+
+/** A name: a line of text that says something. */
+export const nameText = (description: string) =>
+  t.String({ minLength: 1, maxLength: 128, pattern: "^(?=.*\\S)[^\\x00-\\x1f\\x7f]+$", description });
+
 /** Labels, as policies select by them. */
-export const labelsSchema = t.Record(t.String({ minLength: 1, maxLength: 64 }), t.String({ maxLength: 256 }), {
-  maxProperties: 32,
-  description: "Names and values that policies can select by.",
-});
+export const labelsSchema = t.Record(
+  t.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9._/-]{0,63}$" }),
+  t.String({ maxLength: 256, pattern: keptText }),
+  {
+    additionalProperties: false,
+    maxProperties: 32,
+    description: "Names and values that policies can select by.",
+  },
+);
 
 /** The path parameter of a single resource. */
 export const idParams = t.Object({ id: t.String({ minLength: 1, maxLength: 256 }) });

@@ -63,14 +63,14 @@ export function createUsageLedger({ db }: Engine): UsageLedger {
     },
 
     async grouped(filter, by, limit) {
-      const rows = await matching(db.selectFrom("usage"), filter)
+      let query = matching(db.selectFrom("usage"), filter)
         .select(sums)
         .select(by.map((group) => grouping(group).as(`by_${group}`)))
         .groupBy(by.map(grouping))
         .orderBy("requests", "desc")
-        .orderBy(by.map((group) => sql.ref(`by_${group}`)))
-        .limit(limit)
-        .execute();
+        .limit(limit);
+      for (const group of by) query = query.orderBy(sql.ref(`by_${group}`));
+      const rows = await query.execute();
       return rows.map(
         (row): UsageGroupTotals => ({
           ...toTotals(row),

@@ -1,0 +1,268 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Elysia } from "elysia";
+import { createAdminKeyDirectory, ensureAdminKey } from "../auth/admin-key.ts";
+import { createKeyDirectory } from "../auth/key-directory.ts";
+import { createKeyMint } from "../auth/key-mint.ts";
+import type { Setting } from "../core/control.ts";
+import type { CompiledPolicy } from "../core/policy.ts";
+import type { Catalogue, Clock, DecisionRow, Logger, ModelInfo, UsageRow } from "../core/ports.ts";
+import { Snapshot } from "../core/snapshot.ts";
+import { createRecorder } from "../records/recorder.ts";
+import { openStore } from "../store/store.ts";
+import { createControlPlane } from "./control-plane.ts";
+import type { AdminDeps } from "./deps.ts";
+
+/** A time for tests to begin at. */
+export const testStart = Date.UTC(2026, 0, 31, 12);
+
+/** A clock that stands still until it is moved. */
+export class TestClock implements Clock {
+  ms = testStart;
+  now(): number {
+    return this.ms;
+  }
+}
+
+/** A logger that keeps its lines. */
+export function createTestLogger(): Logger & { readonly lines: string[] } {
+  const lines: string[] = [];
+  const log = (level: string) => (fields: object, message: string) => {
+    lines.push(
+      `${level} ${message} ${JSON.stringify(fields, (_, value) => (value instanceof Error ? value.message : value))}`,
+    );
+  };
+  return { lines, debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") };
+}
+
+const gpt: ModelInfo = {
+  id: "gpt-4o",
+  provider: "openai",
+  encoding: "o200k_base",
+  maxOutput: 16384,
+  price: { input: 2.5, output: 10, cachedInput: 1.25, cacheWrite: null, date: "2026-01-01" },
+};
+
+const catalogue: Catalogue = {
+  list: () => [
+    { id: "gpt-4o", provider: "openai", enabled: true },
+    { id: "echo", provider: "echo", enabled: true },
+    { id: "meta/llama-3", provider: "groq", enabled: true },
+  ],
+  resolve: (name, surface) => {
+    if (!["gpt-4o", "echo", "meta/llama-3"].includes(name) || (name !== "echo" && surface !== "chat")) return null;
+    const model = name === "gpt-4o" ? gpt : { ...gpt, id: name, encoding: "none" as const, price: null };
+    const target = {
+      provider: model.provider,
+      kind: name === "echo" ? ("echo" as const) : ("openai" as const),
+      model: name,
+      baseUrl: "https://user:password@provider.invalid",
+      authHeaders: { authorization: "Bearer sk-provider-secret" },
+      takesUsageOption: true,
+    };
+    return { model, target };
+  },
+};
+
+/** A policy that is live in the tests. */
+export function testPolicy(id: string, scope: CompiledPolicy["scope"]): CompiledPolicy {
+  return {
+    id,
+    description: `The policy ${id}.`,
+    mode: "enforce",
+    onError: "deny",
+    priority: 100,
+    scope,
+    uses: "rules",
+    reads: ["request.bytes"],
+    evaluate: { request: () => null },
+  };
+}
+
+const livePolicies = [
+  testPolicy("org/everyone", {}),
+  testPolicy("org/prod-only", { env: ["prod"] }),
+  testPolicy("org/claude", { models: ["claude-*"] }),
+  testPolicy("org/not-batch", { except: { apps: ["batch"] } }),
+  testPolicy("apps/chat/own", { apps: ["chat"] }),
+];
+
+const settings: readonly Setting[] = [
+  { name: "SLUICE_PORT", value: 8787, source: "default", secret: false, description: "Port to listen on." },
+  { name: "OPENAI_API_KEY", value: "sk-openai", source: "environment", secret: true, description: "OpenAI's key." },
+];
+
+/** The control plane over a real SQLite file, with everything a test looks at. Dispose it when done. */
+export async function startTestAdmin() {
+  const folder = await mkdtemp(join(tmpdir(), "sluice-admin-"));
+  const clock = new TestClock();
+  const logger = createTestLogger();
+  const path = join(folder, "sluice.db");
+  const store = await openStore({ path, clock });
+  const checkSecret = await store.sharedSecret("gateway-keys");
+  const mint = createKeyMint({ keys: store.keys, clock, checkSecret });
+  const directory = createKeyDirectory({ keys: store.keys, clock, logger, checkSecret });
+  const recorder = createRecorder({ sink: store.records, logger });
+  const { key: adminKey } = await ensureAdminKey(folder);
+  const snapshot = new Snapshot("sha256:test", livePolicies);
+  const deps: AdminDeps = {
+    ...store,
+    clock,
+    logger,
+    operators: createAdminKeyDirectory(adminKey),
+    mint,
+    keyCache: directory,
+    catalogue,
+    recorder,
+    policies: {
+      snapshot: () => snapshot,
+      source: (id) => ({ path: `${id}.policy.yaml`, text: `description: The policy ${id}.\n`, owner: "platform" }),
+      state: () => ({ revision: snapshot.revision, loadedAt: testStart, state: "ready", problems: [] }),
+      types: () => [
+        {
+          name: "request_size",
+          summary: "Refuses large bodies.",
+          phases: ["request"],
+          onError: "deny",
+          config: { type: "object" },
+          reads: ["request.bytes"],
+          reasons: { tooLarge: { code: "too_large", status: 413, message: "{bytes} is too large." } },
+          examples: [{ max_request_bytes: 1000 }],
+        },
+      ],
+      validate: (content, file) =>
+        content.includes("bad") ? [{ code: "C002", file, line: 1, column: 2, message: "unknown name" }] : [],
+    },
+    status: () => ({
+      status: "ready",
+      version: "0.1.0",
+      startedAt: testStart - 60_500,
+      parts: [{ name: "policies", state: "ready", detail: "" }],
+    }),
+    settings: () => settings,
+  };
+  // As the application does: routes and error handlers of its own around the control plane.
+  const app = new Elysia()
+    .onError(() => new Response("outer", { status: 599 }))
+    .get("/plain", () => "plain")
+    .use(createControlPlane(deps, "0.1.0"));
+
+  const call = async (method: string, route: string, options: CallOptions = {}) => {
+    const { body, key = adminKey, headers = {} } = options;
+    const answer = await app.handle(
+      new Request(`http://localhost${route}`, {
+        method,
+        headers: { ...(key !== null && { authorization: `Bearer ${key}` }), ...headers },
+        ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
+      }),
+    );
+    const text = await answer.text();
+    const type = answer.headers.get("content-type") ?? "";
+    return { status: answer.status, headers: answer.headers, text, type, json: () => JSON.parse(text) };
+  };
+
+  return {
+    folder,
+    path,
+    clock,
+    logger,
+    store,
+    mint,
+    directory,
+    recorder,
+    adminKey,
+    app,
+    call,
+    async [Symbol.asyncDispose]() {
+      await directory.close();
+      await recorder.close();
+      await store.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** What a call sends besides method and path; `key: null` sends no credential. */
+export interface CallOptions {
+  readonly body?: unknown;
+  readonly key?: string | null;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A ledger row; `over` replaces members. */
+export function usageRow(over: Partial<UsageRow> = {}): UsageRow {
+  return {
+    requestId: Bun.randomUUIDv7(),
+    ts: testStart,
+    org: "default",
+    team: "",
+    app: "chat",
+    env: "prod",
+    key: "k1",
+    userHash: "",
+    surface: "chat",
+    provider: "openai",
+    model: "gpt-4o",
+    servedModel: "gpt-4o-2024-08-06",
+    stream: false,
+    usage: {
+      promptTokens: 400,
+      completionTokens: 100,
+      totalTokens: 500,
+      cachedTokens: 50,
+      cacheWriteTokens: null,
+      reasoningTokens: 0,
+    },
+    costNanoUsd: 2_000_000,
+    priceDate: "2026-01-01",
+    provenance: "provider",
+    requestBytes: 1800,
+    responseBytes: 900,
+    latencyMs: 812.25,
+    ttftMs: 100.5,
+    status: 200,
+    decision: "allow",
+    code: "",
+    ...over,
+  };
+}
+
+/** A decision record of a denied request; `over` replaces members. */
+export function decisionRow(over: Partial<DecisionRow> = {}): DecisionRow {
+  return {
+    decisionId: Bun.randomUUIDv7(),
+    requestId: Bun.randomUUIDv7(),
+    ts: testStart,
+    phase: "request",
+    revision: "sha256:test",
+    org: "default",
+    app: "chat",
+    env: "prod",
+    key: "k1",
+    surface: "chat",
+    model: "gpt-4o",
+    decision: {
+      phase: "request",
+      effect: "deny",
+      outcome: "ok",
+      findings: [
+        {
+          policy: "org/cap",
+          rule: "over",
+          kind: "hit",
+          mode: "enforce",
+          effect: "deny",
+          would: "deny",
+          code: "token_cap",
+          message: "asked for 21000 tokens, the cap is 16000",
+          status: 403,
+          priority: 100,
+        },
+      ],
+      tally: { decided: 2, notApplicable: 1, errors: 0 },
+    },
+    micros: 14.5,
+    ...over,
+  };
+}
