@@ -100,7 +100,8 @@ function checkReads(reads: unknown, inPhases: unknown): string[] {
   for (const name of reads as FactName[]) {
     const spec = catalogue.get(name);
     if (spec === undefined || !Array.isArray(inPhases)) continue;
-    if (!inPhases.some((phase) => spec.phases.includes(phase))) {
+    const known = inPhases.filter((phase) => (phases as readonly unknown[]).includes(phase));
+    if (known.length > 0 && !known.some((phase) => spec.phases.includes(phase))) {
       problems.push(`'reads' has '${name}', which exists only in the phases ${spec.phases.join(", ")}`);
     }
   }

@@ -3,7 +3,7 @@ import type { TSchema } from "@sinclair/typebox";
 /** What a schema accepts, as words that follow "expected". */
 export function describeSchema(schema: TSchema): string {
   if (Array.isArray(schema.anyOf)) {
-    const variants = (schema.anyOf as TSchema[]).map(describeSchema);
+    const variants = [...new Set((schema.anyOf as TSchema[]).map(describeSchema))];
     const literals = (schema.anyOf as TSchema[]).every((variant) => "const" in variant);
     return literals ? `one of ${variants.join(", ")}` : variants.join(" or ");
   }
