@@ -1,3 +1,7 @@
+import project from "../package.json";
+import { createAdmin } from "../src/admin/admin.ts";
+import type { AdminDeps } from "../src/admin/deps.ts";
+import { createOpenApiDocument } from "../src/admin/openapi.ts";
 import { policyJsonSchema } from "../src/policy/schema.ts";
 
 /** A committed file that is made from the code. */
@@ -10,6 +14,11 @@ export interface Artefact {
 /** Every generated file. A test holds the committed ones in step. */
 export const artefacts: readonly Artefact[] = [
   { path: "schema/json/policy.schema.json", generate: () => json(policyJsonSchema()) },
+  {
+    path: "schema/openapi.json",
+    // Nothing of the dependencies is called before the first request.
+    generate: async () => json(await createOpenApiDocument(createAdmin({} as AdminDeps), project.version)),
+  },
 ];
 
 function json(value: object): string {
