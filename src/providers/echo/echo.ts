@@ -13,7 +13,8 @@ import { defaultEchoSettings, type EchoSettings, echoHeader, overrideSettings } 
 export interface EchoRequest {
   readonly surface: Surface;
   readonly body: Uint8Array;
-  readonly headers?: Headers;
+  /** With lower-case names. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
 }
 
@@ -37,7 +38,7 @@ export function createEcho(options: EchoOptions = {}): (request: EchoRequest) =>
 
   return async ({ surface, body, headers, signal }) => {
     const format = surface === "chat" ? openaiChat : anthropicMessages;
-    const override = headers?.get(echoHeader) ?? "";
+    const override = headers?.[echoHeader] ?? "";
     try {
       const how = override === "" ? settings : overrideSettings(settings, override);
       if (how.latencyMs > 0) await wait(how.latencyMs, signal);

@@ -1,5 +1,6 @@
 import type { Surface } from "../../core/phases.ts";
 import { createEcho, type EchoOptions } from "./echo.ts";
+import { echoHeader } from "./settings.ts";
 
 /** A running echo server. */
 export interface EchoServer {
@@ -29,9 +30,9 @@ export function serveEcho(options: EchoOptions & { port?: number } = {}): EchoSe
       const path = url.slice(url.indexOf("/", 8), query === -1 ? undefined : query);
       const surface = surfaceOf[path];
       if (surface === undefined || request.method !== "POST") return new Response("not found", { status: 404 });
-      const { headers, signal } = request;
+      const headers = { [echoHeader]: request.headers.get(echoHeader) ?? "" };
       try {
-        return await echo({ surface, body: await request.bytes(), headers, signal });
+        return await echo({ surface, body: await request.bytes(), headers, signal: request.signal });
       } catch (error) {
         // What a refused connection is to `createEcho` is here one that breaks off without an answer's first byte.
         return new Response(new ReadableStream({ start: (controller) => controller.error(error) }));
