@@ -1,4 +1,5 @@
 import { type FactName, type Facts, factEntries } from "../core/facts.ts";
+import { sizeGuard } from "./sizes.ts";
 
 /** A variable could not be computed: an error of the policy, whatever the expression makes of it. */
 export class VariableFailure extends Error {
@@ -32,15 +33,19 @@ export class CelScope {
 
 for (const [name, spec] of factEntries) {
   const read = reader(name);
-  const get =
+  const guard = sizeGuard(name, spec);
+  const convert =
     spec.type === "int"
-      ? function (this: CelScope) {
-          return BigInt(read(this.facts) as number);
-        }
-      : function (this: CelScope) {
-          return read(this.facts);
+      ? (value: unknown) => BigInt(value as number)
+      : (value: unknown) => {
+          guard?.(value as never);
+          return value;
         };
-  Object.defineProperty(CelScope.prototype, name, { get });
+  Object.defineProperty(CelScope.prototype, name, {
+    get(this: CelScope) {
+      return convert(read(this.facts));
+    },
+  });
 }
 
 function reader(name: FactName): (facts: Facts) => unknown {

@@ -1,7 +1,8 @@
-import { type FactSpec, factCatalogue, isFactName } from "../core/facts.ts";
+import { factCatalogue, isFactName } from "../core/facts.ts";
 import type { Node } from "./ast.ts";
 import { CelProblem } from "./checks.ts";
 import { GlobPattern, type LinearRegex, regexMethod } from "./functions.ts";
+import { factSize } from "./sizes.ts";
 
 /** Most steps that one rule may take for one request, its variables included; a step is some 0.2 µs. */
 export const maxSteps = 100_000;
@@ -20,8 +21,8 @@ export interface Bound {
 }
 
 const scalar = { size: 1, element: 1 };
-/** Longest value of a map or element of a list that the catalogue does not bound. */
-const usualText = 1_024;
+/** Of an element's own elements, where a list holds lists: an expression has to make those itself. */
+const nested = 1_024;
 
 /**
  * An upper bound of the work that evaluating a checked tree can be, from the sizes the catalogue declares.
@@ -42,11 +43,11 @@ export function boundOf(root: Node, variables: ReadonlyMap<string, Bound>): Boun
         return bound.get(node.args as string) ?? nameBound(node.args as string);
       case ".": {
         const map = measure((node.args as [Node, string])[0], bound, depth);
-        return { steps: map.steps + 1, size: map.element, element: usualText };
+        return { steps: map.steps + 1, size: map.element, element: nested };
       }
       case "[]": {
         const [list, index] = parts(node.args as Node[]) as [Bound, Bound];
-        return { steps: list.steps + index.steps + 1, size: list.element, element: usualText };
+        return { steps: list.steps + index.steps + 1, size: list.element, element: nested };
       }
       case "call":
         return callBound(node, parts((node.args as [string, Node[]])[1]));
@@ -77,7 +78,7 @@ export function boundOf(root: Node, variables: ReadonlyMap<string, Bound>): Boun
   }
 
   function nameBound(name: string): Bound {
-    if (isFactName(name)) return { steps: 1, ...sizeOfFact(factCatalogue[name]) };
+    if (isFactName(name)) return { steps: 1, ...factSize(factCatalogue[name]) };
     const variable = variables.get(name.slice("vars.".length));
     if (variable === undefined) return { steps: 1, ...scalar };
     const steps = counted.has(name) ? 1 : variable.steps + 1;
@@ -119,7 +120,7 @@ export function boundOf(root: Node, variables: ReadonlyMap<string, Bound>): Boun
       const message = `macros may be nested ${maxNesting} deep; this one is deeper`;
       throw new CelProblem("C007", message, node.start, node.end);
     }
-    const element = { steps: 1, size: range.element, element: usualText };
+    const element = { steps: 1, size: range.element, element: nested };
     const inner = new Map(bound).set((args[0] as Node).args as string, element);
     const body = args.slice(1).map((part) => measure(part, inner, depth + 1));
     const steps = range.steps + range.size * (sum(body) + 1) + 1;
@@ -156,10 +157,6 @@ function binaryBound(node: Node, [left, right]: [Bound, Bound]): Bound {
     default:
       return { ...scalar, steps };
   }
-}
-
-function sizeOfFact(spec: FactSpec): { size: number; element: number } {
-  return { size: spec.max ?? 1, element: spec.type === "string" ? 1 : usualText };
 }
 
 function sizeOfValue(value: unknown): { size: number; element: number } {
