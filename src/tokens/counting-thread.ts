@@ -1,3 +1,4 @@
+import type { Logger } from "../core/ports.ts";
 import type { Encoding } from "./encoder.ts";
 import { Job, type Piece } from "./job.ts";
 import type { CountReply, CountRequest } from "./worker.ts";
@@ -8,6 +9,8 @@ export interface CountingThreadOptions {
   readonly timeoutMs?: number;
   /** Most text that waits or is being counted, in UTF-16 units. More is refused at once: it could not be done in time. */
   readonly maxQueuedLength?: number;
+  /** Is told when the thread breaks. */
+  readonly logger?: Logger;
   /** Makes the thread; for tests. */
   readonly spawn?: () => Worker;
 }
@@ -32,6 +35,7 @@ const restartMs = 1_000;
 export class CountingThread {
   readonly #timeoutMs: number;
   readonly #maxQueuedLength: number;
+  readonly #logger: Logger | undefined;
   readonly #spawn: () => Worker;
   /** Jobs that wait or are under way, the next to be served first, each with what ends it. */
   readonly #jobs = new Map<Job, (counts: Counts) => void>();
@@ -44,6 +48,7 @@ export class CountingThread {
   constructor(options: CountingThreadOptions = {}) {
     this.#timeoutMs = options.timeoutMs ?? defaults.timeoutMs;
     this.#maxQueuedLength = options.maxQueuedLength ?? defaults.maxQueuedLength;
+    this.#logger = options.logger;
     this.#spawn = options.spawn ?? (() => new Worker(new URL("./worker.ts", import.meta.url).href));
   }
 
@@ -144,6 +149,11 @@ export class CountingThread {
   }
 
   #broke(): void {
+    const waiting = this.#jobs.size;
+    this.#logger?.warn(
+      { waiting },
+      "the token counting thread broke; prompts are bounded by their bytes until it is back",
+    );
     this.#restartAt = performance.now() + restartMs;
     this.#stop();
   }

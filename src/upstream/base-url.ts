@@ -1,0 +1,30 @@
+import type { Target } from "../core/ports.ts";
+
+/** Where the vendors' own APIs are, by the convention of their SDKs: OpenAI's ends in `/v1`, Anthropic's does not. */
+export const defaultBaseUrls: Readonly<Record<Exclude<Target["kind"], "echo">, string>> = {
+  openai: "https://api.openai.com/v1",
+  anthropic: "https://api.anthropic.com",
+};
+
+/**
+ * Reads a provider's base URL, without slashes at its end.
+ *
+ * @throws RangeError that says what was received and what is accepted; what could be a password is not repeated
+ */
+export function parseBaseUrl(kind: keyof typeof defaultBaseUrls, text: string): string {
+  const url = URL.parse(text);
+  if (text.includes("@")) {
+    throw new RangeError("must not hold credentials or '@'; the provider's key belongs in api_key");
+  }
+  if (url === null || (url.protocol !== "http:" && url.protocol !== "https:")) {
+    throw new RangeError(`must be an http or https URL such as ${defaultBaseUrls[kind]}; received '${text}'`);
+  }
+  if (url.search !== "" || url.hash !== "") {
+    throw new RangeError("must end with its path: no '?' and no '#'");
+  }
+  const base = url.origin + url.pathname.replace(/\/+$/, "");
+  if (kind === "anthropic" && base.endsWith("/v1")) {
+    throw new RangeError(`must not end in /v1, which is added: ${base.slice(0, -"/v1".length)}`);
+  }
+  return base;
+}
