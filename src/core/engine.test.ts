@@ -1,0 +1,121 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { type Effect, effects } from "./decision.ts";
+import { evaluate } from "./engine.ts";
+import { emptyFacts } from "./facts.ts";
+import { type CompiledPolicy, notApplicable, type RuleHit } from "./policy.ts";
+import { mode, onError, policyWith } from "./testing.ts";
+
+const facts = emptyFacts();
+const hitOf = (effect: Effect): RuleHit => ({ rule: "r", effect, code: "c", message: "m", status: 403 });
+
+/** What a policy does when asked. */
+type Behaviour = "null" | "not_applicable" | "throw" | "absent" | readonly Effect[];
+
+const behaviour: fc.Arbitrary<Behaviour> = fc.oneof(
+  fc.constantFrom("null", "not_applicable", "throw", "absent"),
+  fc.array(fc.constantFrom(...effects), { maxLength: 3 }),
+);
+const spec = fc.record({ mode, onError, behaviour });
+
+function policyOf(
+  {
+    mode,
+    onError,
+    behaviour,
+  }: { mode: CompiledPolicy["mode"]; onError: CompiledPolicy["onError"]; behaviour: Behaviour },
+  i: number,
+): CompiledPolicy {
+  const ask = () => {
+    if (behaviour === "throw") throw new Error("broken");
+    if (behaviour === "not_applicable") return notApplicable;
+    return Array.isArray(behaviour) ? behaviour.map(hitOf) : null;
+  };
+  return policyWith({ id: `org/p${i}`, mode, onError, evaluate: behaviour === "absent" ? {} : { request: ask } });
+}
+
+describe("the engine", () => {
+  test("decided, not applicable and errors add up to the policies that take part", () => {
+    fc.assert(
+      fc.property(fc.array(spec, { maxLength: 12 }), (specs) => {
+        const { tally } = evaluate(specs.map(policyOf), "request", facts);
+        const count = (...kinds: Behaviour[]) => specs.filter(({ behaviour }) => kinds.includes(behaviour)).length;
+        expect(tally.errors).toBe(count("throw"));
+        expect(tally.notApplicable).toBe(count("not_applicable"));
+        expect(tally.decided + tally.notApplicable + tally.errors).toBe(specs.length - count("absent"));
+      }),
+    );
+  });
+
+  test("a deny in mode enforce is never hidden, whatever the order and whatever stands beside it", () => {
+    fc.assert(
+      fc.property(
+        fc
+          .array(spec, { maxLength: 12 })
+          .chain((specs) =>
+            fc.tuple(fc.constant(specs), fc.shuffledSubarray(specs.map(policyOf), { minLength: specs.length })),
+          ),
+        ([specs, shuffled]) => {
+          const decision = evaluate(shuffled, "request", facts);
+          const denies = specs.some(
+            ({ mode, onError, behaviour }) =>
+              mode === "enforce" &&
+              (behaviour === "throw" ? onError === "deny" : Array.isArray(behaviour) && behaviour.includes("deny")),
+          );
+          expect(decision.effect === "deny").toBe(denies);
+          expect(decision).toEqual(evaluate(specs.map(policyOf), "request", facts));
+        },
+      ),
+    );
+  });
+
+  test("a policy that throws does not stop the others, is told of, and is never reported as a hit", () => {
+    fc.assert(
+      fc.property(fc.array(spec, { maxLength: 12 }), (specs) => {
+        const told: string[] = [];
+        const decision = evaluate(specs.map(policyOf), "request", facts, ({ id }) => told.push(id));
+        const broken = specs.flatMap(({ behaviour }, i) => (behaviour === "throw" ? [`org/p${i}`] : []));
+        expect(told).toEqual(broken);
+        expect(
+          decision.findings
+            .filter(({ kind }) => kind === "error")
+            .map(({ policy }) => policy)
+            .sort(),
+        ).toEqual(broken.sort());
+        const asked = specs.flatMap(({ behaviour }, i) =>
+          Array.isArray(behaviour) && behaviour.length > 0 ? [`org/p${i}`] : [],
+        );
+        expect(new Set(decision.findings.filter(({ kind }) => kind === "hit").map(({ policy }) => policy))).toEqual(
+          new Set(asked),
+        );
+      }),
+    );
+  });
+
+  test("modes warn and audit keep what would have been", () => {
+    const of = (mode: CompiledPolicy["mode"], effect: Effect) =>
+      evaluate([policyOf({ mode, onError: "deny", behaviour: [effect] }, 0)], "request", facts).findings[0]!;
+    expect(of("enforce", "deny")).toMatchObject({ effect: "deny", would: "deny" });
+    expect(of("warn", "deny")).toMatchObject({ effect: "warn", would: "deny" });
+    expect(of("audit", "deny")).toMatchObject({ effect: "allow", would: "deny" });
+    expect(of("warn", "modify")).toMatchObject({ effect: "warn", would: "modify" });
+    expect(of("warn", "allow")).toMatchObject({ effect: "allow", would: "allow" });
+  });
+
+  test("an error's text is not the thrown one", () => {
+    const policy = policyWith({
+      evaluate: {
+        request() {
+          throw new Error("secret at /etc/passwd");
+        },
+      },
+    });
+    expect(JSON.stringify(evaluate([policy], "request", facts))).not.toContain("secret");
+  });
+
+  test("only the phase that is asked for is evaluated", () => {
+    const policy = policyWith({ evaluate: { usage: () => [hitOf("deny")] } });
+    expect(evaluate([policy], "request", facts)).toMatchObject({ effect: "allow", outcome: "not_applicable" });
+    expect(evaluate([policy], "usage", facts).effect).toBe("deny");
+  });
+});
