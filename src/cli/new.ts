@@ -20,8 +20,10 @@ export function register(program: Command): void {
       return name;
     })
     .option("--plugins-dir <dir>", "folder of the plugins", process.env.SLUICE_PLUGINS_DIR ?? "./plugins")
-    .action(async (name: string, { pluginsDir }: { pluginsDir: string }) => {
-      const files = await newPlugin(name, pluginsDir);
+    .action(async (name: string, { pluginsDir }: { pluginsDir: string }, command: Command) => {
+      const files = await newPlugin(name, pluginsDir).catch((error: Error) =>
+        command.error(`error: ${error.message}`, { exitCode: 2 }),
+      );
       console.log(files.map((file) => `wrote ${file}`).join("\n"));
       console.log(`\nTry it: bun test ${join(pluginsDir, name)}\nUse it: uses: ${name}`);
     });

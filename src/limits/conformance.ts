@@ -253,6 +253,16 @@ export function testCounters(name: string, make: MakeCounters): void {
       expect((await reserve("e", [one])).granted).toBe(false);
     });
 
+    test("settling a use that has left its sliding window changes nothing", async () => {
+      const { clock, want, reserve, settle, usedOf } = await open();
+      const tokens = want("t", 100, 40, { sliding: 60 }, "tokens");
+      await reserve("old", [tokens]);
+      clock.advance(62_000);
+      await reserve("new", [tokens]);
+      await settle("old", { tokens: 5 });
+      expect(await usedOf(tokens)).toBe(40);
+    });
+
     test("an empty reserve is granted", async () => {
       const { reserve } = await open();
       expect(await reserve("a", [])).toEqual({ granted: true, states: [], exhausted: [] });
