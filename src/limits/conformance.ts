@@ -257,8 +257,10 @@ export function testCounters(name: string, make: MakeCounters): void {
       const { clock, want, reserve, settle, usedOf } = await open();
       const tokens = want("t", 100, 40, { sliding: 60 }, "tokens");
       await reserve("old", [tokens]);
-      clock.advance(62_000);
+      clock.advance(30_000);
       await reserve("new", [tokens]);
+      clock.advance(31_000);
+      expect(await usedOf(tokens)).toBe(40);
       await settle("old", { tokens: 5 });
       expect(await usedOf(tokens)).toBe(40);
     });
