@@ -39,7 +39,10 @@ describe.skipIf(recorded.skip !== "")(`every recorded chat and messages payload 
       if (finish !== undefined) {
         expect(summary?.finishReason ?? "").toBe(Array.isArray(finish) ? String(finish[0]) : String(finish ?? ""));
       }
-      if (isSse) for (const cuts of splits(fixture.response)) checkSplit(format, fixture, cuts);
+      if (isSse) {
+        for (const cuts of splits(fixture.response)) checkSplit(format, fixture, cuts);
+        if (format === openaiChat) checkWithheld(fixture.response);
+      }
       passed += 1;
     });
   }
@@ -82,12 +85,30 @@ function checkSplit(format: WireFormat, { response }: Fixture, cuts: readonly nu
   expect(events(response, cuts)).toEqual(events(response, []));
 }
 
+/** What a client gets that did not ask for usage: the same events without null usage and the chunk that only tells it. */
+function checkWithheld(bytes: Uint8Array): void {
+  const parsed = events(bytes, []).map(([name, data]) => [name, parseObject(data!) ?? data]);
+  const expected = parsed.flatMap(([name, event]) => {
+    if (typeof event !== "object") return [[name, event]];
+    const { usage, ...others } = event;
+    if (usage === null) return [[name, others]];
+    const onlyUsage = usage !== undefined && JSON.stringify(event.choices) === "[]" && !event.error;
+    return onlyUsage ? [] : [[name, event]];
+  });
+  for (const cuts of [[], ...splits(bytes).slice(1, 5)]) {
+    const relay = openaiChat.openStream(true);
+    const shown = [...cut(bytes, cuts).map((chunk) => relay.write(chunk)?.slice()), relay.end()];
+    const out = Buffer.concat(shown.filter((each) => each !== null && each !== undefined));
+    expect(events(out, []).map(([name, data]) => [name, parseObject(data!) ?? data])).toEqual(expected);
+  }
+}
+
 function events(bytes: Uint8Array, cuts: readonly number[]): string[][] {
   const reader = new SseReader();
   const blocks = cut(bytes, cuts).flatMap((chunk) => reader.push(chunk));
   const last = reader.end();
   if (last !== null) blocks.push(last);
-  return blocks.filter(({ isEvent }) => isEvent).map(({ name, data }) => [name, data]);
+  return blocks.flatMap(({ name, data }) => (data === null ? [] : [[name, data]]));
 }
 
 function cut(bytes: Uint8Array, cuts: readonly number[]): Uint8Array[] {

@@ -27,19 +27,25 @@ class SseRelay implements StreamRelay {
 
   write(chunk: Uint8Array): Uint8Array | null {
     if (this.#blind) return chunk;
+    const whole = !this.#sse.holding;
     try {
-      return this.#relay(this.#sse.push(chunk));
+      const blocks = this.#sse.push(chunk);
+      const changed = this.#read(blocks);
+      if (changed !== null) return join(changed);
+      return whole && !this.#sse.holding ? chunk : span(blocks);
     } catch (error) {
       if (!(error instanceof SseEventTooLarge)) throw error;
       this.#blind = true;
-      return this.#sse.rest();
+      return this.#sse.rest;
     }
   }
 
   end(): Uint8Array | null {
     if (this.#blind) return null;
     const last = this.#sse.end();
-    return last === null ? null : this.#relay([last]);
+    if (last === null) return null;
+    const changed = this.#read([last]);
+    return changed === null ? last.raw : join(changed);
   }
 
   summary(): AnswerSummary {
@@ -55,29 +61,32 @@ class SseRelay implements StreamRelay {
     return this.#reader.error;
   }
 
-  #relay(blocks: readonly SseBlock[]): Uint8Array | null {
-    if (blocks.length === 0) return null;
+  /** Reads the events; answers what is shown instead of the blocks, `null` when they are shown as they are. */
+  #read(blocks: readonly SseBlock[]): Uint8Array[] | null {
+    const withhold = this.#withhold;
     let changed: Uint8Array[] | null = null;
-    for (const [i, block] of blocks.entries()) {
-      const bytes = block.isEvent ? this.#event(block) : block.raw;
-      if (bytes !== block.raw) changed ??= blocks.slice(0, i).map(({ raw }) => raw);
-      if (bytes !== null) changed?.push(bytes);
+    for (let i = 0; i < blocks.length; i += 1) {
+      const block = blocks[i]!;
+      const { data } = block;
+      if (data !== null) this.#reader.push(block.name, data);
+      if (withhold === null) continue;
+      const shown = data === null ? data : withhold(data);
+      if (shown !== data) changed ??= i === 0 ? [] : blocks.slice(0, i).map(({ raw }) => raw);
+      if (shown !== data && shown !== null) changed?.push(block.withData(shown));
+      else if (shown === data) changed?.push(block.raw);
     }
-    if (changed === null) return span(blocks[0]!.raw, blocks[blocks.length - 1]!.raw);
-    return changed.length === 0 ? null : Buffer.concat(changed);
-  }
-
-  #event(block: SseBlock): Uint8Array | null {
-    const { data } = block;
-    this.#reader.push(block.name, data);
-    if (this.#withhold === null) return block.raw;
-    const shown = this.#withhold(data);
-    if (shown === null) return null;
-    return shown === data ? block.raw : block.withData(shown);
+    return changed;
   }
 }
 
-/** The bytes from the beginning of one block to the end of another: blocks given together lie side by side. */
-function span(first: Uint8Array, last: Uint8Array): Uint8Array {
+function join(parts: readonly Uint8Array[]): Uint8Array | null {
+  return parts.length < 2 ? (parts[0] ?? null) : Buffer.concat(parts);
+}
+
+/** The bytes of blocks that were given together: they lie side by side. */
+function span(blocks: readonly SseBlock[]): Uint8Array | null {
+  if (blocks.length === 0) return null;
+  const first = blocks[0]!.raw;
+  const last = blocks[blocks.length - 1]!.raw;
   return new Uint8Array(first.buffer, first.byteOffset, last.byteOffset + last.byteLength - first.byteOffset);
 }

@@ -13,7 +13,7 @@ function read(chunks: readonly Uint8Array[]): Read {
   const last = reader.end();
   if (last !== null) blocks.push(last);
   return {
-    events: blocks.filter(({ isEvent }) => isEvent).map(({ name, data }) => [name, data] as const),
+    events: blocks.flatMap(({ name, data }) => (data === null ? [] : [[name, data] as const])),
     bytes: Buffer.concat(blocks.map(({ raw }) => raw)),
   };
 }
@@ -130,7 +130,7 @@ test("a keep-alive comment is given at once, without waiting for its blank line"
   const reader = new SseReader();
   const [comment] = reader.push(Buffer.from(": keep-alive\n"));
   expect(Buffer.from(comment!.raw).toString()).toBe(": keep-alive\n");
-  expect(comment!.isEvent).toBe(false);
+  expect(comment!.data).toBeNull();
 });
 
 test("an event closed by carriage returns is given at once, without waiting for the next byte", () => {
@@ -156,5 +156,5 @@ test("an event larger than the maximum is a typed error, however small the chunk
     for (;;) taken += reader.push(Buffer.from("data: 0123456789")).length + 16;
   }).toThrow(SseEventTooLarge);
   expect(taken).toBeLessThanOrEqual(1000);
-  expect(reader.rest().length).toBeGreaterThan(1000);
+  expect(reader.rest.length).toBeGreaterThan(1000);
 });

@@ -3,6 +3,9 @@ const CR = 13;
 const SPACE = 32;
 const COLON = 58;
 
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const encoder = new TextEncoder();
+
 /** An event larger than the reader holds. The stream cannot be followed any further. */
 export class SseEventTooLarge extends Error {
   readonly maxBytes: number;
@@ -15,42 +18,37 @@ export class SseEventTooLarge extends Error {
 }
 
 /**
- * One block of an event stream with the line ends that close it: an event, or only comments and blank lines.
- *
- * Nothing is decoded until it is asked for; `data` and `name` decode anew at each reading.
+ * One block of an event stream with the line ends that close it: an event, or only comments and blank lines. One is
+ * made for each event: its members are plain ones, which are cheaper to make than `#` names.
  */
 export class SseBlock {
-  /** The exact bytes. All blocks of a stream, one after the other, are the stream. */
-  readonly raw: Uint8Array;
-  readonly #bytes: Buffer;
-  readonly #data: readonly number[];
-  readonly #name: readonly [start: number, end: number] | null;
-
-  /** `data` holds start and end of each data line's value, relative to `bytes`; `name` those of the last event field. */
-  constructor(bytes: Buffer, data: readonly number[], name: readonly [start: number, end: number] | null) {
-    this.raw = bytes;
-    this.#bytes = bytes;
-    this.#data = data;
-    this.#name = name;
-  }
-
-  /** Whether it is an event: a block without a data line is not dispatched. */
-  get isEvent(): boolean {
-    return this.#data.length > 0;
-  }
-
   /** The `event:` field; empty when there is none. */
-  get name(): string {
-    return this.#name === null ? "" : this.#bytes.toString("utf8", this.#name[0], this.#name[1]);
+  readonly name: string;
+  /** The data lines joined with a line feed; `null` when there is none: such a block is not dispatched. */
+  readonly data: string | null;
+  private readonly bytes: Uint8Array;
+  /** The block as text, where that is at hand and has one character for each byte. */
+  private readonly text: string | null;
+  private readonly start: number;
+  private readonly end: number;
+  private readonly valueStart: number;
+  private readonly valueEnd: number;
+
+  /** The block stands in `bytes` from `start` to `end`, its data lines' values in `value`, relative to the start. */
+  constructor(bytes: Uint8Array, start: number, end: number, fields: BlockFields, text: string | null) {
+    this.name = fields.name;
+    this.data = fields.data;
+    this.bytes = bytes;
+    this.text = text;
+    this.start = start;
+    this.end = end;
+    this.valueStart = fields.valueStart;
+    this.valueEnd = fields.valueEnd;
   }
 
-  /** The data lines joined with a line feed. */
-  get data(): string {
-    const spans = this.#data;
-    if (spans.length === 2) return this.#bytes.toString("utf8", spans[0], spans[1]);
-    const lines: string[] = [];
-    for (let i = 0; i < spans.length; i += 2) lines.push(this.#bytes.toString("utf8", spans[i], spans[i + 1]));
-    return lines.join("\n");
+  /** The exact bytes. All blocks of a stream, one after the other, are the stream. */
+  get raw(): Uint8Array {
+    return this.bytes.subarray(this.start, this.end);
   }
 
   /**
@@ -58,14 +56,20 @@ export class SseBlock {
    * lost; no provider sends such.
    */
   withData(data: string): Uint8Array {
-    const spans = this.#data;
     const value = data.includes("\n") ? data.replaceAll("\n", "\ndata: ") : data;
-    return Buffer.concat([
-      this.#bytes.subarray(0, spans[0]),
-      Buffer.from(value),
-      this.#bytes.subarray(spans[spans.length - 1]),
-    ]);
+    if (this.text !== null) {
+      return encoder.encode(this.text.slice(0, this.valueStart) + value + this.text.slice(this.valueEnd));
+    }
+    const { raw } = this;
+    return Buffer.concat([raw.subarray(0, this.valueStart), encoder.encode(value), raw.subarray(this.valueEnd)]);
   }
+}
+
+interface BlockFields {
+  name: string;
+  data: string | null;
+  valueStart: number;
+  valueEnd: number;
 }
 
 /**
@@ -76,68 +80,40 @@ export class SseBlock {
  */
 export class SseReader {
   readonly #maxBytes: number;
-  /** Bytes of the block under way, in `#store` up to `#size`. Emitted bytes are never written to again. */
-  #store: Buffer = Buffer.alloc(0);
+  /** Bytes of the block under way, in `#store` up to `#size`. Bytes given out are never written to again. */
+  #store = new Uint8Array(0);
   #size = 0;
-  /** Start of the line under way and where to go on looking for its end, relative to the block. */
+  /** Start of the line under way, relative to the block. */
   #line = 0;
-  #from = 0;
   #afterCr = false;
   #begun = false;
-  #data: number[] = [];
-  #name: [number, number] | null = null;
+  #fields = noFields();
 
   constructor(options: { maxEventBytes?: number } = {}) {
     this.#maxBytes = options.maxEventBytes ?? 8 * 1024 * 1024;
   }
 
+  /** Whether bytes are held that no block has yet. */
+  get holding(): boolean {
+    return this.#size > 0;
+  }
+
+  /** The bytes taken that no block has yet. */
+  get rest(): Uint8Array {
+    return this.#store.subarray(0, this.#size);
+  }
+
   /**
-   * Takes a chunk and gives the blocks that it completes.
+   * Takes a chunk, which must not be written to afterwards, and gives the blocks that it completes.
    *
-   * @throws SseEventTooLarge when the block under way exceeds the maximum; `rest()` has its bytes
+   * @throws SseEventTooLarge when the block under way exceeds the maximum; `rest` has its bytes
    */
   push(chunk: Uint8Array): SseBlock[] {
-    const bytes = this.#append(chunk);
     const blocks: SseBlock[] = [];
-    if (!this.#begun && !this.#skipByteOrderMark(bytes)) return blocks;
-
-    let block = 0;
-    let line = this.#line;
-    let from = this.#from;
-    let lf = bytes.indexOf(LF, from);
-    let cr = bytes.indexOf(CR, from);
-    for (;;) {
-      if (this.#afterCr) {
-        if (line >= bytes.length) break;
-        this.#afterCr = false;
-        if (bytes[line] === LF) from = line += 1;
-      }
-      if (lf !== -1 && lf < from) lf = bytes.indexOf(LF, from);
-      if (cr !== -1 && cr < from) cr = bytes.indexOf(CR, from);
-      let end = lf;
-      if (cr !== -1 && (lf === -1 || cr < lf)) {
-        end = cr;
-        this.#afterCr = true;
-      }
-      if (end === -1) {
-        from = bytes.length;
-        break;
-      }
-      const next = this.#afterCr && bytes[end + 1] === LF ? end + 2 : end + 1;
-      if (next < bytes.length || next === end + 2) this.#afterCr = false;
-
-      const blank = end === line;
-      if (!blank) this.#field(bytes, block, line, end);
-      if (blank || (line === block && bytes[line] === COLON)) {
-        blocks.push(this.#close(bytes.subarray(block, next)));
-        block = next;
-      }
-      line = from = next;
-    }
-
-    this.#line = line - block;
-    this.#from = from - block;
-    if (block > 0) this.#hold(bytes.subarray(block));
+    const waiting = this.#size > 0 && !this.#afterCr && !chunk.includes(LF) && !chunk.includes(CR);
+    const bytes = this.#append(chunk);
+    // Text is looked at only once a line has ended: long lines that come in small chunks are not read again and again.
+    if ((this.#begun || this.#skipByteOrderMark(bytes)) && !waiting) this.#cut(bytes, blocks);
     if (this.#size > this.#maxBytes) throw new SseEventTooLarge(this.#maxBytes);
     return blocks;
   }
@@ -145,36 +121,79 @@ export class SseReader {
   /** The stream has ended: the block that had no blank line, `null` when nothing is left. */
   end(): SseBlock | null {
     if (this.#size === 0) return null;
-    const bytes = this.rest();
-    if (this.#line < bytes.length) this.#field(bytes, 0, this.#line, bytes.length);
+    const bytes = this.rest;
+    const line = readable(bytes.subarray(this.#line));
+    if (line.text.length > 0) this.#field(line, 0, line.text.length, this.#line);
     this.#hold(bytes.subarray(bytes.length));
-    return this.#close(bytes);
+    return this.#close(bytes, 0, bytes.length);
   }
 
-  /** The bytes taken that no block holds yet. */
-  rest(): Buffer {
-    return this.#store.subarray(0, this.#size);
-  }
+  /** Reads lines from the one under way on. Positions in the text are positions in the bytes, less `base`. */
+  #cut(bytes: Uint8Array, blocks: SseBlock[]): void {
+    const base = this.#line;
+    const part = readable(base === 0 ? bytes : bytes.subarray(base));
+    const { text } = part;
+    let block = -base;
+    let line = 0;
+    let lf = text.indexOf("\n");
+    let cr = text.indexOf("\r");
+    for (;;) {
+      if (this.#afterCr) {
+        if (line >= text.length) break;
+        this.#afterCr = false;
+        if (text.charCodeAt(line) === LF) line += 1;
+      }
+      if (lf !== -1 && lf < line) lf = text.indexOf("\n", line);
+      if (cr !== -1 && cr < line) cr = text.indexOf("\r", line);
+      if (lf === -1 && cr === -1) break;
+      const byCr = cr !== -1 && (lf === -1 || cr < lf);
+      const end = byCr ? cr : lf;
+      let next = end + 1;
+      if (byCr) {
+        if (next === text.length) this.#afterCr = true;
+        else if (text.charCodeAt(next) === LF) next += 1;
+      }
 
-  #field(bytes: Buffer, block: number, line: number, end: number): void {
-    const first = bytes[line];
-    if (first === 0x64 && isField(bytes, line, end, "data")) {
-      const start = valueStart(bytes, line + 4, end);
-      this.#data.push(start - block, end - block);
-    } else if (first === 0x65 && isField(bytes, line, end, "event")) {
-      this.#name = [valueStart(bytes, line + 5, end) - block, end - block];
+      const blank = end === line;
+      if (!blank) this.#field(part, line, end, -block);
+      if (blank || (line === block && text.charCodeAt(line) === COLON)) {
+        const known = part.ascii && block >= 0 ? text.substring(block, next) : null;
+        blocks.push(this.#close(bytes, base + block, base + next, known));
+        block = next;
+      }
+      line = next;
     }
+    this.#line = line - block;
+    if (base + block > 0) this.#hold(bytes.subarray(base + block));
   }
 
-  #close(raw: Buffer): SseBlock {
-    const block = new SseBlock(raw, this.#data, this.#name);
-    this.#data = [];
-    this.#name = null;
+  /** Takes one line; `shift` leads from a position in the text to one in the block. */
+  #field({ text, bytes, ascii }: Readable, line: number, end: number, shift: number): void {
+    const isData = text.startsWith("data", line);
+    const colon = line + (isData ? 4 : 5);
+    if (!isData && !text.startsWith("event", line)) return;
+    if (colon > end || (colon < end && text.charCodeAt(colon) !== COLON)) return;
+    const start = colon + 1 < end && text.charCodeAt(colon + 1) === SPACE ? colon + 2 : Math.min(colon + 1, end);
+    const value = ascii ? text.substring(start, end) : decoder.decode(bytes.subarray(start, end));
+    const fields = this.#fields;
+    if (!isData) {
+      fields.name = value;
+      return;
+    }
+    if (fields.data === null) fields.valueStart = start + shift;
+    fields.data = fields.data === null ? value : `${fields.data}\n${value}`;
+    fields.valueEnd = end + shift;
+  }
+
+  #close(bytes: Uint8Array, start: number, end: number, text: string | null = null): SseBlock {
+    const block = new SseBlock(bytes, start, end, this.#fields, text);
+    this.#fields = noFields();
+    this.#line = 0;
     return block;
   }
 
   /** Whether the beginning is known; a mark is skipped, not removed. */
-  #skipByteOrderMark(bytes: Buffer): boolean {
+  #skipByteOrderMark(bytes: Uint8Array): boolean {
     const mark = [0xef, 0xbb, 0xbf];
     for (let i = 0; i < 3; i += 1) {
       if (i >= bytes.length) return false;
@@ -184,41 +203,47 @@ export class SseReader {
       }
     }
     this.#begun = true;
-    this.#line = this.#from = 3;
+    this.#line = 3;
     return true;
   }
 
-  #append(chunk: Uint8Array): Buffer {
+  #append(chunk: Uint8Array): Uint8Array {
     if (this.#size === 0) {
-      this.#hold(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
-      return this.#store;
+      this.#hold(chunk);
+      return chunk;
     }
     const size = this.#size + chunk.length;
     if (size > this.#store.length) {
-      const larger = Buffer.allocUnsafe(Math.max(size, this.#store.length * 2));
-      larger.set(this.rest());
+      const larger = new Uint8Array(Math.max(size, this.#store.length * 2));
+      larger.set(this.rest);
       this.#store = larger;
     }
     this.#store.set(chunk, this.#size);
     this.#size = size;
-    return this.rest();
+    return this.rest;
   }
 
   /** Keeps bytes without copying: the store is full, so the next append moves them. */
-  #hold(bytes: Buffer): void {
-    this.#store = bytes;
+  #hold(bytes: Uint8Array): void {
+    this.#store = bytes as Uint8Array<ArrayBuffer>;
     this.#size = bytes.length;
   }
 }
 
-function isField(bytes: Buffer, line: number, end: number, name: string): boolean {
-  const after = line + name.length;
-  if (end < after || (end > after && bytes[after] !== COLON)) return false;
-  for (let i = 1; i < name.length; i += 1) if (bytes[line + i] !== name.charCodeAt(i)) return false;
-  return true;
+/** Bytes as a text of one character for each byte: what is ASCII, and nearly all of it is, is then already decoded. */
+interface Readable {
+  readonly text: string;
+  readonly bytes: Uint8Array;
+  readonly ascii: boolean;
 }
 
-function valueStart(bytes: Buffer, colon: number, end: number): number {
-  const start = Math.min(colon + 1, end);
-  return start < end && bytes[start] === SPACE ? start + 1 : start;
+function readable(bytes: Uint8Array): Readable {
+  const text = decoder.decode(bytes);
+  if (text.length === bytes.length) return { text, bytes, ascii: true };
+  const latin1 = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+  return { text: latin1, bytes, ascii: false };
+}
+
+function noFields(): BlockFields {
+  return { name: "", data: null, valueStart: 0, valueEnd: 0 };
 }

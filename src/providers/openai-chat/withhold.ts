@@ -2,6 +2,7 @@ import { isArray, parseObject } from "../json.ts";
 import { skipSpace, valueAt } from "../json-peek.ts";
 
 const key = '"usage"';
+const lastNull = ',"usage":null}';
 
 /**
  * What a client that did not ask for usage gets of a chunk, when the gateway did: nothing of the chunk that only tells
@@ -10,14 +11,16 @@ const key = '"usage"';
  * Usage on a chunk that has choices is left: a vendor that puts it there sends it unasked.
  */
 export function withholdChatUsage(data: string): string | null {
+  // Nearly every chunk: before the last brace a member can only be at the top.
+  if (data.endsWith(lastNull)) return `${data.slice(0, -lastNull.length)}}`;
   let text = data;
-  for (let at = text.lastIndexOf(key); at !== -1; at = at === 0 ? -1 : text.lastIndexOf(key, at - 1)) {
+  for (let at = text.indexOf(key); at !== -1; at = text.indexOf(key, at + 1)) {
     const value = valueAt(text, at + key.length);
     if (value === -1) continue;
-    if (text.startsWith("null", value)) {
-      if (depthAfter(text, value + 4) === 1) text = removeMember(text, at, value + 4);
-    } else if (tellsOnlyUsage(text)) {
-      return null;
+    if (!text.startsWith("null", value)) {
+      if (tellsOnlyUsage(text)) return null;
+    } else if (depthAfter(text, value + 4) === 1) {
+      text = removeMember(text, at, value + 4);
     }
   }
   return text;
