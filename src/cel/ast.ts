@@ -10,9 +10,16 @@ export interface Node {
   readonly start: number;
   readonly end: number;
   readonly input: string;
-  readonly checkedType?: { readonly name: string; readonly kind: string };
+  readonly checkedType?: CheckedType;
   readonly meta: { readonly alternate?: Node; readonly check: unknown; readonly evaluate: unknown };
   setMeta(key: string, value: unknown): Node;
+}
+
+/** A type as the library's checker leaves it on a node. */
+export interface CheckedType {
+  readonly name: string;
+  /** Of lists and maps. */
+  readonly valueType?: CheckedType;
 }
 
 /** The scope that a macro keeps from one evaluation to the next. */

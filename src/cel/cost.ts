@@ -1,5 +1,5 @@
 import { factCatalogue, isFactName } from "../core/facts.ts";
-import type { Node } from "./ast.ts";
+import type { CheckedType, Node } from "./ast.ts";
 import { CelProblem } from "./checks.ts";
 import { GlobPattern, type LinearRegex, regexMethod } from "./functions.ts";
 import { factSize } from "./sizes.ts";
@@ -43,11 +43,12 @@ export function boundOf(root: Node, variables: ReadonlyMap<string, Bound>): Boun
         return bound.get(node.args as string) ?? nameBound(node.args as string);
       case ".": {
         const map = measure((node.args as [Node, string])[0], bound, depth);
-        return { steps: map.steps + 1, size: map.element, element: nested };
+        return { steps: map.steps + 1, size: map.element, element: nestedSize(node.checkedType) };
       }
       case "[]": {
         const [list, index] = parts(node.args as Node[]) as [Bound, Bound];
-        return { steps: list.steps + index.steps + 1, size: list.element, element: nested };
+        const element = nestedSize(node.checkedType);
+        return { steps: list.steps + index.steps + 1, size: list.element, element };
       }
       case "call":
         return callBound(node, parts((node.args as [string, Node[]])[1]));
@@ -89,7 +90,7 @@ export function boundOf(root: Node, variables: ReadonlyMap<string, Bound>): Boun
   function methodBound(node: Node, bound: ReadonlyMap<string, Bound>, depth: number): Bound {
     const [name, receiverNode, args] = node.args as [string, Node, Node[]];
     const receiver = measure(receiverNode, bound, depth);
-    if (node.meta.alternate !== undefined) return macroBound(node, name, receiver, args, bound, depth);
+    if (node.meta.alternate !== undefined) return macroBound(node, receiver, bound, depth);
     const given = args.map((arg) => measure(arg, bound, depth));
     const steps = receiver.steps + sum(given) + 1;
     switch (name) {
@@ -108,19 +109,13 @@ export function boundOf(root: Node, variables: ReadonlyMap<string, Bound>): Boun
     }
   }
 
-  function macroBound(
-    node: Node,
-    name: string,
-    range: Bound,
-    args: readonly Node[],
-    bound: ReadonlyMap<string, Bound>,
-    depth: number,
-  ): Bound {
+  function macroBound(node: Node, range: Bound, bound: ReadonlyMap<string, Bound>, depth: number): Bound {
+    const [name, receiver, args] = node.args as [string, Node, Node[]];
     if (depth >= maxNesting) {
       const message = `macros may be nested ${maxNesting} deep; this one is deeper`;
       throw new CelProblem("C007", message, node.start, node.end);
     }
-    const element = { steps: 1, size: range.element, element: nested };
+    const element = { steps: 1, size: range.element, element: nestedSize(receiver.checkedType?.valueType) };
     const inner = new Map(bound).set((args[0] as Node).args as string, element);
     const body = args.slice(1).map((part) => measure(part, inner, depth + 1));
     const steps = range.steps + range.size * (sum(body) + 1) + 1;
@@ -128,6 +123,11 @@ export function boundOf(root: Node, variables: ReadonlyMap<string, Bound>): Boun
     if (name === "filter") return { ...range, steps };
     return { ...scalar, steps };
   }
+}
+
+/** How large the elements of an element are: texts have none. */
+function nestedSize(type: CheckedType | undefined): number {
+  return type?.name === "string" ? 1 : nested;
 }
 
 function callBound(node: Node, args: readonly Bound[]): Bound {
@@ -153,7 +153,10 @@ function binaryBound(node: Node, [left, right]: [Bound, Bound]): Bound {
       return { ...scalar, steps: steps + right.size };
     case "==":
     case "!=":
-      return { ...scalar, steps: steps + Math.min(left.size * left.element, right.size * right.element) / 8 };
+      return {
+        ...scalar,
+        steps: steps + Math.min(left.size * left.element, right.size * right.element) / charactersPerStep,
+      };
     default:
       return { ...scalar, steps };
   }
