@@ -30,7 +30,7 @@ export class PolicyDocument {
 
   constructor(file: string, text: string) {
     this.source = new SourceText(file, text);
-    this.#document = parseDocument(text, { uniqueKeys: true, strict: true, prettyErrors: false, logLevel: "silent" });
+    this.#document = parseDocument(text, { uniqueKeys: true, strict: true, prettyErrors: false, logLevel: "error" });
     for (const { code, message, pos } of [...this.#document.errors, ...this.#document.warnings]) {
       const check = code === "DUPLICATE_KEY" ? "C021" : "C020";
       const text = check === "C021" ? this.#duplicate(pos) : `not valid YAML: ${message.split("\n")[0]}`;
