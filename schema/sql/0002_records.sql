@@ -66,5 +66,3 @@ create table decisions (
 );
 
 create index decisions_by_request on decisions (request_id);
-
-create index decisions_by_app on decisions (app, ts);

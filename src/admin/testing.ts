@@ -7,34 +7,13 @@ import { createKeyDirectory } from "../auth/key-directory.ts";
 import { createKeyMint } from "../auth/key-mint.ts";
 import type { Setting } from "../core/control.ts";
 import type { CompiledPolicy } from "../core/policy.ts";
-import type { Catalogue, Clock, DecisionRow, Logger, ModelInfo, UsageRow } from "../core/ports.ts";
+import type { Catalogue, ModelInfo } from "../core/ports.ts";
 import { Snapshot } from "../core/snapshot.ts";
 import { createRecorder } from "../records/recorder.ts";
 import { openStore } from "../store/store.ts";
+import { createTestLogger, TestClock, testStart } from "../store/testing.ts";
 import { createControlPlane } from "./control-plane.ts";
 import type { AdminDeps } from "./deps.ts";
-
-/** A time for tests to begin at. */
-export const testStart = Date.UTC(2026, 0, 31, 12);
-
-/** A clock that stands still until it is moved. */
-export class TestClock implements Clock {
-  ms = testStart;
-  now(): number {
-    return this.ms;
-  }
-}
-
-/** A logger that keeps its lines. */
-export function createTestLogger(): Logger & { readonly lines: string[] } {
-  const lines: string[] = [];
-  const log = (level: string) => (fields: object, message: string) => {
-    lines.push(
-      `${level} ${message} ${JSON.stringify(fields, (_, value) => (value instanceof Error ? value.message : value))}`,
-    );
-  };
-  return { lines, debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") };
-}
 
 const gpt: ModelInfo = {
   id: "gpt-4o",
@@ -188,81 +167,4 @@ export interface CallOptions {
   readonly body?: unknown;
   readonly key?: string | null;
   readonly headers?: Readonly<Record<string, string>>;
-}
-
-/** A ledger row; `over` replaces members. */
-export function usageRow(over: Partial<UsageRow> = {}): UsageRow {
-  return {
-    requestId: Bun.randomUUIDv7(),
-    ts: testStart,
-    org: "default",
-    team: "",
-    app: "chat",
-    env: "prod",
-    key: "k1",
-    userHash: "",
-    surface: "chat",
-    provider: "openai",
-    model: "gpt-4o",
-    servedModel: "gpt-4o-2024-08-06",
-    stream: false,
-    usage: {
-      promptTokens: 400,
-      completionTokens: 100,
-      totalTokens: 500,
-      cachedTokens: 50,
-      cacheWriteTokens: null,
-      reasoningTokens: 0,
-    },
-    costNanoUsd: 2_000_000,
-    priceDate: "2026-01-01",
-    provenance: "provider",
-    requestBytes: 1800,
-    responseBytes: 900,
-    latencyMs: 812.25,
-    ttftMs: 100.5,
-    status: 200,
-    decision: "allow",
-    code: "",
-    ...over,
-  };
-}
-
-/** A decision record of a denied request; `over` replaces members. */
-export function decisionRow(over: Partial<DecisionRow> = {}): DecisionRow {
-  return {
-    decisionId: Bun.randomUUIDv7(),
-    requestId: Bun.randomUUIDv7(),
-    ts: testStart,
-    phase: "request",
-    revision: "sha256:test",
-    org: "default",
-    app: "chat",
-    env: "prod",
-    key: "k1",
-    surface: "chat",
-    model: "gpt-4o",
-    decision: {
-      phase: "request",
-      effect: "deny",
-      outcome: "ok",
-      findings: [
-        {
-          policy: "org/cap",
-          rule: "over",
-          kind: "hit",
-          mode: "enforce",
-          effect: "deny",
-          would: "deny",
-          code: "token_cap",
-          message: "asked for 21000 tokens, the cap is 16000",
-          status: 403,
-          priority: 100,
-        },
-      ],
-      tally: { decided: 2, notApplicable: 1, errors: 0 },
-    },
-    micros: 14.5,
-    ...over,
-  };
 }

@@ -1,0 +1,38 @@
+// The thread of SqliteWriter: a connection of its own, one transaction per message.
+import { Database } from "bun:sqlite";
+import type { Insert } from "./engine.ts";
+import { connectionPragmas, type InsertAll, prepareInserts } from "./sqlite-inserts.ts";
+
+/** Nobody waits for this thread but batches of records, so it can wait long for other writers. */
+const busyTimeoutMs = 5000;
+
+/** What the thread is asked, as JSON: text crosses threads much faster than objects do. */
+export interface WriteRequest {
+  readonly path: string;
+  readonly inserts: readonly Insert[];
+}
+
+/** Empty when the rows are stored, else what went wrong. */
+export type WriteReply = string;
+
+declare const self: Worker;
+
+let insertAll: InsertAll | undefined;
+
+self.onmessage = ({ data }: MessageEvent<string>) => {
+  let problem: WriteReply = "";
+  try {
+    const { path, inserts } = JSON.parse(data) as WriteRequest;
+    insertAll ??= connect(path);
+    insertAll(inserts);
+  } catch (error) {
+    problem = error instanceof Error ? error.message : String(error);
+  }
+  self.postMessage(problem);
+};
+
+function connect(path: string): InsertAll {
+  const database = new Database(path, { create: false, readwrite: true });
+  for (const pragma of [`busy_timeout = ${busyTimeoutMs}`, ...connectionPragmas]) database.run(`pragma ${pragma}`);
+  return prepareInserts(database);
+}

@@ -1,0 +1,128 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Clock, DecisionRow, Logger, UsageRow } from "../core/ports.ts";
+import { openStore } from "./store.ts";
+
+/** A time for tests to begin at. */
+export const testStart = Date.UTC(2026, 0, 31, 12);
+
+/** A clock that stands still until it is moved. */
+export class TestClock implements Clock {
+  ms = testStart;
+  now(): number {
+    return this.ms;
+  }
+}
+
+/** A logger that keeps its lines. */
+export function createTestLogger(): Logger & { readonly lines: string[] } {
+  const lines: string[] = [];
+  const log = (level: string) => (fields: object, message: string) => {
+    lines.push(
+      `${level} ${message} ${JSON.stringify(fields, (_, value) => (value instanceof Error ? value.message : value))}`,
+    );
+  };
+  return { lines, debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") };
+}
+
+/** A new folder that is gone when the test is. */
+export async function temporaryFolder(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await mkdtemp(join(tmpdir(), "sluice-"));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+}
+
+/** A store over a file of its own, closed and gone when the test is. */
+export async function temporaryStore() {
+  const folder = await temporaryFolder();
+  const clock = new TestClock();
+  const path = join(folder.path, "sluice.db");
+  const store = await openStore({ path, clock });
+  return {
+    ...store,
+    clock,
+    path,
+    folder: folder.path,
+    async [Symbol.asyncDispose]() {
+      await store.close();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** A ledger row; `over` replaces members. */
+export function usageRow(over: Partial<UsageRow> = {}): UsageRow {
+  return {
+    requestId: Bun.randomUUIDv7(),
+    ts: testStart,
+    org: "default",
+    team: "",
+    app: "chat",
+    env: "prod",
+    key: "k1",
+    userHash: "",
+    surface: "chat",
+    provider: "openai",
+    model: "gpt-4o",
+    servedModel: "gpt-4o-2024-08-06",
+    stream: false,
+    usage: {
+      promptTokens: 400,
+      completionTokens: 100,
+      totalTokens: 500,
+      cachedTokens: 50,
+      cacheWriteTokens: null,
+      reasoningTokens: 0,
+    },
+    costNanoUsd: 2_000_000,
+    priceDate: "2026-01-01",
+    provenance: "provider",
+    requestBytes: 1800,
+    responseBytes: 900,
+    latencyMs: 812.25,
+    ttftMs: 100.5,
+    status: 200,
+    decision: "allow",
+    code: "",
+    ...over,
+  };
+}
+
+/** A decision record of a denied request; `over` replaces members. */
+export function decisionRow(over: Partial<DecisionRow> = {}): DecisionRow {
+  return {
+    decisionId: Bun.randomUUIDv7(),
+    requestId: Bun.randomUUIDv7(),
+    ts: testStart,
+    phase: "request",
+    revision: "sha256:test",
+    org: "default",
+    app: "chat",
+    env: "prod",
+    key: "k1",
+    surface: "chat",
+    model: "gpt-4o",
+    decision: {
+      phase: "request",
+      effect: "deny",
+      outcome: "ok",
+      findings: [
+        {
+          policy: "org/cap",
+          rule: "over",
+          kind: "hit",
+          mode: "enforce",
+          effect: "deny",
+          would: "deny",
+          code: "token_cap",
+          message: "asked for 21000 tokens, the cap is 16000",
+          status: 403,
+          priority: 100,
+        },
+      ],
+      tally: { decided: 2, notApplicable: 1, errors: 0 },
+    },
+    micros: 14.5,
+    ...over,
+  };
+}
