@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import type { Surface } from "../../core/phases.ts";
 import type { Clock } from "../../core/ports.ts";
 import type { RequestView, WireFormat } from "../../core/wire.ts";
@@ -35,6 +36,12 @@ export function createEcho(options: EchoOptions = {}): (request: EchoRequest) =>
   const settings = { ...defaultEchoSettings, ...options.settings };
   const clock = options.clock ?? { now: Date.now };
   const wait = options.wait ?? waitFor;
+  // What a benchmark asks again and again is rendered once: the load generator's machine has better things to do.
+  const rendered = new LRUCache<string, Rendered>({
+    max: 64,
+    maxSize: 4 * 1024 * 1024,
+    sizeCalculation: ({ pieces }) => pieces.reduce((size, piece) => size + piece.length, 1),
+  });
 
   return async ({ surface, body, headers, signal }) => {
     const format = surface === "chat" ? openaiChat : anthropicMessages;
@@ -45,8 +52,14 @@ export function createEcho(options: EchoOptions = {}): (request: EchoRequest) =>
       if (how.fault === "refuse") throw Object.assign(new Error("connection refused"), { code: "ConnectionRefused" });
       if (how.fault === "hang") await untilAborted(signal);
       if (how.fault.startsWith("status:")) return faultAnswer(format, Number(how.fault.slice(7)));
-      const view = format.readRequest(body);
-      return answer(view, how, clock, (milliseconds) => wait(milliseconds, signal), signal);
+      const id = `echo${Bun.hash(body).toString(36)}`;
+      const key = `${surface} ${id} ${override}`;
+      let answer = rendered.get(key);
+      if (answer === undefined) {
+        answer = render(format.readRequest(body), how, id, Math.floor(clock.now() / 1000));
+        rendered.set(key, answer);
+      }
+      return respond(answer, how, wait, signal);
     } catch (error) {
       if (error instanceof SluiceError) return refusal(format, error.status, error.code, error.message);
       if (error instanceof RangeError)
@@ -56,62 +69,73 @@ export function createEcho(options: EchoOptions = {}): (request: EchoRequest) =>
   };
 }
 
-function answer(
-  view: RequestView,
+/** An answer as it goes over the wire: one piece, or one for each event of a stream. */
+interface Rendered {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly stream: boolean;
+  readonly pieces: readonly Uint8Array[];
+}
+
+const encoder = new TextEncoder();
+const garbage = encoder.encode("}{ not json");
+const garbageEvent = encoder.encode("data: }{ not json\n\n");
+
+function render(view: RequestView, settings: EchoSettings, id: string, seconds: number): Rendered {
+  const reply = replyTo(view, settings);
+  const { stream } = view;
+  let texts: readonly string[];
+  if (view.surface === "chat") {
+    texts = stream ? chatEvents(view, reply, id, seconds, settings.chunks) : [chatCompletion(view, reply, id, seconds)];
+  } else {
+    texts = stream ? messageEvents(view, reply, id, settings.chunks) : [message(view, reply, id)];
+  }
+  const headers = {
+    "content-type": stream ? "text/event-stream; charset=utf-8" : "application/json",
+    ...(stream && { "cache-control": "no-cache" }),
+    [view.surface === "chat" ? "x-request-id" : "request-id"]: `req_${id}`,
+  };
+  return { headers, stream, pieces: texts.map((text) => encoder.encode(text)) };
+}
+
+function respond(
+  { headers, stream, pieces }: Rendered,
   settings: EchoSettings,
-  clock: Clock,
-  wait: (milliseconds: number) => Promise<void>,
+  wait: NonNullable<EchoOptions["wait"]>,
   signal: AbortSignal | undefined,
 ): Response {
-  const id = `echo${Bun.hash(view.raw).toString(36)}`;
-  const seconds = Math.floor(clock.now() / 1000);
-  const reply = replyTo(view, settings);
-  const chat = view.surface === "chat";
-  const requestId = chat ? { "x-request-id": `req_${id}` } : { "request-id": `req_${id}` };
-  if (view.stream) {
-    const events = chat
-      ? chatEvents(view, reply, id, seconds, settings.chunks)
-      : messageEvents(view, reply, id, settings.chunks);
-    const headers = { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache", ...requestId };
-    return new Response(streamOf(events, settings, wait, signal), { headers });
-  }
-  const text = chat ? chatCompletion(view, reply, id, seconds) : message(view, reply, id);
-  const headers = { "content-type": "application/json", ...requestId };
-  if (settings.fault === "reset") return new Response(streamOf(halves(text), settings, wait, signal), { headers });
-  if (settings.fault === "truncate") return new Response(text.slice(0, text.length / 2), { headers });
-  return new Response(settings.fault === "garbage" ? "}{ not json" : text, { headers });
+  const { fault } = settings;
+  if (stream) return new Response(streamOf(pieces, settings, wait, signal), { headers });
+  const whole = pieces[0]!;
+  const half = whole.subarray(0, whole.length / 2);
+  if (fault === "reset") return new Response(streamOf([half, whole], settings, wait, signal), { headers });
+  if (fault === "garbage") return new Response(garbage, { headers });
+  return new Response(fault === "truncate" ? half : whole, { headers });
 }
 
-/** One chunk for each event, as fast as the reader pulls, with the fault that was asked for half-way. */
+/** One chunk for each piece, as fast as the reader pulls, with the fault that was asked for half-way. */
 function streamOf(
-  events: readonly string[],
+  pieces: readonly Uint8Array[],
   { chunkMs, fault }: EchoSettings,
-  wait: (milliseconds: number) => Promise<void>,
+  wait: NonNullable<EchoOptions["wait"]>,
   signal: AbortSignal | undefined,
 ): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder();
-  const half = fault === "" ? -1 : Math.ceil(events.length / 2);
+  const half = Math.ceil(pieces.length / 2);
   let next = 0;
   const send = (controller: ReadableStreamDefaultController<Uint8Array>) => {
-    const event = events[next];
+    const piece = pieces[next];
     if (signal?.aborted) return controller.error(signal.reason);
-    if (event === undefined) return controller.close();
+    if (piece === undefined) return controller.close();
     if (next === half && fault === "reset") return controller.error(new Error("connection reset"));
-    const shown = next === half && fault === "truncate" ? event.slice(0, event.length / 2) : event;
-    controller.enqueue(encoder.encode(fault === "garbage" ? "data: }{ not json\n\n" : shown));
+    const cut = next === half && fault === "truncate";
     next += 1;
-    if (shown !== event) controller.close();
+    // A chunk becomes the reader's, who may transfer it: the rendered piece stays ours.
+    if (cut) controller.enqueue(piece.slice(0, piece.length / 2));
+    else controller.enqueue(fault === "garbage" ? garbageEvent.slice() : piece.slice());
+    if (cut) controller.close();
   };
-  return new ReadableStream<Uint8Array>({
-    pull:
-      chunkMs === 0
-        ? send
-        : (controller) => (next === 0 ? send(controller) : wait(chunkMs).then(() => send(controller))),
-  });
-}
-
-function halves(text: string): readonly string[] {
-  return [text.slice(0, text.length / 2), text.slice(text.length / 2)];
+  const pull: typeof send = (controller) =>
+    chunkMs === 0 || next === 0 ? send(controller) : wait(chunkMs, signal).then(() => send(controller));
+  return new ReadableStream<Uint8Array>({ pull });
 }
 
 function faultAnswer(format: WireFormat, status: number): Response {

@@ -1,5 +1,6 @@
+import { modifySetting } from "../../core/modify.ts";
 import type { BodyEdit, RequestView } from "../../core/wire.ts";
-import { modifySetting, noteEdit } from "../edits.ts";
+import { noteEdit } from "../edits.ts";
 import { asObject, isObject } from "../json.ts";
 import { editMembers, memberValue } from "../json-text.ts";
 import { chatMaximums } from "./request.ts";
