@@ -58,7 +58,9 @@ function installBun() {
 
 /** Installs when the lock file is another than the one last installed from. */
 function installDependencies(bun) {
-  const lock = createHash("sha256").update(readFileSync(join(root, "bun.lock"))).digest("hex");
+  const lock = createHash("sha256")
+    .update(readFileSync(join(root, "bun.lock")))
+    .digest("hex");
   const stamp = join(root, "node_modules", ".sluice-lock");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return;
   console.error("sluice: installing dependencies");

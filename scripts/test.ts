@@ -34,7 +34,7 @@ passed += counted("pass");
 failed += counted("fail");
 // A crash, or a run that never reported, is a failure even when no test says so.
 if (exitCode !== 0 && failed === 0) failed = 1;
-if (process.env["CI"] !== undefined && skipped > 0) {
+if (process.env.CI !== undefined && skipped > 0) {
   console.log(`${skipped} tests were skipped; in CI nothing is skipped`);
   failed += skipped;
 } else if (skipped > 0) {
@@ -42,3 +42,5 @@ if (process.env["CI"] !== undefined && skipped > 0) {
 }
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
+
+export {};

@@ -77,6 +77,30 @@ export function mergeModifications(findings: readonly Finding[]): MergedModifica
   return { modifications: merged, conflict };
 }
 
+/** A number in a body: its value, `undefined` when the client sent none or a rule removed it. */
+export type Setting = number | undefined;
+
+/**
+ * Applies modifications of one path, in order, to the value the client sent: `set` replaces it, `remove` takes it
+ * away, `cap` lowers it and also sets it when there is none, `floor` raises it and leaves an absent one to the model.
+ *
+ * @throws Error for a modification that should not have passed its policy's load: none is skipped in silence
+ */
+export function modifySetting(path: string, sent: Setting, modifications: readonly Modification[]): Setting {
+  let value = sent;
+  for (const modification of modifications) {
+    const problem = modificationProblem(modification);
+    if (problem !== null) throw new Error(problem);
+    if (modification.path !== path) continue;
+    const bound = Number(modification.value);
+    if (modification.op === "remove") value = undefined;
+    else if (modification.op === "set") value = bound;
+    else if (modification.op === "cap") value = Math.min(value ?? bound, bound);
+    else if (value !== undefined) value = Math.max(value, bound);
+  }
+  return value;
+}
+
 function conflictOn(path: string, finding: Finding): Finding {
   const { modifications: _, ...rest } = finding;
   return {

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { costNanoUsd } from "../core/cost.ts";
-import type { Decision } from "../core/decision.ts";
+import type { Decision, Modification } from "../core/decision.ts";
 import { evaluate } from "../core/engine.ts";
 import type { Facts } from "../core/facts.ts";
 import type { Identity } from "../core/identity.ts";
+import { modifySetting } from "../core/modify.ts";
 import type { Phase, Surface } from "../core/phases.ts";
 import type { Provenance, Route } from "../core/ports.ts";
 import type { RuleSet, Snapshot } from "../core/snapshot.ts";
@@ -44,6 +45,8 @@ export class Call {
   limits: LimitOutcome | undefined;
 
   readonly warnings: string[] = [];
+  /** What rules change in the request, merged. */
+  modifications: readonly Modification[] = [];
   requestBytes = 0;
   evaluated = 0;
   /** Milliseconds spent waiting for the provider. */
@@ -73,6 +76,17 @@ export class Call {
   /** The id under which a phase's decision is recorded. */
   decisionId(phase: Phase): string {
     return `dec_${this.id.slice(4)}_${phase}`;
+  }
+
+  /** Takes what rules change, and lets what is reserved and recorded from here on know of it. */
+  modify(modifications: readonly Modification[]): void {
+    this.modifications = modifications;
+    const { request } = this.facts!;
+    const { choices, maxTokensRequested, temperature } = this.view!;
+    const maximum = modifySetting("max_tokens", maxTokensRequested || undefined, modifications);
+    request.max_tokens = (maximum ?? this.route!.model.maxOutput) * choices;
+    request.max_tokens_requested = (maximum ?? 0) * choices;
+    request.temperature = modifySetting("temperature", temperature, modifications) ?? 1;
   }
 
   /** Asks the engine for a phase, records its decision and keeps its warnings. */

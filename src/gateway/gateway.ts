@@ -1,13 +1,14 @@
-import { type Decision, extend, type Finding } from "../core/decision.ts";
+import { type Decision, extend } from "../core/decision.ts";
 import { mergeModifications } from "../core/modify.ts";
 import type { Surface } from "../core/phases.ts";
+import type { Target } from "../core/ports.ts";
 import type { AnswerSummary, BodyEdit, JsonObject, WireFormat } from "../core/wire.ts";
 import { SluiceError } from "../errors.ts";
 import { readBody } from "./body.ts";
 import { Call } from "./call.ts";
 import { formatOf, type GatewayDeps } from "./deps.ts";
 import { addAnswerFacts, addTokenFacts, plainUsage, requestFacts } from "./facts.ts";
-import { presentedKey, towardsClient, towardsProvider } from "./headers.ts";
+import { type PlainHeaders, presentedKey, towardsClient, towardsProvider } from "./headers.ts";
 import { reserveLimits } from "./limits.ts";
 import { createLocalTime } from "./local-time.ts";
 import { type HeadedRefusal, refusalResponse, refuseByError, refuseByPolicy, setSluiceHeaders } from "./refusal.ts";
@@ -90,7 +91,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
         surface: call.surface,
         path: format.upstreamPath + new URL(request.url).search,
         body: format.writeRequest(view, edit),
-        headers: towardsProvider(request.headers),
+        headers: providerHeaders(request.headers, target),
         signal: abort.signal,
         abort: () => abort.abort(),
       });
@@ -143,8 +144,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
 
     let decision = withDefault(call, call.judge("request"));
     if (decision.effect !== "deny") {
-      const merged = mergeModifications(decision.findings);
-      if (merged.conflict !== null) decision = extend(decision, [merged.conflict]);
+      const { conflict, modifications } = mergeModifications(decision.findings);
+      if (conflict !== null) decision = extend(decision, [conflict]);
+      else if (modifications.length > 0) call.modify(modifications);
     }
     if (decision.effect !== "deny") {
       call.limits = await reserveLimits(deps, call.id, identity.org.timeZone, rules.limiting, facts);
@@ -164,7 +166,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   function editsFor(call: Call, format: WireFormat): { edit: BodyEdit; withhold: boolean } {
     const view = call.view!;
     const { target } = call.route!;
-    const { modifications } = mergeModifications(call.decision?.findings ?? ([] as Finding[]));
+    const { modifications } = call;
     const askForUsage = view.stream && target.takesUsageOption && !format.tellsUsage(view);
     const edit: BodyEdit = {
       ...(target.model !== view.model && { model: target.model }),
@@ -298,6 +300,14 @@ export function createGateway(deps: GatewayDeps): Gateway {
     setSluiceHeaders(call, headers);
     return new Response(body, { status: response.status, headers });
   }
+}
+
+/** Only the simulated provider takes settings from the client: how it should behave. */
+function providerHeaders(headers: Headers, target: Target): PlainHeaders {
+  const passed = towardsProvider(headers);
+  const settings = target.kind === "echo" ? headers.get("sluice-echo") : null;
+  if (settings !== null) passed["sluice-echo"] = settings;
+  return passed;
 }
 
 /** Ledger codes of the ways a stream ends. */

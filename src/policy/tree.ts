@@ -72,6 +72,30 @@ export async function readPolicyTree(dir: string, label = labelOf(dir)): Promise
     if (text.ok) files.push({ kind, path: entry.path, label: name, text: text.value });
     else problems.push(fileProblem("C038", name, text.problem));
   }
+  return toTree(files, problems);
+}
+
+/**
+ * The tree as it would be if the file at `path` (inside the policies folder) held `text`; for looking at a change
+ * before it is made.
+ */
+export function withFile(tree: PolicyTree, path: string, text: string, label: string): PolicyTree {
+  const name = `${label}/${path}`;
+  const kind = classify(path);
+  const files = tree.files.filter((file) => file.path !== path);
+  const others = tree.problems.filter(({ file }) => file !== name);
+  if (kind === "ignored") {
+    const message = "this is not the name of a policy file; known: *.policy.yaml and sluice.yaml";
+    return toTree(files, [...others, fileProblem("C029", name, message)]);
+  }
+  if (typeof kind === "object") return toTree(files, [...others, fileProblem(kind.code, name, kind.message)]);
+  if (Buffer.byteLength(text) > maxFileBytes) {
+    return toTree(files, [...others, fileProblem("C038", name, tooLarge(Buffer.byteLength(text)))]);
+  }
+  return toTree([...files, { kind, path, label: name, text }], others);
+}
+
+function toTree(files: readonly PolicyFile[], problems: readonly Problem[]): PolicyTree {
   const digest = createHash("sha256");
   for (const file of files) digest.update(`${file.path}\0${file.text}\0`);
   for (const { file, message } of problems) digest.update(`${file}\0${message}\0`);
@@ -150,10 +174,14 @@ function misplaced(message: string): Kind {
   return { code: "C029", message };
 }
 
+function tooLarge(size: number): string {
+  return `${size} bytes are too many; the most is ${maxFileBytes}`;
+}
+
 type Text = { readonly ok: true; readonly value: string } | { readonly ok: false; readonly problem: string };
 
 async function readText({ absolute, size }: Entry): Promise<Text> {
-  if (size > maxFileBytes) return { ok: false, problem: `${size} bytes are too many; the most is ${maxFileBytes}` };
+  if (size > maxFileBytes) return { ok: false, problem: tooLarge(size) };
   try {
     const bytes = await readFile(absolute);
     return { ok: true, value: new TextDecoder("utf-8", { fatal: true }).decode(bytes) };

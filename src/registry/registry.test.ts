@@ -216,16 +216,15 @@ describe("the listing", () => {
     const types = registry.describe();
     expect(JSON.parse(JSON.stringify(types))).toEqual(types);
     const rate = types.find(({ name }) => name === "rate_limit")!;
-    expect(rate.config).toMatchObject({ type: "object", additionalProperties: false });
-    expect(rate.config.required).toEqual([]);
-    expect(rate.reasons[0]).toMatchObject({ id: "spent", code: "rate_limit_exceeded", status: 429 });
+    expect(rate.config).toMatchObject({ type: "object", additionalProperties: false, required: [] });
+    expect(rate.reasons.spent).toMatchObject({ code: "rate_limit_exceeded", status: 429 });
   });
 
   test("derives a reason's code from its id, and 403 where no status is given", () => {
     const plugin = definePlugin({ ...sound, onError: "deny", phases: ["request"], reads: ["request.bytes"] });
     const registry = createRegistry([{ file: "p.ts", folder: "sample", exported: plugin }]);
-    expect(registry.describe()[0]!.reasons).toEqual([
-      { id: "tooMuch", code: "too_much", status: 403, message: "{bytes} are too much." },
-    ]);
+    expect(registry.describe()[0]!.reasons).toEqual({
+      tooMuch: { code: "too_much", status: 403, message: "{bytes} are too much." },
+    });
   });
 });

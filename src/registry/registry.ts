@@ -1,30 +1,10 @@
 import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { FactName } from "../core/facts.ts";
-import type { Phase } from "../core/phases.ts";
+import type { PolicyType } from "../core/control.ts";
 import { closeObjects } from "../sdk/config.ts";
 import { type Plugin, reasonCode } from "../sdk/plugin.ts";
 import { checkPlugin } from "./check.ts";
-
-/** A policy type as listings show it: JSON, made from the plugin's declaration alone. */
-export interface PolicyType {
-  readonly name: string;
-  readonly summary: string;
-  readonly onError: Plugin["onError"];
-  readonly phases: readonly Phase[];
-  /** JSON Schema of `with`. */
-  readonly config: Readonly<Record<string, unknown>>;
-  /** Facts read with any config; some configs read more. */
-  readonly reads: readonly FactName[];
-  readonly reasons: readonly {
-    readonly id: string;
-    readonly code: string;
-    readonly status: number;
-    readonly message: string;
-  }[];
-  readonly examples: readonly unknown[];
-}
 
 /** The policy types that policies can use. Immutable. */
 export interface Registry {
@@ -125,12 +105,12 @@ function describePlugin(plugin: Plugin): PolicyType {
     phases,
     config: toJsonSchema(plugin),
     reads,
-    reasons: Object.entries(reasons).map(([id, spec]) => ({
-      id,
-      code: reasonCode(id, spec),
-      status: spec.status ?? 403,
-      message: spec.message,
-    })),
+    reasons: Object.fromEntries(
+      Object.entries(reasons).map(([id, spec]) => {
+        const { message, status = 403 } = spec;
+        return [id, { code: reasonCode(id, spec), status, message }];
+      }),
+    ),
     examples,
   };
 }

@@ -1,0 +1,193 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Subprocess } from "bun";
+import { stringify } from "yaml";
+import type { LoadResult } from "./load.ts";
+import type { Figure } from "./report.ts";
+
+const root = join(import.meta.dir, "..");
+
+/** Key check, five policies (one CEL, one rate limit), exact token count, usage and decision records: all on. */
+const policies: Readonly<Record<string, object>> = {
+  "size.policy.yaml": {
+    description: "Bodies are bounded.",
+    uses: "request_size",
+    with: { max_request_bytes: 1_000_000 },
+  },
+  "models.policy.yaml": {
+    description: "Only listed models.",
+    uses: "model_allowlist",
+    with: { allowed_model_ids: ["gpt-4o*", "claude-*"] },
+  },
+  "messages.policy.yaml": {
+    description: "Calls are bounded.",
+    uses: "message_limits",
+    with: { max_messages: 200, max_tools: 64 },
+  },
+  "rate.policy.yaml": {
+    description: "Requests and tokens per minute; the token limit is what makes every prompt be counted.",
+    uses: "rate_limit",
+    with: { per: ["app"], windows: [{ every: "minute", requests: 1e9, tokens: 1e12 }] },
+  },
+  "cel.policy.yaml": {
+    description: "A CEL rule over the count.",
+    rules: [
+      {
+        id: "cap",
+        when: 'request.estimated_tokens + request.max_tokens > 200000 && app.env == "prod"',
+        then: "deny",
+        message: "too many tokens",
+      },
+    ],
+  },
+};
+
+const body = JSON.stringify({
+  model: "gpt-4o",
+  messages: [
+    { role: "system", content: "You are a careful assistant that answers in one short paragraph." },
+    { role: "user", content: "Tell me about the sluices of the old canal, and who kept them. ".repeat(12) },
+  ],
+  temperature: 0.2,
+});
+const streamBody = JSON.stringify({ ...JSON.parse(body), stream: true });
+
+/** Measures Sluice beside a bare proxy, in turns, against one echo provider in a process of its own. */
+export async function measureEndToEnd(quick: boolean): Promise<Figure[]> {
+  const seconds = quick ? 2 : 5;
+  const rounds = quick ? 3 : 5;
+  const dir = mkdtempSync(join(tmpdir(), "sluice-bench-"));
+  const processes: Subprocess[] = [];
+  try {
+    const echo = await start(["src/providers/echo/serve.ts"], processes);
+    const proxy = await start(["bench/proxy.ts", echo.url], processes);
+    const sluice = await startSluice(dir, echo.url, processes);
+    const targets = { bare: { url: proxy.url, key: "none" }, sluice };
+    const path = "/v1/chat/completions";
+    const run = (target: keyof typeof targets, plan: object) =>
+      load({
+        url: targets[target].url + path,
+        body,
+        headers: { authorization: `Bearer ${targets[target].key}` },
+        connections: 32,
+        ...plan,
+      });
+
+    for (const target of ["bare", "sluice"] as const) await run(target, { seconds: 1 });
+    const throughput = await inTurns(rounds, (target) => run(target, { seconds }));
+    const streams = await inTurns(quick ? 1 : 3, (target) => run(target, { seconds, body: streamBody }));
+    const paced = await inTurns(rounds, (target) => run(target, { seconds, rate: 1000 }));
+
+    const warm = await residentMb(sluice.url);
+    const many = quick ? 20_000 : 200_000;
+    await run("sluice", { requests: many });
+    const grown = (await residentMb(sluice.url)) - warm;
+
+    const perSecond = (results: LoadResult[]) => median(results.map((result) => result.perSecond));
+    const ratio = (pairs: Pairs) =>
+      median(pairs.sluice.map((result, i) => result.perSecond / pairs.bare[i]!.perSecond));
+    const p99 = (results: LoadResult[]) => median(results.map((result) => result.p99));
+    return [
+      {
+        name: "e2e.bare_per_second",
+        value: perSecond(throughput.bare),
+        unit: "/s",
+        note: "bare proxy, 32 connections",
+      },
+      {
+        name: "e2e.sluice_per_second",
+        value: perSecond(throughput.sluice),
+        unit: "/s",
+        note: "five policies, exact count, records",
+      },
+      { name: "e2e.throughput_ratio", value: ratio(throughput), unit: "ratio", note: `median of ${rounds} pairs` },
+      { name: "e2e.stream_ratio", value: ratio(streams), unit: "ratio", note: "streams with usage withheld" },
+      { name: "e2e.bare_p99_at_1000_per_second", value: p99(paced.bare), unit: "ms" },
+      { name: "e2e.sluice_p99_at_1000_per_second", value: p99(paced.sluice), unit: "ms" },
+      {
+        name: "e2e.p99_added_at_1000_per_second",
+        value: median(paced.sluice.map((result, i) => result.p99 - paced.bare[i]!.p99)),
+        unit: "ms",
+      },
+      {
+        name: "e2e.memory_growth",
+        value: grown,
+        unit: "MB",
+        note: `over ${many.toLocaleString("en-US")} requests after warm-up`,
+      },
+    ];
+  } finally {
+    for (const process of processes) process.kill();
+    await Promise.all(processes.map((process) => process.exited));
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+type Pairs = Record<"bare" | "sluice", LoadResult[]>;
+
+/** Alternates, and turns the order round each time, so that a drift of the machine favours neither. */
+async function inTurns(rounds: number, run: (target: "bare" | "sluice") => Promise<LoadResult>): Promise<Pairs> {
+  const pairs: Pairs = { bare: [], sluice: [] };
+  for (let i = 0; i < rounds; i += 1) {
+    for (const target of i % 2 === 0 ? (["bare", "sluice"] as const) : (["sluice", "bare"] as const)) {
+      const result = await run(target);
+      if (result.errors > 0) throw new Error(`${target}: ${result.errors} of ${result.requests} answers were not 200`);
+      pairs[target].push(result);
+    }
+  }
+  return pairs;
+}
+
+async function load(plan: object): Promise<LoadResult> {
+  const child = Bun.spawn([process.execPath, "bench/load.ts", JSON.stringify(plan)], { cwd: root, stdout: "pipe" });
+  const text = await new Response(child.stdout).text();
+  if ((await child.exited) !== 0) throw new Error("the load generator failed");
+  return JSON.parse(text) as LoadResult;
+}
+
+async function startSluice(dir: string, echo: string, processes: Subprocess[]) {
+  const org = join(dir, "policies", "org");
+  mkdirSync(org, { recursive: true });
+  for (const [name, policy] of Object.entries(policies)) writeFileSync(join(org, name), stringify(policy));
+  const config = join(dir, "sluice.config.yaml");
+  writeFileSync(
+    config,
+    stringify({ providers: { openai: { kind: "openai", base_url: `${echo}/v1`, api_key: "sk-bench" } } }),
+  );
+  const args = ["src/cli/main.ts", "start", "--port", "0", "--config", config, "--policies-dir", join(dir, "policies")];
+  const { url, lines } = await start([...args, "--data-dir", join(dir, "data"), "--log-level", "warn"], processes);
+  const key = /slc_\S+/.exec(await lines((text) => text.includes("slc_")))?.[0];
+  if (key === undefined) throw new Error("Sluice printed no gateway key");
+  return { url, key };
+}
+
+/** Starts a program that prints `… ready URL` when it listens. */
+async function start(args: readonly string[], processes: Subprocess[]) {
+  const child = Bun.spawn([process.execPath, ...args], { cwd: root, stdout: "pipe", stderr: "inherit" });
+  processes.push(child);
+  let text = "";
+  const reader = child.stdout.getReader();
+  const decoder = new TextDecoder();
+  const lines = async (enough: (text: string) => boolean) => {
+    while (!enough(text)) {
+      const { done, value } = await reader.read();
+      if (done) throw new Error(`${args[0]} ended before it was ready`);
+      text += decoder.decode(value, { stream: true });
+    }
+    return text;
+  };
+  const ready = await lines((so) => /ready http\S+\n/.test(so));
+  return { url: /ready (http\S+)/.exec(ready)![1]!, lines };
+}
+
+async function residentMb(url: string): Promise<number> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  return Number(/^process_resident_memory_bytes (\S+)/m.exec(text)?.[1] ?? Number.NaN) / 1e6;
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}

@@ -1,0 +1,34 @@
+#!/usr/bin/env bun
+/**
+ * The command line. One file per verb; each verb's own parts are loaded only when it runs.
+ *
+ * Exit codes: 0 ok · 1 internal · 2 usage · 3 check failed · 4 tests failed · 5 coverage · 6 benchmark regression.
+ */
+import { Command, CommanderError } from "commander";
+import { version } from "../../package.json";
+
+/** Verbs by name: where their file is. */
+const verbs: Readonly<Record<string, () => Promise<{ register(program: Command): void }>>> = {
+  start: () => import("./start.ts"),
+  check: () => import("./check.ts"),
+  new: () => import("./new.ts"),
+};
+
+const program = new Command("sluice")
+  .description("A policy-as-code gateway for LLM traffic.")
+  .version(version)
+  .exitOverride()
+  .configureHelp({ showGlobalOptions: true });
+
+const verb = process.argv[2] ?? "";
+// An unknown verb, or none, is answered with all of them: then, and only then, every file is read.
+const wanted = Object.hasOwn(verbs, verb) ? [verbs[verb]!] : Object.values(verbs);
+for (const load of wanted) (await load()).register(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  // commander has said what is wrong; asking for help or the version is not an error.
+  process.exitCode = error.exitCode === 0 ? 0 : 2;
+}

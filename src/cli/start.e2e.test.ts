@@ -1,0 +1,141 @@
+import { afterEach, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Subprocess } from "bun";
+
+const root = join(import.meta.dir, "..", "..");
+const dirs: string[] = [];
+const children: Subprocess[] = [];
+afterEach(async () => {
+  for (const child of children.splice(0)) {
+    child.kill("SIGKILL");
+    await child.exited;
+  }
+  for (const dir of dirs.splice(0)) rmSync(dir, { recursive: true, force: true });
+});
+
+function newDir(): string {
+  const dir = mkdtempSync(join(tmpdir(), "sluice-start-"));
+  dirs.push(dir);
+  return dir;
+}
+
+/** Starts Sluice as a person would, and collects what it prints. */
+function start(dataDir: string, ...flags: string[]) {
+  const args = ["src/cli/main.ts", "start", "--port", "0", "--data-dir", dataDir, ...flags];
+  const child = Bun.spawn([process.execPath, ...args], {
+    cwd: root,
+    stdout: "pipe",
+    stderr: "pipe",
+    env: { PATH: process.env.PATH ?? "" },
+  });
+  children.push(child);
+  let text = "";
+  const ended = (async () => {
+    const decoder = new TextDecoder();
+    for await (const chunk of child.stdout) text += decoder.decode(chunk, { stream: true });
+  })();
+  const printed = async (pattern: RegExp): Promise<string> => {
+    for (;;) {
+      const match = pattern.exec(text);
+      if (match !== null) return match[1] ?? match[0];
+      if ((await Promise.race([ended.then(() => "ended"), Bun.sleep(5)])) === "ended" && !pattern.test(text)) {
+        throw new Error(`sluice ended without printing ${pattern}: ${await new Response(child.stderr).text()}`);
+      }
+    }
+  };
+  return { child, printed, text: () => text };
+}
+
+test("the first start prints where it listens, then an admin key, a gateway key and a curl line that works as pasted", async () => {
+  const dir = newDir();
+  const sluice = start(dir);
+  const url = await sluice.printed(/sluice ready (http:\S+)\n/);
+  expect(sluice.text().startsWith("sluice ready http://127.0.0.1:")).toBe(true);
+  const curl = await sluice.printed(/(curl http.*)\n/);
+  const { stdout, exitCode } = Bun.spawnSync(["sh", "-c", `${curl} -sS`]);
+  expect(exitCode).toBe(0);
+  expect(JSON.parse(stdout.toString())).toMatchObject({
+    choices: [{ message: { content: expect.stringContaining("hello") } }],
+  });
+
+  const adminKey = await sluice.printed(/admin key\s+(sla_\S+)/);
+  const status = await fetch(`${url}/admin/v1/status`, { headers: { authorization: `Bearer ${adminKey}` } });
+  expect(status.status).toBe(200);
+  expect(statSync(join(dir, "admin-key")).mode & 0o777).toBe(0o600);
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  expect(await (await fetch(`${url}/readyz`)).json()).toMatchObject({ status: "ready" });
+  expect(await (await fetch(`${url}/metrics`)).text()).toContain(
+    'sluice_requests_total{surface="chat",status="200"} 1',
+  );
+});
+
+test("a later start prints no key, and keys of the first one still work", async () => {
+  const dir = newDir();
+  const first = start(dir);
+  const key = await first.printed(/gateway key\s+(slc_\S+)/);
+  await first.printed(/curl/);
+  first.child.kill("SIGTERM");
+  expect(await first.child.exited).toBe(0);
+
+  const second = start(dir);
+  const url = await second.printed(/sluice ready (http:\S+)\n/);
+  const response = await fetch(`${url}/v1/chat/completions`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${key}` },
+    body: JSON.stringify({ model: "echo", messages: [{ role: "user", content: "hi" }] }),
+  });
+  expect(response.status).toBe(200);
+  await response.bytes();
+  second.child.kill("SIGTERM");
+  expect(await second.child.exited).toBe(0);
+  expect(second.text()).toBe(`sluice ready ${url}\n`);
+});
+
+test("SIGTERM stops accepting, lets a running stream finish, stores its row and exits 0", async () => {
+  const dir = newDir();
+  const first = start(dir);
+  const url = await first.printed(/sluice ready (http:\S+)\n/);
+  const key = await first.printed(/gateway key\s+(slc_\S+)/);
+  const adminKey = await first.printed(/admin key\s+(sla_\S+)/);
+  const response = await fetch(`${url}/v1/chat/completions`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${key}`, "sluice-echo": "chunks=20, chunk_ms=30, tokens=20" },
+    body: JSON.stringify({ model: "echo", stream: true, messages: [{ role: "user", content: "one two three" }] }),
+  });
+  const reader = response.body!.getReader();
+  await reader.read();
+  first.child.kill("SIGTERM");
+  let text = "";
+  for (const decoder = new TextDecoder(); ; ) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    text += decoder.decode(value, { stream: true });
+  }
+  expect(text).toContain("[DONE]");
+  expect(await first.child.exited).toBe(0);
+  expect(fetch(`${url}/healthz`)).rejects.toThrow();
+
+  const second = start(dir);
+  const again = await second.printed(/sluice ready (http:\S+)\n/);
+  const id = response.headers.get("sluice-request-id");
+  const records = await fetch(`${again}/admin/v1/usage/records?request_id=${id}`, {
+    headers: { authorization: `Bearer ${adminKey}` },
+  });
+  expect(await records.json()).toMatchObject({ data: [{ status: 200, stream: true, code: "" }] });
+});
+
+test("a setting that is wrong is refused with what was received and what is accepted, exit 2", async () => {
+  const { child } = start(newDir(), "--max-body-bytes", "many");
+  expect(await child.exited).toBe(2);
+  const said = await new Response(child.stderr).text();
+  expect(said).toContain("--max-body-bytes");
+  expect(said).toContain("many");
+});
+
+test("an unknown verb is refused with the known ones, exit 2", () => {
+  const { exitCode, stderr } = Bun.spawnSync([process.execPath, "src/cli/main.ts", "strat"], { cwd: root });
+  expect(exitCode).toBe(2);
+  expect(stderr.toString()).toContain("start");
+});

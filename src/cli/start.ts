@@ -1,0 +1,64 @@
+import type { Command } from "commander";
+import { ConfigError, loadConfig } from "../config.ts";
+import { startSluice } from "../main.ts";
+
+/** Adds `sluice start`. Every setting is also a flag, which the configuration registry reads by itself. */
+export function register(program: Command): void {
+  program
+    .command("start", { isDefault: false })
+    .description("Start the gateway. Every setting is also a flag: SLUICE_PORT is --port; see .env.example.")
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .helpOption(false)
+    .action(async (_options: unknown, command: Command) => {
+      process.exitCode = await start(command.args);
+    });
+}
+
+/** Runs until a signal; answers the exit code. */
+async function start(argv: readonly string[]): Promise<number> {
+  let config: Awaited<ReturnType<typeof loadConfig>>;
+  try {
+    config = await loadConfig({ argv, env: process.env, cwd: process.cwd() });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    console.error(error.message);
+    return 2;
+  }
+  const running = await startSluice(config);
+  const { url, adminKey, adminKeyCreated, demoKey } = running;
+
+  // The first line is what programs wait for; the rest is for people, once.
+  const lines = [`sluice ready ${url}`];
+  if (adminKeyCreated)
+    lines.push(
+      "",
+      `admin key    ${adminKey}`,
+      "             for /admin/v1 and the page at /docs; kept in the data directory",
+    );
+  if (demoKey !== "") {
+    lines.push(
+      "",
+      `gateway key  ${demoKey}`,
+      "             of the application 'demo'; it is not shown again",
+      "",
+      "try it:",
+      "",
+      tryIt(url, demoKey),
+      "",
+    );
+  }
+  console.log(lines.join("\n"));
+
+  const signal = await new Promise<NodeJS.Signals>((resolve) => {
+    for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => resolve(name));
+  });
+  console.error(`sluice: ${signal}: letting running calls finish`);
+  await running.close();
+  return 0;
+}
+
+function tryIt(url: string, key: string): string {
+  const body = JSON.stringify({ model: "echo", messages: [{ role: "user", content: "hello" }] });
+  return `curl ${url}/v1/chat/completions -H 'authorization: Bearer ${key}' -H 'content-type: application/json' -d '${body}'`;
+}
