@@ -33,7 +33,7 @@ export class PolicyDocument {
     this.#document = parseDocument(text, { uniqueKeys: true, strict: true, prettyErrors: false, logLevel: "error" });
     for (const { code, message, pos } of [...this.#document.errors, ...this.#document.warnings]) {
       const check = code === "DUPLICATE_KEY" ? "C021" : "C020";
-      const text = check === "C021" ? this.#duplicate(pos) : `not valid YAML: ${message.split("\n")[0]}`;
+      const text = check === "C021" ? this.#duplicate(pos) : yamlMessage(code, message);
       const end = check === "C021" ? this.#wordEnd(pos[0]) : pos[1];
       this.problems.push(this.source.problem(check, text, pos[0], end));
     }
@@ -114,6 +114,11 @@ export class PolicyDocument {
     const key = /^("(?:[^"\\]|\\.)*"|'[^']*'|[^:\n]+)/.exec(this.source.text.slice(start));
     return start + (key?.[0].trimEnd().length ?? 1);
   }
+}
+
+function yamlMessage(code: string, message: string): string {
+  if (code === "MULTIPLE_DOCS") return "a file holds one policy; a second document begins here";
+  return `not valid YAML: ${message.split("\n")[0]}`;
 }
 
 function pairOf(map: YAMLMap, key: string | number) {
