@@ -29,6 +29,9 @@ export async function ensureAdminKey(
         `SLUICE_ADMIN_KEY has ${configured.length} characters; at least ${leastLength} are needed.`,
       );
     }
+    if (/\s/.test(configured)) {
+      throw new AdminKeyError("SLUICE_ADMIN_KEY has blanks, which a credential in a header cannot have.");
+    }
     if (configured.startsWith("slc_")) {
       throw new AdminKeyError("SLUICE_ADMIN_KEY is a gateway key (slc_…); an admin key must be another secret.");
     }
