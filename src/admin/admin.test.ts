@@ -1,0 +1,150 @@
+import { describe, expect, test } from "bun:test";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { decisionRow, usageRow } from "../store/testing.ts";
+import { startTestAdmin } from "./testing.ts";
+
+/** Every operation that the OpenAPI document lists. */
+const operations = await (async () => {
+  const document = await Bun.file(join(import.meta.dir, "../../schema/openapi.json")).json();
+  return Object.entries(
+    document.paths as Record<string, Record<string, { responses: object; operationId: string }>>,
+  ).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ method: method.toUpperCase(), path, ...operation })),
+  );
+})();
+
+describe("every route", () => {
+  test("is listed in the OpenAPI document", () => {
+    expect(operations.length).toBeGreaterThan(20);
+  });
+
+  test("refuses who has no admin key, before it reads or tells anything", async () => {
+    await using admin = await startTestAdmin();
+    const application = await admin.store.applications.create({
+      organisation: "default",
+      team: "",
+      name: "chat",
+      labels: {},
+    });
+    const { secret } = await admin.mint.mint({ application: application.id, env: "prod", name: "", expiresAt: null });
+    for (const { method, path } of operations) {
+      const route = path.replace("{id}", "chat");
+      const hasBody = method !== "GET";
+      for (const key of [null, "", secret, `${admin.adminKey}x`, admin.adminKey.slice(0, -1)]) {
+        for (const body of hasBody ? [undefined, "{", "{}"] : [undefined]) {
+          const refused = await admin.call(method, `${route}?nonsense=1`, { key, ...(body !== undefined && { body }) });
+          expect([method, path, refused.status]).toEqual([method, path, 401]);
+          expect(refused.json()).toMatchObject({ code: "unauthenticated", instance: route });
+          expect(refused.headers.get("www-authenticate")).toBe("Bearer");
+        }
+      }
+    }
+    expect(admin.logger.lines.length).toBeGreaterThan(100);
+    expect(admin.logger.lines.join()).not.toContain(secret);
+    expect(admin.logger.lines.join()).not.toContain(admin.adminKey.slice(0, -1));
+    expect((await admin.store.applications.find("chat"))?.disabled).toBe(false);
+  });
+
+  test("of a single thing is 404 for an id that nothing has", async () => {
+    await using admin = await startTestAdmin();
+    const single = operations.filter(({ path }) => path.includes("{id}"));
+    expect(single.length).toBeGreaterThan(8);
+    for (const { method, path } of single) {
+      const body = method === "PATCH" ? { body: { disabled: true } } : {};
+      const missing = await admin.call(method, path.replace("{id}", "no-such-thing"), body);
+      expect([method, path, missing.status, missing.type]).toEqual([method, path, 404, "application/problem+json"]);
+      expect(missing.json()).toMatchObject({ code: "not_found", status: 404 });
+      expect(missing.json().detail).toContain("'no-such-thing'");
+    }
+  });
+
+  test("that takes a body refuses JSON that is none, and bodies that are too large", async () => {
+    await using admin = await startTestAdmin();
+    const bodied = operations.filter((operation) => "requestBody" in operation);
+    expect(bodied.length).toBeGreaterThan(3);
+    for (const { method, path } of bodied) {
+      const route = path.replace("{id}", "x");
+      const malformed = await admin.call(method, route, { body: '{"a":' });
+      expect([route, malformed.status, malformed.json().code]).toEqual([route, 400, "malformed_json"]);
+      const large = await admin.call(method, route, { body: JSON.stringify("x".repeat(2 * 1024 * 1024)) });
+      expect([route, large.status, large.json().code]).toEqual([route, 413, "body_too_large"]);
+    }
+  });
+
+  test("that does not exist is a problem too, once the key is right", async () => {
+    await using admin = await startTestAdmin();
+    for (const [method, path] of [
+      ["GET", "/admin/v1/nope"],
+      ["GET", "/admin/v1"],
+      ["PUT", "/admin/v1/applications"],
+    ] as const) {
+      const missing = await admin.call(method, path);
+      expect([path, missing.status, missing.json().code]).toEqual([path, 404, "unknown_route"]);
+      expect((await admin.call(method, path, { key: null })).status).toBe(401);
+    }
+  });
+});
+
+test("a failure that nobody foresaw tells an id and nothing else; the log has the rest", async () => {
+  await using admin = await startTestAdmin();
+  await admin.store.close();
+  const failed = await admin.call("GET", "/admin/v1/applications");
+  expect([failed.status, failed.type]).toEqual([500, "application/problem+json"]);
+  const [, id] = /the id (\S+) when/.exec(failed.json().detail) ?? [];
+  expect(failed.text).not.toMatch(/closed|database|sqlite|\.ts/i);
+  expect(admin.logger.lines.at(-1)).toContain(id!);
+  expect(admin.logger.lines.at(-1)).toMatch(/closed|destroyed/i);
+});
+
+test("hooks and errors of the control plane and of the application around it do not meet", async () => {
+  await using admin = await startTestAdmin();
+  const plain = await admin.call("GET", "/plain", { key: null });
+  expect([plain.status, plain.text, plain.headers.get("cache-control")]).toEqual([200, "plain", null]);
+  expect((await admin.call("GET", "/elsewhere", { key: null })).status).toBe(599);
+});
+
+test("over HTTP it answers as it does inside the process", async () => {
+  await using admin = await startTestAdmin();
+  admin.app.listen({ port: 0, hostname: "127.0.0.1" });
+  const headers = { authorization: `Bearer ${admin.adminKey}`, "content-type": "application/json" };
+  const url = `http://127.0.0.1:${admin.app.server?.port}/admin/v1/applications`;
+  const created = await fetch(url, { method: "POST", headers, body: JSON.stringify({ name: "chat" }) });
+  expect(created.status).toBe(201);
+  expect(await (await fetch(url, { headers })).json()).toMatchObject({ data: [{ id: "chat" }] });
+  const refused = await fetch(url, { method: "POST", body: JSON.stringify({ name: "chat" }) });
+  expect(refused.status).toBe(401);
+  await admin.app.stop(true);
+});
+
+test("no secret is in any file of the data directory but the admin key's own, nor in the log", async () => {
+  await using admin = await startTestAdmin();
+  await admin.call("POST", "/admin/v1/applications", { body: { name: "chat" } });
+  const { key } = (await admin.call("POST", "/admin/v1/keys", { body: { application: "chat" } })).json();
+  await admin.directory.identify(key);
+  const finding = decisionRow().decision.findings[0]!;
+  const modifications = [{ op: "set", path: "messages", value: "planted prompt text" }] as const;
+  admin.recorder.usage(usageRow());
+  admin.recorder.decision(
+    decisionRow({
+      decision: {
+        ...decisionRow().decision,
+        effect: "modify",
+        findings: [{ ...finding, effect: "modify", modifications }],
+      },
+    }),
+  );
+  await admin.recorder.flush();
+  await admin.directory.flush();
+  const secrets = [key, key.slice(-43), admin.adminKey, "planted prompt text", "sk-openai", "sk-provider-secret"];
+  const files = await readdir(admin.folder);
+  expect(files).toContain("sluice.db");
+  for (const file of files) {
+    const bytes = await readFile(join(admin.folder, file));
+    for (const secret of secrets) {
+      const expected = file === "admin-key" && secret === admin.adminKey;
+      expect([file, secret, bytes.includes(secret)]).toEqual([file, secret, expected]);
+    }
+  }
+  for (const secret of secrets) expect(admin.logger.lines.join("\n")).not.toContain(secret);
+});
