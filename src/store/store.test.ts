@@ -313,7 +313,9 @@ describe("records", () => {
   test("of a store that was closed are refused, not lost in silence", async () => {
     const store = await temporaryStore();
     await store[Symbol.asyncDispose]();
-    await expect(store.records.append({ usage: [usageRow()], decisions: [] })).rejects.toThrow("the database is closed");
+    await expect(store.records.append({ usage: [usageRow()], decisions: [] })).rejects.toThrow(
+      "the database is closed",
+    );
     expect(await store.ping()).toBe(false);
   });
 });
@@ -356,7 +358,9 @@ describe("pages", () => {
         expect(["invalid_input", "listed"]).toContain(refusal);
       }),
     );
-    await expect(store.usage.list({ limit: 5, after: encode('["x","y"]') }, {})).rejects.toThrow("The cursor is not one");
+    await expect(store.usage.list({ limit: 5, after: encode('["x","y"]') }, {})).rejects.toThrow(
+      "The cursor is not one",
+    );
   });
 });
 
