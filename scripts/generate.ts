@@ -2,6 +2,7 @@ import project from "../package.json";
 import { createAdmin } from "../src/admin/admin.ts";
 import type { AdminDeps } from "../src/admin/deps.ts";
 import { createOpenApiDocument } from "../src/admin/openapi.ts";
+import { configJsonSchema, configReference, envExample } from "../src/config/reference.ts";
 import { policyJsonSchema } from "../src/policy/schema.ts";
 
 /** A committed file that is made from the code. */
@@ -13,6 +14,9 @@ export interface Artefact {
 
 /** Every generated file. A test holds the committed ones in step. */
 export const artefacts: readonly Artefact[] = [
+  { path: ".env.example", generate: envExample },
+  { path: "CONFIGURATION.md", generate: configReference },
+  { path: "schema/json/config.schema.json", generate: () => json(configJsonSchema()) },
   { path: "schema/json/policy.schema.json", generate: () => json(policyJsonSchema()) },
   {
     path: "schema/openapi.json",

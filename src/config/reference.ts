@@ -1,0 +1,139 @@
+import { providerSettings, settings } from "../config.ts";
+import { providerFields, targetFields } from "./routing.ts";
+import { envName, flagName, type Setting } from "./setting.ts";
+
+const all: readonly (readonly [key: string, setting: Setting])[] = Object.entries({ ...settings, ...providerSettings });
+
+/** The text of `.env.example`: every setting that the environment can hold, with its default. */
+export function envExample(): string {
+  const lines = [
+    "# Every setting of Sluice, with its default. Copy this file to .env and uncomment what you change.",
+    "# Made by `bun run generate` from src/config.ts. A flag goes before these, and these before sluice.config.yaml.",
+  ];
+  for (const [key, setting] of all) {
+    const name = envName(key, setting);
+    lines.push("", `# ${setting.doc}`);
+    if (setting.secret === true) lines.push(`# ${name}_FILE names a file that holds it instead.`);
+    lines.push(`#${name}=${shownDefault(setting)}`);
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+/** The reference of all settings, as Markdown. */
+export function configReference(): string {
+  const row = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
+    [row(head), row(head.map(() => "---")), ...rows.map(row)].join("\n");
+  const own = all.map(([key, setting]) => [
+    setting.inFile === false ? "" : `\`${key}\``,
+    `\`${envName(key, setting)}\`${setting.secret === true ? " or `…_FILE`" : ""}`,
+    `\`${flagName(key, setting)}\``,
+    shownDefault(setting) === "" ? "" : `\`${shownDefault(setting)}\``,
+    `${setting.doc} Accepts ${setting.type.accepts}.`,
+  ]);
+  const fields = (group: Readonly<Record<string, Setting>>) =>
+    Object.entries(group).map(([name, { doc, type }]) => [`\`${name}\``, `${doc} Accepts ${type.accepts}.`]);
+  return `# Configuration
+
+Made by \`bun run generate\` from \`src/config.ts\`.
+
+A flag goes before the environment, that before \`sluice.config.yaml\`, that before the default. An empty variable counts as not
+set. What is not known, in the file, as a flag or as a variable that begins with \`SLUICE_\`, is an error. In the file, \`\${NAME}\`
+is the variable \`NAME\` of the environment, which must be set; \`$\${NAME}\` is that text. Relative paths in the file begin at its
+folder, others at the working directory. \`GET /admin/v1/config\` shows each value and where it came from.
+
+${table(["in the file", "variable", "flag", "default", ""], own)}
+
+## Providers
+
+Each entry of \`providers\` in the file is one, by a name of your choice. Those called \`openai\` and \`anthropic\` may be set by the
+variables above alone. With a key or an address of its own, a provider whose name \`schema/models.json\` knows serves that vendor's
+models by their own names.
+
+${table(["field", ""], fields(providerFields))}
+
+A secret may be in a file: \`api_key_file\` names it.
+
+## Models
+
+Each entry of \`models\` in the file is a name that clients can use; its \`targets\` say where requests for it go, one for each surface.
+
+${table(["field of a target", ""], fields(targetFields))}
+
+\`\`\`yaml
+providers:
+  openai: { kind: openai, base_url: https://api.openai.com/v1, api_key: \${OPENAI_API_KEY} }
+models:
+  fast: { targets: [{ provider: openai, model: gpt-4o-mini }] }
+\`\`\`
+`;
+}
+
+/** The JSON Schema of `sluice.config.yaml`, for editors. */
+export function configJsonSchema(): object {
+  const properties: Record<string, Record<string, unknown>> = {};
+  for (const [key, setting] of Object.entries(settings as Record<string, Setting>)) {
+    if (setting.inFile === false) continue;
+    const [group, name] = key.split(".") as [string, string?];
+    if (name === undefined) {
+      Object.assign(properties, schemaOf(group, setting));
+    } else {
+      properties[group] ??= { type: "object", additionalProperties: false, properties: {} };
+      Object.assign(properties[group].properties as object, schemaOf(name, setting));
+    }
+  }
+  const target = { ...objectOf(targetFields), required: ["provider"] };
+  return {
+    $schema: "http://json-schema.org/draft-07/schema#",
+    title: "Sluice configuration",
+    type: "object",
+    additionalProperties: false,
+    properties: {
+      ...properties,
+      providers: {
+        description: "Where models are, by a name of your choice.",
+        type: "object",
+        additionalProperties: objectOf(providerFields),
+      },
+      models: {
+        description: "Names that clients can use beside the vendors' own.",
+        type: "object",
+        additionalProperties: {
+          type: "object",
+          additionalProperties: false,
+          required: ["targets"],
+          properties: {
+            targets: {
+              description: "Where its requests go: one for each surface.",
+              type: "array",
+              minItems: 1,
+              items: target,
+            },
+          },
+        },
+      },
+    },
+  };
+}
+
+function objectOf(fields: Readonly<Record<string, Setting>>): object {
+  const properties = Object.assign({}, ...Object.entries(fields).map(([name, setting]) => schemaOf(name, setting)));
+  return { type: "object", additionalProperties: false, properties };
+}
+
+/** A variable of the environment may stand in the place of any value. */
+function schemaOf(name: string, setting: Setting): Record<string, Record<string, unknown>> {
+  const { doc: description, type, secret, default: value } = setting;
+  const schema =
+    type.schema.type === "string" && type.schema.enum === undefined
+      ? type.schema
+      : { anyOf: [type.schema, { type: "string", pattern: "^\\$\\{\\w+\\}$" }] };
+  const own = { [name]: { description, ...schema, ...(value !== undefined && { default: value }) } };
+  if (secret !== true) return own;
+  return { ...own, [`${name}_file`]: { description: `A file that holds ${name}.`, type: "string", minLength: 1 } };
+}
+
+function shownDefault({ default: value }: Setting): string {
+  if (value === undefined) return "";
+  return Array.isArray(value) ? value.join(",") : String(value);
+}

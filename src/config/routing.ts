@@ -1,0 +1,194 @@
+import {
+  type CatalogueOptions,
+  type ProviderConfig,
+  type RoutingProblem,
+  routingProblems,
+  type TargetConfig,
+} from "../upstream/catalogue.ts";
+import { type FileNode, nodeAt } from "./file.ts";
+import {
+  type Entries,
+  entriesByKey,
+  type Found,
+  findValue,
+  position,
+  type SettingRow,
+  type Sources,
+  toRow,
+} from "./load.ts";
+import { choice, integer, type Setting, text, toggle } from "./setting.ts";
+
+/** Providers that need no entry in the file: the environment is enough. */
+export const namedProviders = ["openai", "anthropic"] as const;
+
+/** What a provider's entry may hold. */
+export const providerFields = {
+  kind: {
+    type: choice("openai", "anthropic", "echo"),
+    default: undefined,
+    doc: "The wire format it speaks. Needed unless the provider is called openai, anthropic or echo.",
+  },
+  base_url: {
+    type: text,
+    default: undefined,
+    doc: "Its address, as the official SDKs take it: OpenAI's ends in /v1, Anthropic's does not. The vendor's own when unset.",
+  },
+  api_key: {
+    type: text,
+    default: undefined,
+    secret: true,
+    doc: "The key that Sluice sends to it. Never leaves the process for anywhere else.",
+  },
+  include_usage: {
+    type: toggle,
+    default: true,
+    doc: "Whether it takes stream_options.include_usage; false for a provider that refuses it.",
+  },
+} satisfies Record<string, Setting>;
+
+/** What one target of a model may hold. */
+export const targetFields = {
+  provider: { type: text, default: undefined, doc: "Name of a configured provider, or echo." },
+  model: { type: text, default: undefined, doc: "The model's name at that provider; the same name when unset." },
+  priority: { type: integer(1, 1_000), default: 1, doc: "Lower goes first." },
+  weight: { type: integer(0, 1_000), default: 100, doc: "Share among targets of the same priority." },
+} satisfies Record<string, Setting>;
+
+/** The providers and models that are configured, and a row for each of their settings. */
+export interface Routing extends CatalogueOptions {
+  readonly rows: readonly SettingRow[];
+}
+
+/** Reads `providers` and `models`. Every problem of theirs is reported, each where it stands. */
+export function readRouting(sources: Sources): Routing {
+  const rows: SettingRow[] = [];
+  const origins = new Map<string, Found>();
+  const providers = readProviders(sources, rows, origins);
+  const models = readModels(sources, rows);
+  const known = { providers, models };
+  for (const problem of routingProblems(known)) {
+    sources.problems.push({
+      where: placeOf(problem, sources, origins),
+      message: `${problem.path.join(".")} ${problem.message}`,
+    });
+  }
+  return { ...known, rows };
+}
+
+function readProviders(sources: Sources, rows: SettingRow[], origins: Map<string, Found>) {
+  const { file, problems } = sources;
+  const section = nodeAt(file?.root ?? null, ["providers"]);
+  const written = sectionEntries(section, "providers", sources);
+  const providers = new Map<string, ProviderConfig>();
+  for (const name of new Set([...written.keys(), ...namedProviders])) {
+    const registry = Object.fromEntries(
+      Object.entries(providerFields).map(([field, setting]) => [`providers.${name}.${field}`, setting]),
+    );
+    const node = written.get(name);
+    const entries: Entries =
+      node === undefined || file === null
+        ? new Map()
+        : entriesByKey(file, node, registry, [], problems, `providers.${name}.`);
+    const values: Record<string, unknown> = {};
+    for (const [key, setting] of Object.entries(registry)) {
+      const found = findValue(key, setting, sources, entries);
+      if (found.origin === "default") continue;
+      origins.set(key, found);
+      rows.push(toRow(key, setting, found));
+      if (found.value !== undefined) values[key.slice(key.lastIndexOf(".") + 1)] = found.value;
+    }
+    if (node === undefined && !Object.keys(values).length) continue;
+    const kind = values.kind ?? (providerFields.kind.type.fromText(name) as string | undefined);
+    if (kind === undefined && !origins.has(`providers.${name}.kind`)) {
+      const where = node === undefined || file === null ? name : position(file, node);
+      problems.push({ where, message: `providers.${name} needs a kind: ${providerFields.kind.type.accepts}` });
+    }
+    // One whose kind is wrong is there all the same: models that name it are not to be blamed for that.
+    providers.set(name, { ...values, kind: kind ?? "openai" } as ProviderConfig);
+  }
+  return providers;
+}
+
+function readModels(sources: Sources, rows: SettingRow[]) {
+  const { file, problems } = sources;
+  const models = new Map<string, { readonly targets: readonly TargetConfig[] }>();
+  const written = sectionEntries(nodeAt(file?.root ?? null, ["models"]), "models", sources);
+  for (const [name, node] of written) {
+    if (file === null) break;
+    const path = `models.${name}.targets`;
+    const list = node.kind === "map" ? node.entries.get("targets")?.node : undefined;
+    const extra = node.kind === "map" ? [...node.entries].find(([key]) => key !== "targets") : undefined;
+    if (extra !== undefined) {
+      problems.push({
+        where: position(file, extra[1]),
+        message: `unknown key 'models.${name}.${extra[0]}'; known: targets`,
+      });
+    }
+    if (list?.kind !== "list") {
+      problems.push({
+        where: position(file, list ?? node),
+        message: `${path} must be a list of targets, each with a provider and a model`,
+      });
+      continue;
+    }
+    const targets = list.items.map((item, i) => readTarget(item, `${path}.${i}.`, name, sources));
+    const complete = targets.filter((target) => target !== undefined);
+    // With a broken target there is a problem already; a second about the rest would only mislead.
+    if (complete.length === targets.length) models.set(name, { targets: complete });
+    rows.push({
+      key: path,
+      value: complete.map((target) => `${target.provider}/${target.model}`).join(","),
+      origin: "file",
+      source: `file ${file.label}:${node.line}`,
+      secret: false,
+      doc: "Where requests for this model go.",
+    });
+  }
+  return models;
+}
+
+function readTarget(item: FileNode, prefix: string, name: string, sources: Sources): TargetConfig | undefined {
+  const { file, problems } = sources;
+  if (file === null) return undefined;
+  const before = problems.length;
+  const registry = Object.fromEntries(
+    Object.entries(targetFields).map(([field, setting]) => [prefix + field, setting]),
+  );
+  const entries = entriesByKey(file, item, registry, [], problems, prefix);
+  const value = (field: keyof typeof targetFields) =>
+    findValue(prefix + field, targetFields[field], sources, entries).value;
+  const target = {
+    provider: value("provider"),
+    model: value("model") ?? name,
+    priority: value("priority"),
+    weight: value("weight"),
+  };
+  if (problems.length > before) return undefined;
+  if (target.provider !== undefined) return target as TargetConfig;
+  problems.push({ where: position(file, item), message: `${prefix}provider is missing` });
+  return undefined;
+}
+
+/** The entries of `providers` or `models` by name. */
+function sectionEntries(section: FileNode | null, name: string, sources: Sources): ReadonlyMap<string, FileNode> {
+  if (section === null || sources.file === null) return new Map();
+  if (section.kind === "map") return new Map([...section.entries].map(([key, entry]) => [key, entry.node]));
+  if (section.kind === "list" || section.value !== null) {
+    sources.problems.push({
+      where: position(sources.file, section),
+      message: `${name} must be a map from names to settings`,
+    });
+  }
+  return new Map();
+}
+
+/** Where the value that a problem is about was written. */
+function placeOf({ path }: RoutingProblem, { file }: Sources, origins: ReadonlyMap<string, Found>): string {
+  const found = origins.get(path.join("."));
+  if (found !== undefined) return found.where;
+  for (let length = path.length; length > 0; length -= 1) {
+    const node = nodeAt(file?.root ?? null, path.slice(0, length));
+    if (node !== null && file !== null) return position(file, node);
+  }
+  return path.join(".");
+}
