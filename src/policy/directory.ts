@@ -22,7 +22,7 @@ export function createPolicyDirectory(
       // People copy the path from a repository, where it begins with the folder.
       const inside = path.replace(/^\.?\/+/, "").replace(new RegExp(`^${RegExp.escape(label)}/`), "");
       const tree = withFile(await readPolicyTree(options.dir, label), inside, content, label);
-      const result = compileTree(tree, options);
+      const result = await compileTree(tree, options);
       if (!result.ok) return result.problems.filter(({ file }) => file === `${label}/${inside}`);
       await result.snapshot.retire();
       return [];

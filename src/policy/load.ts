@@ -39,12 +39,22 @@ export async function loadPolicies(options: LoadOptions): Promise<LoadResult> {
   return compileTree(await readPolicyTree(options.dir), options);
 }
 
+/** Milliseconds of compiling after which requests get their turn: a large set takes longer than any of them may wait. */
+const turnMs = 5;
+
 /** Compiles what was read. Every resource that a refused set had taken is given back. */
-export function compileTree(tree: PolicyTree, options: LoadOptions): LoadResult {
+export async function compileTree(tree: PolicyTree, options: LoadOptions): Promise<LoadResult> {
   const problems: Problem[] = [...tree.problems];
   const manifest = tree.files.find(({ kind }) => kind === "manifest");
   const defaultEffect = compileManifest(manifest, problems);
-  const compiled = tree.files.filter(({ kind }) => kind === "policy").map((file) => compileFile(file, options));
+  const compiled: CompiledFile[] = [];
+  let from = performance.now();
+  for (const file of tree.files.filter(({ kind }) => kind === "policy")) {
+    compiled.push(compileFile(file, options));
+    if (performance.now() - from < turnMs) continue;
+    await new Promise((resolve) => setImmediate(resolve));
+    from = performance.now();
+  }
 
   problems.push(...compiled.flatMap((file) => file.problems));
   problems.push(...duplicateIds(compiled), ...conflicts(compiled));

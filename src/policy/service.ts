@@ -70,7 +70,7 @@ export async function createPolicyService(options: PolicyServiceOptions): Promis
       status = { ...status, state: "ready", problems: [] };
       return status;
     }
-    const result = compileTree(tree, options);
+    const result = await compileTree(tree, options);
     if (result.ok) publish(result);
     else refuse(result.problems);
     const seconds = (performance.now() - from) / 1000;
