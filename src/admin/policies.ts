@@ -12,13 +12,13 @@ import {
   idParams,
   listOf,
   listQuery,
+  maybeTime,
   oneOf,
   pageOf,
   routes,
   type Shown,
+  showMaybeTime,
   showPage,
-  showTime,
-  time,
   toPageRequest,
 } from "./schemas.ts";
 
@@ -82,9 +82,9 @@ const problemEntrySchema = t.Object(
 
 const currentSchema = t.Object({
   revision: t.String({ description: "Digest of the live set's files." }),
-  loaded_at: time("When it went live."),
-  state: oneOf(["ready", "degraded"], {
-    description: "Degraded: the files have problems and an earlier set stays live.",
+  loaded_at: maybeTime("When it went live; null when there is none."),
+  state: oneOf(["ready", "degraded", "invalid"], {
+    description: "Degraded: the files have problems and an earlier set stays live; invalid: there is no earlier one.",
   }),
   policies: t.Integer({ description: "How many policies are live." }),
   problems: t.Array(problemEntrySchema, { description: "What keeps the files from being loaded." }),
@@ -222,7 +222,7 @@ export function policyRoutes(deps: AdminDeps) {
         const { revision, loadedAt, state, problems: open } = deps.policies.state();
         return {
           revision,
-          loaded_at: showTime(loadedAt),
+          loaded_at: showMaybeTime(loadedAt === 0 ? null : loadedAt),
           state,
           policies: deps.policies.snapshot().policies.length,
           problems: open.map(showProblem),

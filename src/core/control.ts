@@ -287,9 +287,10 @@ export interface PolicySource {
 /** Which policy set is live and how the last load went. */
 export interface PolicyState {
   readonly revision: string;
+  /** 0 while none was loaded yet. */
   readonly loadedAt: number;
-  /** `degraded` while the files on disk have problems and an earlier set stays live. */
-  readonly state: "ready" | "degraded";
+  /** `degraded` while the files have problems and an earlier set stays live, `invalid` when there is none. */
+  readonly state: "ready" | "degraded" | "invalid";
   readonly problems: readonly PolicyProblem[];
 }
 
