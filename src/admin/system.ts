@@ -38,7 +38,7 @@ const settingSchema = t.Object(
       description: "Null for secrets and when unset.",
     }),
     set: t.Boolean({ description: "Whether it has a value; for a secret all that is told." }),
-    source: oneOf(["flag", "environment", "file", "default"]),
+    source: t.String({ description: "Where the value came from: a flag, a variable, a line of the file, or default." }),
     secret: t.Boolean(),
     description: t.String(),
   },

@@ -69,7 +69,13 @@ const livePolicies = [
 
 const settings: readonly Setting[] = [
   { name: "SLUICE_PORT", value: 8787, source: "default", secret: false, description: "Port to listen on." },
-  { name: "OPENAI_API_KEY", value: "sk-openai", source: "environment", secret: true, description: "OpenAI's key." },
+  {
+    name: "OPENAI_API_KEY",
+    value: "sk-openai",
+    source: "env OPENAI_API_KEY",
+    secret: true,
+    description: "OpenAI's key.",
+  },
 ];
 
 /** The control plane over a real SQLite file, with everything a test looks at. Dispose it when done. */

@@ -261,7 +261,7 @@ describe("the system", () => {
         name: "OPENAI_API_KEY",
         value: null,
         set: true,
-        source: "environment",
+        source: "env OPENAI_API_KEY",
         secret: true,
         description: "OpenAI's key.",
       },

@@ -328,8 +328,10 @@ export interface PolicyDirectory {
 /** One setting with where its value came from. */
 export interface Setting {
   readonly name: string;
+  /** `null` when it is not set; of a secret anything else says that it is. */
   readonly value: string | number | boolean | null;
-  readonly source: "flag" | "environment" | "file" | "default";
+  /** Where the value came from, such as `env SLUICE_PORT` or `default`. */
+  readonly source: string;
   /** Its value is never shown, only whether it is set. */
   readonly secret: boolean;
   readonly description: string;
