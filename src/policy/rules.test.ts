@@ -71,6 +71,8 @@ describe("rules", () => {
     expect(new Set(compiled.monotone)).toEqual(new Set(compiled.reads));
     const falling = await policy("rules: [{ when: estimated_tokens < 5, then: deny }]");
     expect(falling.monotone).toEqual([]);
+    const later = await policy("phase: usage\nrules: [{ when: estimated_tokens > 5 && total_tokens > 5, then: warn }]");
+    expect(later.monotone).toEqual([]);
   });
 
   test("that do not fire give no finding", async () => {

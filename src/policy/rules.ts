@@ -59,7 +59,9 @@ export function compileRules(
   const conditions = [...gates, ...rules.map(({ when }) => when)].filter((condition) => condition !== null);
   const reads = [...new Set([...conditions, ...rules].flatMap((part) => part.reads))];
   const open = gates.filter((gate) => gate !== null);
-  const monotone = reads.filter((fact) => conditions.every((condition) => condition.risesWith(fact)));
+  // An upper bound is tried before the call, when what later phases read is not known yet.
+  const monotone =
+    phase === "request" ? reads.filter((fact) => conditions.every((condition) => condition.risesWith(fact))) : [];
   return { reads, monotone, evaluate: { [phase]: asker(open, rules, cel.scopes(vars)) } };
 }
 
