@@ -19,8 +19,10 @@ export interface AppDeps {
   readonly keys: KeyDirectory;
   readonly readiness: () => Readiness;
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
-  /** The admin API and its documentation, mounted as it is. */
+  /** The admin API, mounted as it is. */
   readonly admin: AnyElysia;
+  /** Its documentation. */
+  readonly docs: AnyElysia;
   readonly logger: Logger;
 }
 
@@ -49,7 +51,8 @@ export function createApp(deps: AppDeps) {
       { detail: { hide: true } },
     )
     .use(gatewayRoutes(deps.gateway, deps.catalogue, deps.keys))
-    .use(deps.admin);
+    .use(deps.admin)
+    .use(deps.docs);
 }
 
 /** An SDK pointed at a path that is not there shows its user the message, so it has the shape SDKs read. */

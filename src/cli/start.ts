@@ -17,9 +17,9 @@ export function register(program: Command): void {
 
 /** Runs until a signal; answers the exit code. */
 async function start(argv: readonly string[]): Promise<number> {
-  let config: Awaited<ReturnType<typeof loadConfig>>;
+  let config: ReturnType<typeof loadConfig>;
   try {
-    config = await loadConfig({ argv, env: process.env, cwd: process.cwd() });
+    config = loadConfig({ argv, env: process.env, cwd: process.cwd() });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     console.error(error.message);

@@ -61,7 +61,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   };
   writeFileSync(join(dir, "sluice.config.yaml"), stringify({ ...(providers && { providers }), ...options.config }));
 
-  const config = await loadConfig({
+  const config = loadConfig({
     argv: [
       "--port",
       "0",

@@ -16,11 +16,19 @@ export function requireString(body: JsonObject, field: string, max: number): str
   return refuse(field, `a non-empty string of at most ${max} characters`, value);
 }
 
-/** A member that must be a non-empty array of objects. */
-export function requireObjects(body: JsonObject, field: string): readonly JsonObject[] {
-  const value = body[field];
-  if (!isArray(value) || value.length === 0) return refuse(field, "a non-empty array of objects", value);
-  return objects(value, field);
+/**
+ * The messages of a conversation. Whether there are enough of them is the provider's to say.
+ *
+ * A bare string, which providers refuse in their own words, is read as a message without a role: its text must not
+ * slip past a rule should one accept it.
+ */
+export function requireMessages(body: JsonObject): readonly JsonObject[] {
+  const value = body.messages;
+  if (!isArray(value)) return refuse("messages", "an array of objects", value);
+  return objects(
+    value.map((message) => (typeof message === "string" ? { role: "", content: message } : message)),
+    "messages",
+  );
 }
 
 /** An optional array of objects; `null` counts as absent here and below, as it does for the providers. */

@@ -89,13 +89,13 @@ export function createMetrics(sources: { dropped: () => Readonly<Record<string, 
       active += change;
       streams([], active);
     },
-    policyLoad(result: "ok" | "failed" | "unchanged", seconds: number, published: string) {
-      loads([result]);
-      reload([], seconds);
-      if (published === current) return;
+    policyLoad(event: { readonly result: string; readonly revision: string; readonly seconds: number }) {
+      loads([event.result]);
+      reload([], event.seconds);
+      if (event.revision === current) return;
       if (current !== "") revision([current], 0);
-      revision([published], 1);
-      current = published;
+      revision([event.revision], 1);
+      current = event.revision;
     },
   };
 }

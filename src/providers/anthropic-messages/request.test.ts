@@ -9,7 +9,7 @@ describe("a body that cannot be read is refused with what to change", () => {
   const cases: readonly [name: string, value: unknown, message: RegExp][] = [
     ["the model twice", '{"model":"a","messages":[],"model":"b"}', /member 'model' twice/],
     ["no model", { ...good, model: null }, /'model' must be a non-empty string.*received null/],
-    ["empty messages", { ...good, messages: [] }, /'messages' must be a non-empty array of objects/],
+    ["messages that are text", { ...good, messages: "hi" }, /'messages' must be an array of objects/],
     [
       "a message without content",
       { ...good, messages: [{ role: "user" }] },

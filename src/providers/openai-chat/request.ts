@@ -8,7 +8,7 @@ import {
   optionalObjects,
   optionalString,
   refuse,
-  requireObjects,
+  requireMessages,
   requireString,
 } from "../fields.ts";
 import { asObject, asString, isArray } from "../json.ts";
@@ -20,7 +20,7 @@ import { messagePart } from "./parts.ts";
 export function readChatRequest(raw: Uint8Array): RequestView {
   const body = parseBody(raw);
   const model = requireString(body, "model", 256);
-  const messages = requireObjects(body, "messages");
+  const messages = requireMessages(body);
   for (const [i, message] of messages.entries()) checkMessage(message, i);
   const tools = [...optionalObjects(body, "tools"), ...optionalObjects(body, "functions")];
   const stream = optionalBoolean(body, "stream") ?? false;

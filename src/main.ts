@@ -1,0 +1,186 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { version } from "../package.json";
+import { createAdmin } from "./admin/admin.ts";
+import { createDocs } from "./admin/docs.ts";
+import { createApp, type Readiness } from "./app.ts";
+import { createAdminKeyDirectory, ensureAdminKey } from "./auth/admin-key.ts";
+import { ensureDemo } from "./auth/demo.ts";
+import { createKeyDirectory } from "./auth/key-directory.ts";
+import { createKeyMint } from "./auth/key-mint.ts";
+import { createCel } from "./cel/cel.ts";
+import type { Config } from "./config.ts";
+import type { Setting, Status } from "./core/control.ts";
+import type { Clock } from "./core/ports.ts";
+import { createGateway } from "./gateway/gateway.ts";
+import { createMemoryCounters } from "./limits/memory.ts";
+import { createPolicyDirectory } from "./policy/directory.ts";
+import { formatProblem } from "./policy/problem.ts";
+import { createPolicyService } from "./policy/service.ts";
+import { createEchoUpstream } from "./providers/echo/upstream.ts";
+import { wireFormats } from "./providers/formats.ts";
+import { createRecorder } from "./records/recorder.ts";
+import { discoverPlugins } from "./registry/registry.ts";
+import { openStore } from "./store/store.ts";
+import { createLogger } from "./telemetry/logger.ts";
+import { createMetrics } from "./telemetry/metrics.ts";
+import { createTokenCounter } from "./tokens/counter.ts";
+import { createCatalogue } from "./upstream/catalogue.ts";
+import { createUpstream } from "./upstream/fetch.ts";
+
+/**
+ * Bun's own limits are set aside: bodies are bounded, with an answer that says so, where they are read, and a model
+ * may think for longer than any idle time-out before its first byte.
+ */
+const serverLimits = { maxRequestBodySize: Number.MAX_SAFE_INTEGER, idleTimeout: 0 };
+
+/** Answers whose last byte was handed over may still be on their way out. */
+const connectionGraceMs = 500;
+
+/** A Sluice that listens. */
+export interface Running {
+  /** `http://HOST:PORT`, with the port it really listens on. */
+  readonly url: string;
+  readonly adminKey: string;
+  /** Whether the admin key was made at this start. */
+  readonly adminKeyCreated: boolean;
+  /** The demo application's key, at the first start only; empty afterwards. */
+  readonly demoKey: string;
+  readonly readiness: () => Readiness;
+  /**
+   * Stops accepting, lets running answers and streams finish for at most so long, stores what is left to store.
+   * Answers whether all calls had ended by themselves.
+   */
+  close(graceMs?: number): Promise<boolean>;
+}
+
+/**
+ * The composition root: makes every part from the configuration, joins them and listens.
+ *
+ * @throws when a part cannot be made (a database that does not open, a plugin that is refused); nothing listens then
+ */
+export async function startSluice(config: Config): Promise<Running> {
+  const clock: Clock = Date;
+  const startedAt = clock.now();
+  const { values } = config;
+  const logger = createLogger(values.log_level);
+  for (const warning of config.warnings) logger.warn({}, warning);
+  // Only the owner may read what is kept: records and the admin key.
+  mkdirSync(values.data_dir, { recursive: true, mode: 0o700 });
+
+  const registry = await discoverPlugins(values.plugins_dir);
+  const store = await openStore({ path: join(values.data_dir, "sluice.db"), clock });
+  const checkSecret = await store.sharedSecret("gateway-keys");
+  const mint = createKeyMint({ keys: store.keys, clock, checkSecret });
+  const keys = createKeyDirectory({ keys: store.keys, clock, logger, checkSecret });
+  const adminKey = await ensureAdminKey(values.data_dir, values.admin_key);
+  const demo = await ensureDemo({ applications: store.applications, mint });
+
+  const recorder = createRecorder({ sink: store.records, logger });
+  const metrics = createMetrics({ dropped: () => recorder.dropped });
+  const loading = { dir: values.policies_dir, registry, cel: createCel(), allowEmpty: values.allow_empty };
+  const policies = await createPolicyService({ ...loading, logger, clock, onReload: metrics.policyLoad });
+  const catalogue = createCatalogue(values);
+  const tokens = createTokenCounter();
+  const counters = createMemoryCounters({ clock });
+  const echo = createEchoUpstream();
+  const http = createUpstream(values.upstream.first_byte_timeout_seconds);
+  let closing = false;
+
+  const readiness = (): Readiness => {
+    if (closing) return { status: "unready", parts: [{ name: "server", problem: "shutting down" }] };
+    const { state, problems } = policies.status();
+    if (state === "ready") return { status: "ready", parts: [] };
+    const problem = problems.map(formatProblem).join("\n");
+    return { status: state === "degraded" ? "degraded" : "unready", parts: [{ name: "policies", problem }] };
+  };
+
+  const gateway = createGateway({
+    formats: wireFormats,
+    live: policies.live,
+    notReady: () => (policies.status().state === "invalid" ? "its policies were refused" : ""),
+    keys,
+    catalogue,
+    tokens,
+    counters,
+    recorder,
+    upstream: { send: (request) => (request.target.kind === "echo" ? echo : http).send(request) },
+    clock,
+    metrics,
+    logger,
+    maxBodyBytes: values.max_body_bytes,
+    idleMs: values.upstream.idle_timeout_seconds * 1000,
+    policyHeaders: values.policy_headers,
+  });
+
+  const status = (): Status => {
+    const { status: ready, parts } = readiness();
+    return {
+      status: ready === "unready" ? "not_ready" : ready,
+      version,
+      startedAt,
+      parts: parts.map(({ name, problem }) => ({ name, state: ready, detail: problem })),
+    };
+  };
+  const admin = createAdmin({
+    clock,
+    logger,
+    operators: createAdminKeyDirectory(adminKey.key),
+    organisations: store.organisations,
+    teams: store.teams,
+    applications: store.applications,
+    keys: store.keys,
+    mint,
+    keyCache: keys,
+    catalogue,
+    policies: createPolicyDirectory(policies, loading, registry.describe),
+    usage: store.usage,
+    decisions: store.decisions,
+    recorder,
+    status,
+    settings: () => config.describe().map(toSetting),
+  });
+  const app = createApp({
+    gateway,
+    catalogue,
+    keys,
+    readiness,
+    metrics,
+    admin,
+    docs: createDocs(admin, version),
+    logger,
+  });
+  app.listen({ hostname: values.host, port: values.port, ...serverLimits });
+  const server = app.server!;
+  const host = values.host.includes(":") ? `[${values.host}]` : values.host;
+  // In the background: the first request may come before the encodings are there, and then waits for them.
+  tokens.warm(["o200k_base"]).catch((error: unknown) => logger.warn({ err: error }, "the token counter is not warm"));
+
+  return {
+    url: `http://${host}:${server.port}`,
+    adminKey: adminKey.key,
+    adminKeyCreated: adminKey.created,
+    demoKey: demo.created ? demo.key : "",
+    readiness,
+    async close(graceMs = values.shutdown_grace_seconds * 1000) {
+      closing = true;
+      // Resolves when the last connection is idle; what runs on after the grace is cut off below.
+      const stopped = server.stop();
+      const drained = await gateway.drain(graceMs);
+      await Promise.race([stopped, Bun.sleep(drained ? connectionGraceMs : 0)]);
+      await server.stop(true);
+      await policies.close();
+      await recorder.close();
+      await keys.close();
+      tokens.close();
+      await counters.close();
+      await store.close();
+      return drained;
+    },
+  };
+}
+
+/** A configured setting as the admin API shows it. */
+function toSetting({ key, value, origin, secret, doc }: ReturnType<Config["describe"]>[number]): Setting {
+  return { name: key, value, source: origin, secret, description: doc };
+}
