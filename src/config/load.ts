@@ -161,14 +161,19 @@ export function entriesByKey(
     });
     return found;
   }
-  const names = Object.entries(registry)
-    .filter(([key, setting]) => setting.inFile !== false && key.startsWith(prefix))
-    .flatMap(([key, setting]) => (setting.secret === true ? [key, `${key}_file`] : [key]));
-  const known = [...new Set([...names.map((name) => name.slice(prefix.length).split(".")[0]!), ...others])];
+  const inside = Object.entries(registry).filter(
+    ([key, setting]) => setting.inFile !== false && key.startsWith(prefix),
+  );
+  const namesOf = ([key, setting]: readonly [string, Setting]) =>
+    setting.secret === true ? [key, `${key}_file`] : [key];
+  const names = new Set(inside.flatMap(namesOf));
+  const here = (key: string) => key.slice(prefix.length).split(".")[0]!;
+  const usable = inside.filter(([, { unsupported }]) => unsupported === undefined).flatMap(namesOf);
+  const known = [...new Set([...usable.map(here), ...others])];
   for (const [name, entry] of root.entries) {
     const key = prefix + name;
     if (others.includes(name)) continue;
-    if (names.includes(key)) {
+    if (names.has(key)) {
       found.set(key, entry);
     } else if (known.includes(name)) {
       const inner = entriesByKey(file, entry.node, registry, [], problems, `${key}.`);
