@@ -41,8 +41,8 @@ export const providerFields = {
   },
   include_usage: {
     type: toggle,
-    default: true,
-    doc: "Whether it takes stream_options.include_usage; false for a provider that refuses it.",
+    default: undefined,
+    doc: "Whether streams are asked for their usage with stream_options. Unset: unless the model's vendor tells it unasked.",
   },
 } satisfies Record<string, Setting>;
 
