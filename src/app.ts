@@ -19,10 +19,8 @@ export interface AppDeps {
   readonly keys: KeyDirectory;
   readonly readiness: () => Readiness;
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
-  /** The admin API, mounted as it is. */
+  /** The admin API and its documentation, mounted as they are. */
   readonly admin: AnyElysia;
-  /** Its documentation. */
-  readonly docs: AnyElysia;
   readonly logger: Logger;
 }
 
@@ -51,8 +49,7 @@ export function createApp(deps: AppDeps) {
       { detail: { hide: true } },
     )
     .use(gatewayRoutes(deps.gateway, deps.catalogue, deps.keys))
-    .use(deps.admin)
-    .use(deps.docs);
+    .use(deps.admin);
 }
 
 /** An SDK pointed at a path that is not there shows its user the message, so it has the shape SDKs read. */

@@ -1,8 +1,8 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { version } from "../package.json";
-import { createAdmin } from "./admin/admin.ts";
-import { createDocs } from "./admin/docs.ts";
+import { createControlPlane } from "./admin/control-plane.ts";
+import type { AdminDeps } from "./admin/deps.ts";
 import { createApp, type Readiness } from "./app.ts";
 import { createAdminKeyDirectory, ensureAdminKey } from "./auth/admin-key.ts";
 import { ensureDemo } from "./auth/demo.ts";
@@ -122,7 +122,7 @@ export async function startSluice(config: Config): Promise<Running> {
       parts: parts.map(({ name, problem }) => ({ name, state: ready, detail: problem })),
     };
   };
-  const admin = createAdmin({
+  const control: AdminDeps = {
     clock,
     logger,
     operators: createAdminKeyDirectory(adminKey.key),
@@ -139,17 +139,9 @@ export async function startSluice(config: Config): Promise<Running> {
     recorder,
     status,
     settings: () => config.describe().map(toSetting),
-  });
-  const app = createApp({
-    gateway,
-    catalogue,
-    keys,
-    readiness,
-    metrics,
-    admin,
-    docs: createDocs(admin, version),
-    logger,
-  });
+  };
+  const admin = createControlPlane(control, version);
+  const app = createApp({ gateway, catalogue, keys, readiness, metrics, admin, logger });
   app.listen({ hostname: values.host, port: values.port, ...serverLimits });
   const server = app.server!;
   const host = values.host.includes(":") ? `[${values.host}]` : values.host;

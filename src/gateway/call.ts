@@ -158,22 +158,17 @@ export class Call {
     if (summary === undefined || this.view === undefined || this.route === undefined) {
       return { usage: unused, provenance: "provider" };
     }
-    if (summary.usage !== null && ending.complete) return { usage: summary.usage, provenance: "provider" };
-    if (ending.status >= 400 && summary.usage === null) return { usage: unused, provenance: "provider" };
-    // Counted: the provider did not tell, or told a placeholder before its stream was cut.
+    const provenance = ending.complete ? "provider" : "partial";
+    if (summary.usage !== null) return { usage: summary.usage, provenance };
+    // An error answer that tells no usage used nothing.
+    if (ending.complete && ending.status >= 400) return { usage: unused, provenance };
     const { tokens } = this.#deps;
     const [prompt, completion] = await Promise.all([
-      summary.usage?.promptTokens ?? this.#promptTokens(),
+      tokens.countPrompt(this.view, this.route.model),
       tokens.countText(summary.text, this.route.model),
     ]);
-    const promptTokens = typeof prompt === "number" ? prompt : prompt.tokens;
-    const completionTokens = Math.max(completion.tokens, summary.usage?.completionTokens ?? 0);
-    const usage = { ...plainUsage(promptTokens, completionTokens), cachedTokens: summary.usage?.cachedTokens ?? null };
-    return { usage, provenance: summary.usage === null && ending.complete ? "estimated" : "partial" };
-  }
-
-  #promptTokens() {
-    return this.#deps.tokens.countPrompt(this.view!, this.route!.model);
+    const usage = plainUsage(prompt.tokens, completion.tokens);
+    return { usage, provenance: ending.complete ? "estimated" : "partial" };
   }
 
   async #settle(usage: TokenUsage): Promise<void> {

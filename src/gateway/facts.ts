@@ -1,7 +1,7 @@
 import { costNanoUsd } from "../core/cost.ts";
 import type { FactName, Facts } from "../core/facts.ts";
 import type { Identity } from "../core/identity.ts";
-import { notApplicable } from "../core/policy.ts";
+import { notApplicable, type Verdict } from "../core/policy.ts";
 import type { Route, TokenCount, TokenCounter } from "../core/ports.ts";
 import type { RuleSet } from "../core/snapshot.ts";
 import type { AnswerSummary, RequestView, TokenUsage } from "../core/wire.ts";
@@ -106,12 +106,19 @@ function boundDecides(facts: Facts, rules: RuleSet, bound: number): boolean {
   for (const policy of rules.policies) {
     if (!policy.reads.includes("request.estimated_tokens")) continue;
     if (policy.limits !== undefined || !policy.monotone?.includes("request.estimated_tokens")) return false;
-    for (const ask of Object.values(policy.evaluate)) {
-      const verdict = ask(facts);
-      if (verdict !== null && verdict !== notApplicable && verdict.length > 0) return false;
-    }
+    if (!Object.values(policy.evaluate).every((ask) => isQuiet(ask, facts))) return false;
   }
   return true;
+}
+
+/** Whether nothing fires. A policy that throws is asked again by the engine, which knows what that counts as. */
+function isQuiet(ask: (facts: Facts) => Verdict, facts: Facts): boolean {
+  try {
+    const verdict = ask(facts);
+    return verdict === null || verdict === notApplicable || verdict.length === 0;
+  } catch {
+    return false;
+  }
 }
 
 /** Fills in what is known once the answer has ended. */

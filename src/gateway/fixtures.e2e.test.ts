@@ -80,7 +80,8 @@ describe.skipIf(replayed.skip !== "")(`every recorded chat and messages payload 
 
 /** The recorded request, else the least one that gets such an answer. */
 function requestOf(fixture: Fixture): Record<string, unknown> {
-  if (fixture.request !== null) return JSON.parse(fixture.request) as Record<string, unknown>;
+  const recorded = recordedRequest(fixture);
+  if (recorded !== null) return recorded;
   const model = fixture.meta.model ?? (fixture.meta.api === "messages" ? "claude-sonnet-4-5" : "gpt-4o");
   const stream = fixture.meta.stream;
   return {
@@ -94,5 +95,12 @@ function requestOf(fixture: Fixture): Record<string, unknown> {
 }
 
 function requestText(fixture: Fixture): string {
-  return fixture.request ?? JSON.stringify(requestOf(fixture));
+  return recordedRequest(fixture) === null ? JSON.stringify(requestOf(fixture)) : fixture.request!;
+}
+
+/** The recorded request; `null` when there is none, or it names no model in its body as this surface does. */
+function recordedRequest(fixture: Fixture): Record<string, unknown> | null {
+  if (fixture.request === null) return null;
+  const body = JSON.parse(fixture.request) as Record<string, unknown>;
+  return typeof body.model === "string" ? body : null;
 }

@@ -2,7 +2,7 @@ import { LRUCache } from "lru-cache";
 import { type Surface, surfaces } from "../core/phases.ts";
 import type { Catalogue, ModelInfo, Route, Target } from "../core/ports.ts";
 import { defaultBaseUrls, parseBaseUrl } from "./base-url.ts";
-import { assumedMaxOutput, findModel, modelsOf } from "./models.ts";
+import { assumedMaxOutput, findModel, modelsOf, tellsUsageUnasked } from "./models.ts";
 
 /** A provider, with the names that users write. */
 export interface ProviderConfig {
@@ -10,7 +10,7 @@ export interface ProviderConfig {
   /** The vendor's own when absent. */
   readonly base_url?: string;
   readonly api_key?: string;
-  /** `false` for a provider that refuses `stream_options.include_usage`. */
+  /** Whether streams are asked for their usage. Absent: unless the model's vendor tells it unasked. */
   readonly include_usage?: boolean;
 }
 
@@ -186,7 +186,7 @@ function infoOf(name: string, provider: ProviderConfig, model: string): ModelInf
 }
 
 function toTarget(name: string, provider: ProviderConfig, model: string): Target {
-  const { kind, api_key: apiKey, base_url: baseUrl, include_usage: includeUsage = true } = provider;
+  const { kind, api_key: apiKey, base_url: baseUrl, include_usage: asks } = provider;
   const auth: Record<string, string> = {};
   if (apiKey !== undefined && kind === "openai") auth.authorization = `Bearer ${apiKey}`;
   if (apiKey !== undefined && kind === "anthropic") auth["x-api-key"] = apiKey;
@@ -196,6 +196,6 @@ function toTarget(name: string, provider: ProviderConfig, model: string): Target
     model,
     baseUrl: kind === "echo" ? "" : parseBaseUrl(kind, baseUrl ?? defaultBaseUrls[kind]),
     authHeaders: auth,
-    takesUsageOption: kind !== "anthropic" && includeUsage,
+    takesUsageOption: kind !== "anthropic" && (asks ?? !tellsUsageUnasked(model)),
   };
 }

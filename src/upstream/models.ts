@@ -58,8 +58,14 @@ const known = new Map<string, KnownModel>();
 /** Models that are listed by a snapshot only, under the name without its date. */
 const undated = new Map<string, KnownModel>();
 
+/** Vendors whose streams tell their usage unasked; some of them refuse to be asked. */
+const tellUsageUnasked = new Set(["mistral", "deepseek", "groq", "openrouter", "perplexity", "together"]);
+/** The names that only such vendors use. */
+const unasked = new Set<string>();
+
 for (const row of rows as readonly ModelRow[]) {
   const model = toModel(row);
+  if (tellUsageUnasked.has(model.provider)) unasked.add(model.upstreamModel.toLowerCase());
   known.set(model.id.toLowerCase(), model);
   const base = model.id.toLowerCase().replace(snapshot, "");
   if (!undated.has(base)) undated.set(base, model);
@@ -90,6 +96,11 @@ export function findModel(name: string): KnownModel | null {
     upstreamModel: name,
     mode: id.startsWith("text-embedding") || id.startsWith("embed-") ? "embedding" : "chat",
   };
+}
+
+/** Whether a model of this name tells the usage of its streams without `stream_options.include_usage`. */
+export function tellsUsageUnasked(name: string): boolean {
+  return unasked.has(name.toLowerCase()) || tellUsageUnasked.has(findModel(name)?.provider ?? "");
 }
 
 /** The models of a provider that answer chats, in the order of the list. */

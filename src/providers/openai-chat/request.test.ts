@@ -49,12 +49,7 @@ describe("a body that cannot be read is refused with what to change", () => {
       "invalid_request",
       /'messages'.*array.*received the string "hi"/,
     ],
-    [
-      "a message that is a number",
-      { ...good, messages: [7] },
-      "invalid_request",
-      /messages\[0\].*received the number 7/,
-    ],
+    ["a message that is a number", { ...good, messages: [7] }, "invalid_request", /messages\[0\].*received 7/],
     ["a message without a role", { ...good, messages: [{ content: "x" }] }, "invalid_request", /'messages\[0\]\.role'/],
     [
       "content that is a number",
@@ -66,7 +61,6 @@ describe("a body that cannot be read is refused with what to change", () => {
     ["no choices", { ...good, n: 0 }, "invalid_request", /'n' must be a whole number from 1 to 128; received 0/],
     ["too many choices", { ...good, n: 129 }, "invalid_request", /'n'/],
     ["half a choice", { ...good, n: 1.5 }, "invalid_request", /'n'/],
-    ["no tokens", { ...good, max_tokens: 0 }, "invalid_request", /'max_tokens' must be a whole number of at least 1/],
     ["fewer tokens than none", { ...good, max_completion_tokens: -1 }, "invalid_request", /'max_completion_tokens'/],
     ["tokens as a string", { ...good, max_tokens: "10" }, "invalid_request", /'max_tokens'.*received the string "10"/],
     [

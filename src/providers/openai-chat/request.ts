@@ -51,8 +51,9 @@ export function readChatRequest(raw: Uint8Array): RequestView {
 
 /** The two names of the maximum: the newer one, and the deprecated one that other vendors still expect. */
 export function chatMaximums(body: JsonObject): { maxTokens?: number; maxCompletionTokens?: number } {
-  const maxTokens = optionalInteger(body, "max_tokens", 1);
-  const maxCompletionTokens = optionalInteger(body, "max_completion_tokens", 1);
+  // 0 is for the provider to refuse; here it counts as none.
+  const maxTokens = optionalInteger(body, "max_tokens", 0);
+  const maxCompletionTokens = optionalInteger(body, "max_completion_tokens", 0);
   return { ...(maxTokens && { maxTokens }), ...(maxCompletionTokens && { maxCompletionTokens }) };
 }
 
