@@ -239,6 +239,11 @@ export const badFiles: readonly BadFiles[] = [
     "C037",
     "rules in phase stream are not enforced by this version; enforced: request, response, usage",
   ]),
+  bad("a rule that wants to be asked again", "rules:\n  - then: deny\n    recheck: true\n", [
+    "3:5",
+    "C033",
+    "'recheck' is not supported by this version; every rule is asked once, before anything is modified",
+  ]),
   {
     name: "JSON with a misspelt fact",
     files: { "org/a.policy.json": '{ "rules": [\n  { "then": "deny", "when": "request.strem" }\n] }\n' },

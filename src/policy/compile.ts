@@ -29,7 +29,7 @@ export interface CompiledFile {
   readonly document: PolicyDocument;
 }
 
-/** The phases that the gateway asks rules in. A rule for another would never be asked, so it is refused. */
+/** The phases that the gateway asks policies in. What is for another would never be asked, so it is refused. */
 const enforced: readonly Phase[] = ["request", "response", "usage"];
 
 /** Compiles one policy file. All that is wrong in it is reported, not only the first. */
@@ -42,15 +42,11 @@ export function compileFile(file: PolicyFile, { registry, cel }: CompileTools): 
   const content = parse(document);
   if (content === null) return refused();
   const scope = compileScopeOf(content, file.path, document);
-  const phase = content.phase ?? "request";
-  if (!enforced.includes(phase)) {
-    const message = `rules in phase ${phase} are not enforced by this version; enforced: ${enforced.join(", ")}`;
-    document.report("C037", ["phase"], message);
-  }
   const parts =
     content.uses === undefined
       ? compileRules(content, id, cel, document)
       : compilePlugin(content, registry, cel, document);
+  if (parts !== null) checkPhases(parts.evaluate, content.uses, document);
   if (parts === null || document.problems.length > 0) {
     (parts as Partial<CompiledPolicy> | null)?.dispose?.();
     return refused(content.owner);
@@ -68,6 +64,16 @@ export function compileFile(file: PolicyFile, { registry, cel }: CompileTools): 
     ...parts,
   };
   return { id, file, policy, problems: [], owner: content.owner ?? "", content, document };
+}
+
+/** A policy type is looked at with its config: it may have a handler for a phase only when the config asks for one. */
+function checkPhases(evaluate: CompiledPolicy["evaluate"], uses: string | undefined, document: PolicyDocument): void {
+  for (const phase of Object.keys(evaluate) as Phase[]) {
+    if (enforced.includes(phase)) continue;
+    const what = uses === undefined ? "rules" : `handlers of the policy type '${uses}'`;
+    const message = `${what} in phase ${phase} are not enforced by this version; enforced: ${enforced.join(", ")}`;
+    document.report("C037", [uses === undefined ? "phase" : "uses"], message);
+  }
 }
 
 /** The path is the identity: without the ending. */

@@ -124,6 +124,10 @@ function compileRule(spec: RuleContent, index: number, context: RuleContext): Co
       ? { reads: [], fill: () => text }
       : compileMessage(text, phase, names, { cel, document, path: [...path, "message"] });
   checkEffect(spec, path, phase, document);
+  if (spec.recheck !== undefined) {
+    const message = "'recheck' is not supported by this version; every rule is asked once, before anything is modified";
+    document.report("C033", [...path, "recheck"], message, "key");
+  }
 
   const base = {
     rule,

@@ -73,7 +73,10 @@ const rule = t.Object({
   status: t.Optional(t.Integer({ minimum: 400, maximum: 599, description: "HTTP status of the refusal; 403." })),
   message: t.Optional(text("Said to the client; {request.model}, {params.x} and {vars.x} are filled in.")),
   modify: t.Optional(t.Array(modification, { minItems: 1, description: "What to change in the request." })),
-  recheck: t.Optional(t.Boolean({ description: "Whether the rule is asked again after a modification." })),
+  // `not` is for editors, which then mark it; the loader refuses it with a sentence of its own.
+  recheck: t.Optional(
+    t.Unknown({ not: {}, description: "Refused: not supported by this version, in which every rule is asked once." }),
+  ),
 });
 
 /** What params and variables can be called: CEL identifiers. For editors; the loader says it in a sentence. */

@@ -45,11 +45,14 @@ export function watchFolder(dir: string, options: WatchOptions, changed: () => P
   };
   const look = async () => {
     const seen = await treeStamp(dir);
-    const moved = stamp !== undefined && seen !== stamp;
+    // At the first look too: what changed between the owner's own reading and it was seen by nobody.
+    const moved = seen !== stamp;
     stamp = seen;
     // A folder that was replaced is another one: the old watcher sees nothing of it.
-    if (moved) rewatch();
-    if (moved) soon();
+    if (moved) {
+      rewatch();
+      soon();
+    }
     if (!stopped) next();
   };
   let timer: ReturnType<typeof setTimeout>;
