@@ -4,6 +4,7 @@ import { createCel } from "../cel/cel.ts";
 import { loadPolicies } from "../policy/load.ts";
 import { formatGithub, formatProblem, type Problem } from "../policy/problem.ts";
 import { discoverPlugins, PluginErrors } from "../registry/registry.ts";
+import { addSettings, readSettings } from "./settings.ts";
 
 const formats = ["text", "json", "github"] as const;
 
@@ -69,21 +70,18 @@ function count(number: number, one: string, many: string): string {
 
 /** Adds the verb to the program. The exit code is left in `process.exitCode`. */
 export function register(program: Command): void {
-  program
+  const check = program
     .command("check")
-    .description("Check the policies as the server would load them; exit 3 when something is wrong.")
-    .option("--policies-dir <dir>", "policies folder", process.env.SLUICE_POLICIES_DIR ?? "./policies")
-    .option("--plugins-dir <dir>", "plugins folder", process.env.SLUICE_PLUGINS_DIR ?? "./plugins")
-    .option("--allow-empty", "accept a folder without policies", false)
-    .addOption(new Option("--format <format>", "how problems are printed").choices(formats).default("text"))
-    .action(
-      async (options: {
-        policiesDir: string;
-        pluginsDir: string;
-        allowEmpty: boolean;
-        format: CheckArgs["format"];
-      }) => {
-        process.exitCode = await runCheck({ ...options, print: (line) => process.stdout.write(`${line}\n`) });
-      },
-    );
+    .description("Check the policies as the server would load them; exit 3 when something is wrong.");
+  addSettings(check, "policies_dir", "plugins_dir", "allow_empty")
+    .addOption(new Option("--format <format>", "How problems are printed.").choices(formats).default("text"))
+    .action(async ({ format }: { format: CheckArgs["format"] }) => {
+      const {
+        policies_dir: policiesDir,
+        plugins_dir: pluginsDir,
+        allow_empty: allowEmpty,
+      } = readSettings(check).values;
+      const print = (line: string) => void process.stdout.write(`${line}\n`);
+      process.exitCode = await runCheck({ policiesDir, pluginsDir, allowEmpty, format, print });
+    });
 }

@@ -12,6 +12,8 @@ const verbs: Readonly<Record<string, () => Promise<{ register(program: Command):
   start: () => import("./start.ts"),
   check: () => import("./check.ts"),
   new: () => import("./new.ts"),
+  apps: () => import("./apps.ts"),
+  keys: () => import("./keys.ts"),
 };
 
 const program = new Command("sluice")

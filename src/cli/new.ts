@@ -4,12 +4,13 @@ import { fileURLToPath } from "node:url";
 import { type Command, InvalidArgumentError } from "commander";
 import { checkName } from "../registry/check.ts";
 import { readmeTemplate, sourceTemplate, testTemplate } from "./new-plugin-templates.ts";
+import { addSettings, readSettings } from "./settings.ts";
 
 const sdk = fileURLToPath(new URL("../sdk", import.meta.url));
 
 /** Adds `sluice new plugin <name>`. */
 export function register(program: Command): void {
-  program
+  const plugin = program
     .command("new")
     .description("Write a new plugin, with a test and a README, to start from.")
     .command("plugin")
@@ -18,15 +19,17 @@ export function register(program: Command): void {
       const [problem] = checkName(name, name);
       if (problem !== undefined) throw new InvalidArgumentError(problem);
       return name;
-    })
-    .option("--plugins-dir <dir>", "folder of the plugins", process.env.SLUICE_PLUGINS_DIR ?? "./plugins")
-    .action(async (name: string, { pluginsDir }: { pluginsDir: string }, command: Command) => {
-      const files = await newPlugin(name, pluginsDir).catch((error: Error) =>
-        command.error(`error: ${error.message}`, { exitCode: 2 }),
-      );
-      console.log(files.map((file) => `wrote ${file}`).join("\n"));
-      console.log(`\nTry it: bun test ${join(pluginsDir, name)}\nUse it: uses: ${name}`);
     });
+  addSettings(plugin, "plugins_dir").action(async (name: string) => {
+    const { plugins_dir } = readSettings(plugin).values;
+    const below = relative(process.cwd(), plugins_dir);
+    const dir = below.startsWith("..") ? plugins_dir : below;
+    const files = await newPlugin(name, dir).catch((error: Error) =>
+      plugin.error(`error: ${error.message}`, { exitCode: 2 }),
+    );
+    console.log(files.map((file) => `wrote ${file}`).join("\n"));
+    console.log(`\nTry it: bun test ${join(dir, name)}\nUse it: uses: ${name}`);
+  });
 }
 
 /**

@@ -1,15 +1,16 @@
 import type { Command } from "commander";
-import { ConfigError, loadConfig } from "../config.ts";
+import { ConfigError, flagHelp, loadConfig } from "../config.ts";
 import { startSluice } from "../main.ts";
 
 /** Adds `sluice start`. Every setting is also a flag, which the configuration registry reads by itself. */
 export function register(program: Command): void {
   program
-    .command("start", { isDefault: false })
-    .description("Start the gateway. Every setting is also a flag: SLUICE_PORT is --port; see .env.example.")
+    .command("start")
+    .description("Start the gateway.")
+    .usage("[settings]")
     .allowUnknownOption()
     .allowExcessArguments()
-    .helpOption(false)
+    .addHelpText("after", () => `\nSettings (CONFIGURATION.md has their types and defaults):\n${flagHelp()}`)
     .action(async (_options: unknown, command: Command) => {
       process.exitCode = await start(command.args);
     });
@@ -26,6 +27,10 @@ async function start(argv: readonly string[]): Promise<number> {
     return 2;
   }
   const running = await startSluice(config);
+  // Before the first line: whoever waits for it may send a signal at once.
+  const stopped = new Promise<NodeJS.Signals>((resolve) => {
+    for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => resolve(name));
+  });
   const { url, adminKey, adminKeyCreated, demoKey } = running;
 
   // The first line is what programs wait for; the rest is for people, once.
@@ -50,9 +55,7 @@ async function start(argv: readonly string[]): Promise<number> {
   }
   console.log(lines.join("\n"));
 
-  const signal = await new Promise<NodeJS.Signals>((resolve) => {
-    for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => resolve(name));
-  });
+  const signal = await stopped;
   console.error(`sluice: ${signal}: letting running calls finish`);
   await running.close();
   return 0;

@@ -1,0 +1,52 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { Command } from "commander";
+import type { Page, PageRequest } from "../core/control.ts";
+import { openStore, type Store } from "../store/store.ts";
+import { readSettings } from "./settings.ts";
+
+/** Runs a verb over the database of the data folder, which a gateway may be using at the same time. */
+export async function withStore(command: Command, use: (store: Store) => Promise<void>): Promise<void> {
+  const { data_dir } = readSettings(command).values;
+  const path = join(data_dir, "sluice.db");
+  if (!existsSync(path)) {
+    command.error(
+      `error: there is no database in ${data_dir}; 'sluice start' makes one, --data-dir names another folder`,
+    );
+  }
+  const store = await openStore({ path, clock: Date });
+  try {
+    await use(store);
+  } finally {
+    await store.close();
+  }
+}
+
+/** Every entry of a list, page after page. */
+export async function all<T>(list: (page: PageRequest) => Promise<Page<T>>): Promise<readonly T[]> {
+  const found: T[] = [];
+  let after: string | null = null;
+  do {
+    const page: Page<T> = await list({ limit: 200, after });
+    found.push(...page.data);
+    after = page.next;
+  } while (after !== null);
+  return found;
+}
+
+/** Prints rows as columns under a head, or as JSON objects with the head's names. */
+export function printRows(head: readonly string[], rows: readonly (readonly string[])[], asJson: boolean): void {
+  if (asJson) {
+    const objects = rows.map((row) => Object.fromEntries(head.map((name, i) => [name, row[i] ?? ""])));
+    console.log(JSON.stringify(objects, null, 2));
+    return;
+  }
+  const widths = head.map((name, i) => Math.max(name.length, ...rows.map((row) => row[i]!.length)));
+  for (const row of [head, ...rows])
+    console.log(
+      row
+        .map((cell, i) => cell.padEnd(widths[i]!))
+        .join("  ")
+        .trimEnd(),
+    );
+}
