@@ -21,5 +21,5 @@ EXPOSE 8787
 HEALTHCHECK --interval=10s --timeout=2s --start-period=5s --retries=3 \
   CMD ["bun", "-e", "process.exit((await fetch(`http://127.0.0.1:${process.env.SLUICE_PORT ?? 8787}/healthz`)).ok ? 0 : 1)"]
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["bun", "src/main.ts"]
+ENTRYPOINT ["bun", "src/cli/main.ts"]
 CMD ["start"]

@@ -14,7 +14,7 @@ const wanted = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).devD
 // Outside node_modules: a fresh install of the dependencies must not remove the Bun that runs it.
 const cache = join(root, ".cache", "bun");
 
-const tasks = { start: ["src/main.ts", "start"], test: ["scripts/test.ts"] };
+const tasks = { start: ["src/cli/main.ts", "start"], test: ["scripts/test.ts"] };
 const [task, ...rest] = process.argv.slice(2);
 if (!Object.hasOwn(tasks, task)) fail(`unknown task '${task}'; known: ${Object.keys(tasks).join(", ")}`, 2);
 

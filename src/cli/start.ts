@@ -28,9 +28,7 @@ async function start(argv: readonly string[]): Promise<number> {
   }
   const running = await startSluice(config);
   // Before the first line: whoever waits for it may send a signal at once.
-  const stopped = new Promise<NodeJS.Signals>((resolve) => {
-    for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => resolve(name));
-  });
+  const stopped = firstSignal();
   const { url, adminKey, adminKeyCreated, demoKey } = running;
 
   // The first line is what programs wait for; the rest is for people, once.
@@ -59,6 +57,24 @@ async function start(argv: readonly string[]): Promise<number> {
   console.error(`sluice: ${signal}: letting running calls finish`);
   await running.close();
   return 0;
+}
+
+/** How long repetitions of a signal count as the same: Ctrl-C comes from the terminal, from npm and from scripts/run.mjs. */
+const sameSignalMs = 1_000;
+
+/** Resolves at the first signal to stop. One that comes later, from somebody who will not wait, ends the process at once. */
+function firstSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let first = Number.POSITIVE_INFINITY;
+    for (const name of ["SIGTERM", "SIGINT"] as const) {
+      process.on(name, () => {
+        const now = performance.now();
+        first = Math.min(first, now);
+        if (now - first > sameSignalMs) process.exit(1);
+        resolve(name);
+      });
+    }
+  });
 }
 
 function tryIt(url: string, key: string): string {
