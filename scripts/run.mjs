@@ -2,6 +2,8 @@
 // they are missing, then hands over to Bun. Plain JavaScript, because nothing else can run yet.
 //
 //   node scripts/run.mjs start|test [arguments]
+//
+// package.json calls it with `exec`: npm's signals would otherwise end the shell between them and leave this running.
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
