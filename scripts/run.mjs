@@ -6,7 +6,8 @@
 // package.json calls it with `exec`: npm's signals would otherwise end the shell between them and leave this running.
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -51,7 +52,8 @@ function installBun() {
   mkdirSync(cache, { recursive: true });
   writeFileSync(join(cache, "package.json"), `{"private":true,"allowScripts":{"bun":true}}\n`);
   const args = ["install", "--no-audit", "--no-fund", "--no-save", "--no-package-lock", `bun@${wanted}`];
-  const { status } = spawnSync("npm", args, { cwd: cache, stdio: ["ignore", 2, 2], shell: windows });
+  const options = { cwd: cache, stdio: ["ignore", 2, 2], env: withDownloads(), shell: windows };
+  const { status } = spawnSync("npm", args, options);
   if (status !== 0) fail("npm could not install bun", 1);
   const installed = findBun();
   if (installed === undefined) fail("bun was installed but does not run; was its install script refused?", 1);
@@ -66,9 +68,21 @@ function installDependencies(bun) {
   const stamp = join(root, "node_modules", ".sluice-lock");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return;
   console.error("sluice: installing dependencies");
-  const { status } = spawnSync(bun, ["install", "--frozen-lockfile"], { cwd: root, stdio: ["ignore", 2, 2] });
+  const options = { cwd: root, stdio: ["ignore", 2, 2], env: withDownloads() };
+  const { status } = spawnSync(bun, ["install", "--frozen-lockfile"], options);
   if (status !== 0) fail("the dependencies could not be installed", 1);
   writeFileSync(stamp, lock);
+}
+
+/** npm and Bun keep what they download in the user's home. Some users, such as nobody, have none. */
+function withDownloads() {
+  try {
+    accessSync(homedir(), constants.W_OK);
+    return process.env;
+  } catch {
+    const own = (name) => join(root, ".cache", name);
+    return { ...process.env, npm_config_cache: own("npm"), BUN_INSTALL_CACHE_DIR: own("install") };
+  }
 }
 
 function withBun(bun) {
