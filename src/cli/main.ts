@@ -22,6 +22,11 @@ const program = new Command("sluice")
   .exitOverride()
   .configureHelp({ showGlobalOptions: true });
 
+// Whoever reads the output, such as `head`, may have read enough; a gateway goes on serving all the same.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
+
 const verb = process.argv[2] ?? "";
 // An unknown verb, or none, is answered with all of them: then, and only then, every file is read.
 const wanted = Object.hasOwn(verbs, verb) ? [verbs[verb]!] : Object.values(verbs);

@@ -18,7 +18,10 @@ export default definePlugin({
   }),
   reads: ["request.message_count"],
   reasons: {
-    tooMany: { code: "${name}_too_many", message: "The request has {count} messages, the most accepted is {max}." },
+    tooMany: {
+      code: "${name}_too_many",
+      message: "The request has {count} messages, the most accepted is {max}.",
+    },
   },
   examples: [{ max_messages: 20 }],
 
@@ -59,6 +62,7 @@ testPlugin(${camel(name)}, {
 
 /** The README, with the sections that the test looks for. */
 export function readmeTemplate(name: string): string {
+  const code = `\`${name}_too_many\``;
   return `# ${name}
 
 ## Name
@@ -71,8 +75,8 @@ What the policy is for, when to use it, and what it does not do.
 
 ## Config
 
-| key | type | meaning |
-|---|---|---|
+| key            | type                          | meaning                      |
+| -------------- | ----------------------------- | ---------------------------- |
 | \`max_messages\` | integer, at least 1, required | most messages of one request |
 
 ## Examples
@@ -86,8 +90,8 @@ with:
 
 ## Reasons
 
-| code | status | when |
-|---|---|---|
-| \`${name}_too_many\` | 403 | the request has more messages than \`max_messages\` |
+| ${"code".padEnd(code.length)} | status | when                                              |
+| ${"-".repeat(code.length)} | ------ | ------------------------------------------------- |
+| ${code} | 403    | the request has more messages than \`max_messages\` |
 `;
 }

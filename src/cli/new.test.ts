@@ -33,6 +33,20 @@ describe("sluice new plugin", () => {
     expect(code).toBe(0);
   });
 
+  test.each(["a", "a_name_that_is_about_as_long_as_anybody_would_make_one"])(
+    "what it writes for %p is formatted, so that the project's own check stays green",
+    async (name) => {
+      await newPlugin(name, dir);
+      await run(["cp", "biome.json", dir]);
+      const { text, code } = await run([
+        ...["node_modules/.bin/biome", "check", "--error-on-warnings", "--vcs-enabled=false"],
+        ...["--config-path", dir, join(dir, name)],
+      ]);
+      expect(text).toContain("Checked 3 files");
+      expect(code).toBe(0);
+    },
+  );
+
   test("the new plugin is found, checked and works, and no other file was touched", async () => {
     await newPlugin("hello", dir);
     const registry = await discoverPlugins(dir);
