@@ -26,7 +26,9 @@ export interface AppDeps {
 
 /** Makes the Elysia application. It listens on nothing yet. */
 export function createApp(deps: AppDeps) {
-  return new Elysia({ name: "sluice", normalize: false })
+  const app = new Elysia({ name: "sluice", normalize: false });
+  const addressOf = (request: Request) => app.server?.requestIP(request)?.address ?? "";
+  return app
     .onError(({ code, error, request }) => {
       const { pathname } = new URL(request.url);
       if (code === "NOT_FOUND") return unknownRoute(request.method, pathname);
@@ -48,7 +50,7 @@ export function createApp(deps: AppDeps) {
       async () => new Response(await deps.metrics.text(), { headers: { "content-type": deps.metrics.contentType } }),
       { detail: { hide: true } },
     )
-    .use(gatewayRoutes(deps.gateway, deps.catalogue, deps.keys))
+    .use(gatewayRoutes(deps.gateway, deps.catalogue, deps.keys, addressOf))
     .use(deps.admin);
 }
 

@@ -84,7 +84,7 @@ export async function startSluice(config: Config): Promise<Running> {
   const tokens = createTokenCounter();
   const counters = createMemoryCounters({ clock });
   const echo = createEchoUpstream();
-  const http = createUpstream(values.upstream.first_byte_timeout_seconds);
+  const http = createUpstream();
   let closing = false;
 
   const readiness = (): Readiness => {
@@ -109,7 +109,10 @@ export async function startSluice(config: Config): Promise<Running> {
     metrics,
     logger,
     maxBodyBytes: values.max_body_bytes,
-    idleMs: values.upstream.idle_timeout_seconds * 1000,
+    timeouts: {
+      firstByteMs: values.upstream.first_byte_timeout_seconds * 1000,
+      idleMs: values.upstream.idle_timeout_seconds * 1000,
+    },
     policyHeaders: values.policy_headers,
   });
 
@@ -161,6 +164,7 @@ export async function startSluice(config: Config): Promise<Running> {
       const drained = await gateway.drain(graceMs);
       await Promise.race([stopped, Bun.sleep(drained ? connectionGraceMs : 0)]);
       await server.stop(true);
+      gateway.close();
       await policies.close();
       await recorder.close();
       await keys.close();

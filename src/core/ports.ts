@@ -75,8 +75,6 @@ export interface UpstreamRequest {
   readonly headers: Readonly<Record<string, string>>;
   /** Aborting it ends the call at the provider, at any time until the answer's last byte. */
   readonly signal: AbortSignal;
-  /** Aborts `signal`; for an adapter that gives up waiting. */
-  readonly abort: () => void;
 }
 
 /** Sends requests to providers. */
@@ -84,7 +82,7 @@ export interface Upstream {
   /**
    * Resolves with the provider's answer once its headers are there, whatever its status; the body is not read yet.
    *
-   * @throws SluiceError `upstream_unreachable` or `upstream_timeout`
+   * @throws SluiceError `upstream_unreachable`
    */
   send(request: UpstreamRequest): Promise<Response>;
 }

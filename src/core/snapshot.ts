@@ -1,7 +1,7 @@
 import type { FactName } from "./facts.ts";
 import { compileGlobs } from "./glob.ts";
 import type { Identity } from "./identity.ts";
-import type { Surface } from "./phases.ts";
+import type { Phase, Surface } from "./phases.ts";
 import type { CompiledPolicy, Scope } from "./policy.ts";
 
 /** The policies that apply to one kind of request, with what they need. Shared between requests; immutable. */
@@ -11,6 +11,13 @@ export interface RuleSet {
   readonly reads: ReadonlySet<FactName>;
   /** The policies that declare limits. */
   readonly limiting: readonly CompiledPolicy[];
+  /** The policies that take part in each phase. */
+  readonly inPhase: { readonly [P in Phase]: readonly CompiledPolicy[] };
+  /**
+   * Whether an upper bound of the prompt's tokens may spare counting them: every policy that reads the count can
+   * only fire less for a smaller one, and none reserves it.
+   */
+  readonly boundable: boolean;
 }
 
 /** Requests of one identity for this many model names are remembered; the names are the client's, so bounded. */
@@ -84,10 +91,21 @@ export class Snapshot {
 
   #select(identity: Identity, model: string, surface: Surface): RuleSet {
     const policies = this.policies.filter((_, i) => this.#scopes[i]!(identity, model, surface));
+    const inPhase = (phase: Phase) => policies.filter((policy) => policy.evaluate[phase] !== undefined);
+    const count = "request.estimated_tokens";
     return {
       policies,
       reads: new Set(policies.flatMap((policy) => policy.reads)),
       limiting: policies.filter((policy) => policy.limits !== undefined),
+      inPhase: {
+        request: inPhase("request"),
+        stream: inPhase("stream"),
+        response: inPhase("response"),
+        usage: inPhase("usage"),
+      },
+      boundable: policies
+        .filter((policy) => policy.reads.includes(count))
+        .every((policy) => policy.limits === undefined && policy.monotone?.includes(count)),
     };
   }
 }

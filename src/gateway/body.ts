@@ -1,5 +1,6 @@
 import { gunzipSync, inflateSync } from "node:zlib";
 import { SluiceError } from "../errors.ts";
+import type { PlainHeaders } from "./headers.ts";
 
 /**
  * Reads a request body whole, never holding more than `maxBytes` of it, whatever the client declares.
@@ -8,13 +9,13 @@ import { SluiceError } from "../errors.ts";
  *
  * @throws SluiceError `body_too_large` before anything is parsed, `unsupported_encoding`, `invalid_request`
  */
-export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array> {
-  const declared = request.headers.get("content-length");
-  if (declared !== null && Number(declared) > maxBytes) throw new SluiceError("body_too_large", { max: maxBytes });
+export async function readBody(request: Request, headers: PlainHeaders, maxBytes: number): Promise<Uint8Array> {
+  const declared = headers["content-length"];
+  if (declared !== undefined && Number(declared) > maxBytes) throw new SluiceError("body_too_large", { max: maxBytes });
   // With a declared length the HTTP parser already bounds the body; without one we count as it comes.
-  const raw = declared === null ? await readCounting(request, maxBytes) : await request.bytes();
-  const encoding = request.headers.get("content-encoding");
-  return encoding === null || encoding === "identity" ? raw : decompress(raw, encoding, maxBytes);
+  const raw = declared === undefined ? await readCounting(request, maxBytes) : await request.bytes();
+  const encoding = headers["content-encoding"];
+  return encoding === undefined || encoding === "identity" ? raw : decompress(raw, encoding, maxBytes);
 }
 
 async function readCounting(request: Request, maxBytes: number): Promise<Uint8Array> {

@@ -26,6 +26,11 @@ export interface Ending {
   readonly complete: boolean;
 }
 
+interface Used {
+  readonly usage: TokenUsage;
+  readonly provenance: Provenance;
+}
+
 /** Nothing was used: refusals and calls that never reached a provider. */
 const unused = plainUsage(0, 0);
 
@@ -49,6 +54,8 @@ export class Call {
   modifications: readonly Modification[] = [];
   requestBytes = 0;
   evaluated = 0;
+  /** Milliseconds from arrival to when the request went on to the provider. */
+  sentMs = 0;
   /** Milliseconds spent waiting for the provider. */
   upstreamMs = 0;
   /** Milliseconds from arrival to the first byte of the answer; -1 before it. */
@@ -94,7 +101,7 @@ export class Call {
     const { rules, facts } = this;
     if (rules === undefined || facts === undefined) throw new Error("a call is judged after its facts are known");
     const from = performance.now();
-    const decision = evaluate(rules.policies, phase, facts, (policy, error) => {
+    const decision = evaluate(rules.inPhase[phase], phase, facts, (policy, error) => {
       this.#deps.metrics.policyError(policy.id);
       this.#deps.logger.error({ policy: policy.id, phase, err: error }, "a policy could not be evaluated");
     });
@@ -132,18 +139,51 @@ export class Call {
 
   /**
    * Ends the call: settles what it reserved, asks the usage phase, writes the ledger row. The first call counts; the
-   * rest do nothing, so every path may call it. Never throws.
+   * rest do nothing, so every path may call it. Never throws; what has to be waited for goes on beside the answer.
    */
-  async end(ending: Ending): Promise<void> {
+  end(ending: Ending): void {
     if (this.#ended) return;
     this.#ended = true;
+    const told = this.#toldUsage(ending);
+    if (told !== null) {
+      this.#close(ending, told);
+      return;
+    }
+    void this.#countUsage(ending)
+      .catch((error: unknown): Used => {
+        this.#deps.logger.error({ err: error, request: this.id }, "the tokens of a call could not be counted");
+        return { usage: unused, provenance: "partial" };
+      })
+      .then((counted) => this.#close(ending, counted));
+  }
+
+  /** The usage that needs no counting; `null` when there is something to count. */
+  #toldUsage({ summary, complete, status }: Ending): Used | null {
+    const provenance = complete ? "provider" : "partial";
+    if (summary === undefined || this.view === undefined || this.route === undefined) {
+      return { usage: unused, provenance: "provider" };
+    }
+    if (summary.usage !== null) return { usage: summary.usage, provenance };
+    // An error answer that tells no usage used nothing.
+    return complete && status >= 400 ? { usage: unused, provenance } : null;
+  }
+
+  async #countUsage({ summary, complete }: Ending): Promise<Used> {
+    const { tokens } = this.#deps;
+    const { model } = this.route!;
+    const [prompt, completion] = await Promise.all([
+      tokens.countPrompt(this.view!, model),
+      tokens.countText(summary!.text, model),
+    ]);
+    return { usage: plainUsage(prompt.tokens, completion.tokens), provenance: complete ? "estimated" : "partial" };
+  }
+
+  #close(ending: Ending, { usage, provenance }: Used): void {
     try {
-      const { usage, provenance } = await this.#usageOf(ending);
-      await this.#settle(usage);
+      this.#settle(usage);
       const price = this.route?.model.price ?? null;
       const costNano = price === null ? null : costNanoUsd(usage, price);
-      if (this.facts !== undefined && ending.summary !== undefined)
-        this.#judgeUsage(ending, usage, costNano, provenance);
+      if (ending.summary !== undefined) this.#judgeUsage(ending, usage, costNano, provenance);
       this.#write(ending, usage, costNano, provenance);
     } catch (error) {
       this.#deps.logger.error({ err: error, request: this.id }, "a call could not be closed properly");
@@ -153,38 +193,32 @@ export class Call {
     }
   }
 
-  async #usageOf(ending: Ending): Promise<{ usage: TokenUsage; provenance: Provenance }> {
-    const { summary } = ending;
-    if (summary === undefined || this.view === undefined || this.route === undefined) {
-      return { usage: unused, provenance: "provider" };
-    }
-    const provenance = ending.complete ? "provider" : "partial";
-    if (summary.usage !== null) return { usage: summary.usage, provenance };
-    // An error answer that tells no usage used nothing.
-    if (ending.complete && ending.status >= 400) return { usage: unused, provenance };
-    const { tokens } = this.#deps;
-    const [prompt, completion] = await Promise.all([
-      tokens.countPrompt(this.view, this.route.model),
-      tokens.countText(summary.text, this.route.model),
-    ]);
-    const usage = plainUsage(prompt.tokens, completion.tokens);
-    return { usage, provenance: ending.complete ? "estimated" : "partial" };
-  }
-
-  async #settle(usage: TokenUsage): Promise<void> {
-    const held = this.limits?.held ?? [];
-    if (held.length === 0) return;
+  #settle(usage: TokenUsage): void {
+    if (this.limits === undefined) return;
+    const { held, reservedTokens } = this.limits;
     const actual = {
       tokens: usage.totalTokens,
       prompt_tokens: usage.promptTokens,
       completion_tokens: usage.completionTokens,
       concurrency: 0,
     };
-    for (const id of held) await this.#deps.counters.settle(id, actual);
-    if (this.limits!.reservedTokens > 0) this.#deps.metrics.drift(this.limits!.reservedTokens - usage.totalTokens);
+    const failed = (error: unknown) => {
+      this.#deps.logger.error({ err: error, request: this.id }, "limits could not be settled");
+    };
+    for (const id of held) {
+      try {
+        const settling = this.#deps.counters.settle(id, actual);
+        if (settling instanceof Promise) settling.catch(failed);
+      } catch (error) {
+        failed(error);
+      }
+    }
+    if (reservedTokens > 0) this.#deps.metrics.drift(reservedTokens - usage.totalTokens);
   }
 
   #judgeUsage(ending: Ending, usage: TokenUsage, costNano: number | null, provenance: Provenance): void {
+    // A phase that no policy in scope takes part in is not asked, and leaves no record.
+    if (this.rules === undefined || this.rules.inPhase.usage.length === 0) return;
     const { responseBytes: bytes, summary } = ending;
     const answer = { status: ending.status, bytes, latencyMs: this.elapsedMs, summary: summary! };
     addAnswerFacts(this.facts!, answer, usage, costNano, provenance);

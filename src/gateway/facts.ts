@@ -5,6 +5,7 @@ import { notApplicable, type Verdict } from "../core/policy.ts";
 import type { Route, TokenCount, TokenCounter } from "../core/ports.ts";
 import type { RuleSet } from "../core/snapshot.ts";
 import type { AnswerSummary, RequestView, TokenUsage } from "../core/wire.ts";
+import type { PlainHeaders } from "./headers.ts";
 import type { LocalTime } from "./local-time.ts";
 
 const noTexts: readonly string[] = Object.freeze([]);
@@ -17,8 +18,9 @@ export interface FactSources {
   readonly identity: Identity;
   readonly view: RequestView;
   readonly route: Route;
-  readonly headers: Headers;
-  readonly sourceIp: string;
+  readonly headers: PlainHeaders;
+  /** Told only when a rule reads it. */
+  readonly sourceIp: () => string;
   readonly policyHeaders: readonly string[];
   readonly localTime: (now: number, timeZone: string) => LocalTime;
 }
@@ -35,7 +37,7 @@ export function requestFacts(sources: FactSources, reads: ReadonlySet<FactName>)
     team: identity.team,
     app: { id: identity.app.id, name: identity.app.name, env: identity.env, labels: identity.app.labels },
     key: identity.key,
-    user: { id: headers.get("sluice-user") ?? view.user, groups: noTexts },
+    user: { id: headers["sluice-user"] ?? view.user, groups: noTexts },
     now: new Date(sources.now),
     clock: local ?? { hour: 0, minute: 0, weekday: 0, date: "" },
     request: {
@@ -58,7 +60,7 @@ export function requestFacts(sources: FactSources, reads: ReadonlySet<FactName>)
       estimated_tokens: 0,
       estimated_cost_usd: 0,
       has_images: reads.has("request.has_images") && view.imageCount() > 0,
-      source_ip: sources.sourceIp,
+      source_ip: reads.has("request.source_ip") ? sources.sourceIp() : "",
       headers: reads.has("request.headers") ? pick(headers, sources.policyHeaders) : noPairs,
     },
     event: { type: "", text: "", tool_name: "" },
@@ -77,38 +79,39 @@ export function requestFacts(sources: FactSources, reads: ReadonlySet<FactName>)
 }
 
 /**
- * Computes the token facts if a rule reads them and a bound does not already decide.
+ * Computes the token facts if a rule reads them and a bound does not already decide. Answers a promise only when there
+ * is something to wait for.
  *
- * Tokens are never more than UTF-8 bytes plus the overheads. Where every policy that reads the count says that a
- * smaller count can only fire less, and the bound itself fires nothing, nothing is encoded.
+ * Tokens are never more than UTF-8 bytes plus the overheads. Where every policy that reads the count can only fire less
+ * for a smaller one, and fires nothing for the bound, nothing is encoded.
  */
-export async function addTokenFacts(
+export function addTokenFacts(
   facts: Facts,
   rules: RuleSet,
   view: RequestView,
   route: Route,
   tokens: TokenCounter,
-): Promise<void> {
+): void | Promise<void> {
   const needsCost = rules.reads.has("request.estimated_cost_usd");
   if (!needsCost && !rules.reads.has("request.estimated_tokens")) return;
-  if (!needsCost && boundDecides(facts, rules, tokens.promptBound(view))) return;
-  const counted: TokenCount | Promise<TokenCount> = tokens.countPrompt(view, route.model);
-  const { tokens: prompt } = counted instanceof Promise ? await counted : counted;
-  facts.request.estimated_tokens = prompt;
-  if (needsCost && route.model.price !== null) {
+  if (!needsCost && rules.boundable && boundDecides(facts, rules, tokens.promptBound(view))) return;
+  const set = ({ tokens: prompt }: TokenCount): void => {
+    facts.request.estimated_tokens = prompt;
+    if (!needsCost || route.model.price === null) return;
     const usage = plainUsage(prompt, facts.request.max_tokens);
     facts.request.estimated_cost_usd = costNanoUsd(usage, route.model.price) / 1e9;
-  }
+  };
+  const counted = tokens.countPrompt(view, route.model);
+  return counted instanceof Promise ? counted.then(set) : set(counted);
 }
 
 function boundDecides(facts: Facts, rules: RuleSet, bound: number): boolean {
   facts.request.estimated_tokens = bound;
-  for (const policy of rules.policies) {
-    if (!policy.reads.includes("request.estimated_tokens")) continue;
-    if (policy.limits !== undefined || !policy.monotone?.includes("request.estimated_tokens")) return false;
-    if (!Object.values(policy.evaluate).every((ask) => isQuiet(ask, facts))) return false;
-  }
-  return true;
+  return rules.policies.every(
+    (policy) =>
+      !policy.reads.includes("request.estimated_tokens") ||
+      Object.values(policy.evaluate).every((ask) => isQuiet(ask, facts)),
+  );
 }
 
 /** Whether nothing fires. A policy that throws is asked again by the engine, which knows what that counts as. */
@@ -154,11 +157,11 @@ export function plainUsage(promptTokens: number, completionTokens: number): Toke
   };
 }
 
-function pick(headers: Headers, names: readonly string[]): Record<string, string> {
+function pick(headers: PlainHeaders, names: readonly string[]): Record<string, string> {
   const picked: Record<string, string> = {};
   for (const name of names) {
-    const value = headers.get(name);
-    if (value !== null) picked[name] = value;
+    const value = headers[name];
+    if (value !== undefined) picked[name] = value;
   }
   return picked;
 }

@@ -2,34 +2,44 @@ import { type Decision, extend } from "../core/decision.ts";
 import { mergeModifications } from "../core/modify.ts";
 import type { Surface } from "../core/phases.ts";
 import type { Target } from "../core/ports.ts";
-import type { AnswerSummary, BodyEdit, JsonObject, WireFormat } from "../core/wire.ts";
+import type { AnswerSummary, BodyEdit, JsonObject, StreamRelay, WireFormat } from "../core/wire.ts";
 import { SluiceError } from "../errors.ts";
 import { readBody } from "./body.ts";
 import { Call } from "./call.ts";
-import { formatOf, type GatewayDeps } from "./deps.ts";
+import type { GatewayDeps } from "./deps.ts";
 import { addAnswerFacts, addTokenFacts, plainUsage, requestFacts } from "./facts.ts";
 import { type PlainHeaders, presentedKey, towardsClient, towardsProvider } from "./headers.ts";
 import { reserveLimits } from "./limits.ts";
 import { createLocalTime } from "./local-time.ts";
+import { ProviderCall } from "./provider-call.ts";
 import { type HeadedRefusal, refusalResponse, refuseByError, refuseByPolicy, setSluiceHeaders } from "./refusal.ts";
-import { relayStream, SilenceError, type StreamEnd } from "./relay.ts";
+import { relayStream, type StreamEnd } from "./relay.ts";
+import { Waits } from "./waits.ts";
 
 /** HTTP status in the ledger of a call whose client went away (nginx's word for it). */
 const clientClosed = 499;
 
 /** The data plane: takes a client's call through policy to a provider and back. */
 export interface Gateway {
-  /** Answers one call on a surface. Never rejects. */
-  handle(surface: Surface, request: Request, sourceIp: string): Promise<Response>;
+  /**
+   * Answers one call on a surface. Never rejects.
+   *
+   * @param sourceIp tells the address of the connection's other end, if a rule asks
+   */
+  handle(surface: Surface, request: Request, sourceIp: () => string): Promise<Response>;
   /** Calls whose last byte has not gone out yet. */
   readonly active: number;
   /** Resolves when no call is active; at most after `ms`. Answers whether all ended. */
   drain(ms: number): Promise<boolean>;
+  /** Stops looking after calls; for after the last one. */
+  close(): void;
 }
 
 /** Makes the data plane from ready parts. */
 export function createGateway(deps: GatewayDeps): Gateway {
   const localTime = createLocalTime();
+  const waits = new Waits();
+  const formats = new Map(deps.formats.map((format) => [format.surface, format]));
   let active = 0;
   const idle = new Set<() => void>();
 
@@ -46,7 +56,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     async handle(surface, request, sourceIp) {
       active += 1;
       const call = new Call(deps, surface, leave);
-      const format = formatOf(deps, surface);
+      const format = formats.get(surface)!;
       try {
         return await answer(call, format, request, sourceIp);
       } catch (error) {
@@ -71,50 +81,56 @@ export function createGateway(deps: GatewayDeps): Gateway {
         idle.add(ended);
       });
     },
+
+    close: () => waits.close(),
   };
 
-  async function answer(call: Call, format: WireFormat, request: Request, sourceIp: string) {
-    const refusal = await admit(call, format, request, sourceIp);
+  async function answer(call: Call, format: WireFormat, request: Request, sourceIp: () => string): Promise<Response> {
+    const headers = request.headers.toJSON() as PlainHeaders;
+    const refusal = await admit(call, format, request, headers, sourceIp);
     if (refusal !== null) return refuse(call, format, refusal);
 
-    const view = call.view!;
-    const target = call.route!.target;
-    const { edit, withhold } = editsFor(call, format);
-    const abort = new AbortController();
-    request.signal.addEventListener("abort", () => abort.abort(), { once: true });
-
-    const from = performance.now();
-    let response: Response;
+    const { target } = call.route!;
+    const provider = new ProviderCall(target.provider, request.signal, deps.timeouts, waits);
     try {
-      response = await deps.upstream.send({
+      const { edit, withhold } = editsFor(call, format);
+      const response = await provider.send(deps.upstream, {
         target,
         surface: call.surface,
-        path: format.upstreamPath + new URL(request.url).search,
-        body: format.writeRequest(view, edit),
-        headers: providerHeaders(request.headers, target),
-        signal: abort.signal,
-        abort: () => abort.abort(),
+        path: format.upstreamPath + queryOf(request.url),
+        body: format.writeRequest(call.view!, edit),
+        headers: providerHeaders(headers, target),
       });
+      const streams = call.view!.stream && response.ok && response.body !== null && !isJson(response.headers);
+      if (!streams) return await whole(call, format, response, provider);
+      const relay = format.openStream(withhold);
+      return call.rules!.inPhase.response.length > 0
+        ? await heldBack(call, format, response, relay, provider)
+        : streamed(call, format, response, relay, provider);
     } catch (error) {
-      call.upstreamMs = performance.now() - from;
+      // What goes wrong before the first byte is out ends here: nobody reads the rest of the provider's answer.
+      provider.abort();
+      if (call.upstreamMs === 0) call.upstreamMs = call.elapsedMs - call.sentMs;
       deps.metrics.upstreamError(target.provider, error instanceof SluiceError ? error.code : "failed");
       throw error;
     }
-    call.upstreamMs = performance.now() - from;
-
-    const streams = view.stream && response.ok && response.body !== null && !isJson(response.headers);
-    return streams ? streamed(call, format, response, withhold, abort) : whole(call, format, response, from, abort);
   }
 
   /** Everything before the provider: who, what, which rules, decide, reserve. A refusal, or `null` to go on. */
-  async function admit(call: Call, format: WireFormat, request: Request, sourceIp: string) {
+  async function admit(
+    call: Call,
+    format: WireFormat,
+    request: Request,
+    headers: PlainHeaders,
+    sourceIp: () => string,
+  ): Promise<HeadedRefusal | null> {
     const problem = deps.notReady();
     if (problem !== "") throw new SluiceError("not_ready", { problem });
-    const identified = deps.keys.identify(presentedKey(request.headers));
+    const identified = deps.keys.identify(presentedKey(headers));
     const identity = identified instanceof Promise ? await identified : identified;
     call.identity = identity;
 
-    const raw = await readBody(request, deps.maxBodyBytes);
+    const raw = await readBody(request, headers, deps.maxBodyBytes);
     call.requestBytes = raw.byteLength;
     const view = format.readRequest(raw);
     call.view = view;
@@ -125,35 +141,27 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const rules = call.snapshot.rulesFor(identity, view.model, call.surface);
     call.rules = rules;
     const from = performance.now();
-    const facts = requestFacts(
-      {
-        requestId: call.id,
-        now: call.arrived,
-        identity,
-        view,
-        route,
-        headers: request.headers,
-        sourceIp,
-        policyHeaders: deps.policyHeaders,
-        localTime,
-      },
-      rules.reads,
-    );
+    const { id: requestId, arrived: now } = call;
+    const sources = { requestId, now, identity, view, route, headers, sourceIp, localTime };
+    const facts = requestFacts({ ...sources, policyHeaders: deps.policyHeaders }, rules.reads);
     call.facts = facts;
-    await addTokenFacts(facts, rules, view, route, deps.tokens);
+    const counting = addTokenFacts(facts, rules, view, route, deps.tokens);
+    if (counting !== undefined) await counting;
 
     let decision = withDefault(call, call.judge("request"));
-    if (decision.effect !== "deny") {
+    if (decision.findings.length > 0 && decision.effect !== "deny") {
       const { conflict, modifications } = mergeModifications(decision.findings);
       if (conflict !== null) decision = extend(decision, [conflict]);
       else if (modifications.length > 0) call.modify(modifications);
     }
-    if (decision.effect !== "deny") {
-      call.limits = await reserveLimits(deps, call.id, identity.org.timeZone, rules.limiting, facts);
+    if (rules.limiting.length > 0 && decision.effect !== "deny") {
+      const reserving = reserveLimits(deps, call.id, identity.org.timeZone, rules.limiting, facts);
+      call.limits = reserving instanceof Promise ? await reserving : reserving;
       if (call.limits.findings.length > 0) decision = extend(decision, call.limits.findings);
     }
     call.decision = decision;
     call.record(decision, (performance.now() - from) * 1000);
+    call.sentMs = call.elapsedMs;
     return decision.effect === "deny" ? refuseByPolicy(call, decision) : null;
   }
 
@@ -183,73 +191,85 @@ export function createGateway(deps: GatewayDeps): Gateway {
     refusal: HeadedRefusal,
     ledgerStatus?: number,
     summary?: AnswerSummary,
-  ) {
+  ): Response {
     const { body, init } = refusalResponse(call, format, refusal);
     const status = ledgerStatus ?? refusal.status;
     const responseBytes = Buffer.byteLength(body);
-    void call.end({ status, code: refusal.code, responseBytes, complete: true, ...(summary && { summary }) });
+    call.end({ status, code: refusal.code, responseBytes, complete: true, ...(summary && { summary }) });
     return new Response(body, init);
   }
 
   /** An answer that comes whole: decided before the client sees any of it. */
-  async function whole(
-    call: Call,
-    format: WireFormat,
-    response: Response,
-    from: number,
-    abort: AbortController,
-  ): Promise<Response> {
+  async function whole(call: Call, format: WireFormat, response: Response, provider: ProviderCall): Promise<Response> {
     const { target } = call.route!;
-    const bytes = await readAnswer(response, target.provider, abort);
-    call.upstreamMs = performance.now() - from;
+    const bytes = await provider.readAll(response);
+    provider.done();
+    call.upstreamMs = call.elapsedMs - call.sentMs;
     deps.metrics.upstream(target.provider, call.upstreamMs / 1000);
-    if (leaksCredentials(response, bytes, target.authHeaders)) {
-      throw new SluiceError("upstream_invalid", { provider: target.provider });
-    }
-
     const body = parseObject(bytes);
-    if (response.ok && body === null) {
-      deps.metrics.upstreamError(target.provider, "invalid");
-      throw new SluiceError("upstream_invalid", { provider: target.provider });
-    }
+    const unusable = response.ok ? body === null : leaksCredentials(bytes, target.authHeaders);
+    if (unusable) throw new SluiceError("upstream_invalid", { provider: target.provider });
     if (!response.ok) deps.metrics.upstreamError(target.provider, `status_${response.status}`);
+
     const summary = body === null ? emptySummary : format.readAnswer(body);
     const refusal = judgeResponse(call, response.status, bytes.byteLength, summary);
     if (refusal !== null) return refuse(call, format, refusal, undefined, summary);
-
-    const headers = towardsClient(response.headers);
-    setSluiceHeaders(call, headers);
-    void call.end({
-      status: response.status,
-      code: response.ok ? "" : "upstream_error",
-      responseBytes: bytes.byteLength,
-      summary,
-      complete: true,
-    });
-    return new Response(bytes, { status: response.status, headers });
+    return passOn(call, response, bytes, summary, response.ok ? "" : "upstream_error", true);
   }
 
-  async function readAnswer(response: Response, provider: string, abort: AbortController): Promise<Uint8Array> {
-    let expired = false;
-    const timer = setTimeout(() => {
-      expired = true;
-      abort.abort();
-    }, deps.idleMs);
-    timer.unref();
-    try {
-      return await response.bytes();
-    } catch (cause) {
-      const code = expired ? "upstream_timeout" : "upstream_interrupted";
-      deps.metrics.upstreamError(provider, code);
-      throw new SluiceError(code, { provider, seconds: deps.idleMs / 1000 }, { cause });
-    } finally {
-      clearTimeout(timer);
+  /**
+   * A stream that a response rule must judge: held back until it is whole, because what the client has seen cannot be
+   * refused any more.
+   */
+  async function heldBack(
+    call: Call,
+    format: WireFormat,
+    response: Response,
+    relay: StreamRelay,
+    provider: ProviderCall,
+  ): Promise<Response> {
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    const keep = (chunk: Uint8Array | null) => {
+      if (chunk === null) return;
+      size += chunk.byteLength;
+      if (size > deps.maxBodyBytes) throw new SluiceError("upstream_invalid", { provider: provider.provider });
+      chunks.push(chunk);
+    };
+    const reader = response.body!.getReader();
+    for (;;) {
+      const { done, value } = await provider.reading(() => reader.read());
+      if (done) break;
+      keep(relay.write(value));
     }
+    keep(relay.end());
+    provider.done();
+    call.upstreamMs = call.elapsedMs - call.sentMs;
+    const summary = relay.summary();
+    const refusal = judgeResponse(call, response.status, size, summary);
+    if (refusal !== null) return refuse(call, format, refusal, undefined, summary);
+    const code = relay.complete ? "" : "upstream_interrupted";
+    return passOn(call, response, Buffer.concat(chunks), summary, code, relay.complete);
+  }
+
+  function passOn(
+    call: Call,
+    response: Response,
+    bytes: Uint8Array,
+    summary: AnswerSummary,
+    code: string,
+    complete: boolean,
+  ): Response {
+    const { status } = response;
+    const headers = towardsClient(response.headers);
+    setSluiceHeaders(call, headers);
+    call.end({ status, code, responseBytes: bytes.byteLength, summary, complete });
+    return new Response(bytes, { status, headers });
   }
 
   /** Asks the response phase, if any policy takes part in it. */
   function judgeResponse(call: Call, status: number, bytes: number, summary: AnswerSummary): HeadedRefusal | null {
-    if (!call.rules!.policies.some((policy) => policy.evaluate.response !== undefined)) return null;
+    if (call.rules!.inPhase.response.length === 0) return null;
     const usage = summary.usage ?? plainUsage(call.facts!.request.estimated_tokens, 0);
     const provenance = summary.usage === null ? "estimated" : "provider";
     addAnswerFacts(call.facts!, { status, bytes, latencyMs: call.elapsedMs, summary }, usage, null, provenance);
@@ -264,30 +284,29 @@ export function createGateway(deps: GatewayDeps): Gateway {
     call: Call,
     format: WireFormat,
     response: Response,
-    withhold: boolean,
-    abort: AbortController,
+    relay: StreamRelay,
+    provider: ProviderCall,
   ): Response {
-    const { target } = call.route!;
-    const relay = format.openStream(withhold);
+    call.upstreamMs = call.elapsedMs - call.sentMs;
     deps.metrics.streams(1);
-    const body = relayStream(response.body!, relay, deps.idleMs, {
+    const body = relayStream(response.body!, relay, provider, {
       firstByte() {
         call.firstByteMs = call.elapsedMs;
         deps.metrics.firstByte(call.firstByteMs / 1000);
       },
-      abort: () => abort.abort(),
-      interruption: (error) => {
-        const code = error instanceof SilenceError ? "upstream_timeout" : "upstream_interrupted";
-        deps.metrics.upstreamError(target.provider, code);
-        const details = { provider: target.provider, seconds: deps.idleMs / 1000 };
-        return format.writeStreamError(refuseByError(call, new SluiceError(code, details, { cause: error })));
+      interruption(error) {
+        const failure = error instanceof SluiceError ? error : undefined;
+        deps.metrics.upstreamError(provider.provider, failure?.code ?? "failed");
+        return format.writeStreamError(
+          refuseByError(call, failure ?? new SluiceError("upstream_invalid", { provider: provider.provider })),
+        );
       },
       ended(how, bytes) {
         deps.metrics.streams(-1);
         // From here the time is the provider's and the client's: what Sluice adds to each event is in the bench.
         call.upstreamMs += call.elapsedMs - Math.max(call.firstByteMs, 0);
-        deps.metrics.upstream(target.provider, call.upstreamMs / 1000);
-        void call.end({
+        deps.metrics.upstream(provider.provider, call.upstreamMs / 1000);
+        call.end({
           status: how === "abandoned" ? clientClosed : response.status,
           code: how === "complete" && relay.error !== "" ? "upstream_error" : streamCodes[how],
           responseBytes: bytes,
@@ -303,10 +322,10 @@ export function createGateway(deps: GatewayDeps): Gateway {
 }
 
 /** Only the simulated provider takes settings from the client: how it should behave. */
-function providerHeaders(headers: Headers, target: Target): PlainHeaders {
+function providerHeaders(headers: PlainHeaders, target: Target): PlainHeaders {
   const passed = towardsProvider(headers);
-  const settings = target.kind === "echo" ? headers.get("sluice-echo") : null;
-  if (settings !== null) passed["sluice-echo"] = settings;
+  const settings = target.kind === "echo" ? headers["sluice-echo"] : undefined;
+  if (settings !== undefined) passed["sluice-echo"] = settings;
   return passed;
 }
 
@@ -319,6 +338,12 @@ const streamCodes: Readonly<Record<StreamEnd, string>> = {
 };
 
 const emptySummary: AnswerSummary = { usage: null, finishReason: "", model: "", text: "" };
+
+/** The query of a URL with its question mark; empty without one. */
+function queryOf(url: string): string {
+  const start = url.indexOf("?");
+  return start < 0 ? "" : url.slice(start);
+}
 
 function isJson(headers: Headers): boolean {
   return headers.get("content-type")?.startsWith("application/json") ?? false;
@@ -334,9 +359,8 @@ function parseObject(bytes: Uint8Array): JsonObject | null {
   }
 }
 
-/** Whether an error body repeats the credentials we sent. Providers mask them; a proxy between may not. */
-function leaksCredentials(response: Response, bytes: Uint8Array, auth: Readonly<Record<string, string>>): boolean {
-  if (response.ok) return false;
+/** Whether a body repeats the credentials we sent. Providers mask them; a proxy between may not. */
+function leaksCredentials(bytes: Uint8Array, auth: Readonly<Record<string, string>>): boolean {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return Object.values(auth).some((value) => {
     const secret = value.replace(/^Bearer /i, "");

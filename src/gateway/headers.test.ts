@@ -10,42 +10,40 @@ describe("the gateway key is taken from wherever an SDK puts its key", () => {
     ["api-key", "slc_a_b"],
     ["x-goog-api-key", "slc_a_b"],
   ])("%s: %s", (name, value) => {
-    expect(presentedKey(new Headers({ [name]: value }))).toBe("slc_a_b");
+    expect(presentedKey({ [name]: value })).toBe("slc_a_b");
   });
 
   test("without one the error lists where it is looked for", () => {
-    for (const headers of [{}, { authorization: "Basic abc" }, { "x-api-key": "" }]) {
-      expect(() => presentedKey(new Headers(headers))).toThrow(SluiceError);
+    for (const headers of [{}, { authorization: "Basic abc" }, { "x-api-key": "" }] as Record<string, string>[]) {
+      expect(() => presentedKey(headers)).toThrow(SluiceError);
     }
   });
 });
 
 test("a provider gets no credential, cookie, address or hop-by-hop header of the client, and nothing of Sluice's", () => {
-  const passed = towardsProvider(
-    new Headers({
-      authorization: "Bearer slc_a_b",
-      "x-api-key": "slc_a_b",
-      "api-key": "slc_a_b",
-      "x-goog-api-key": "slc_a_b",
-      cookie: "a=b",
-      host: "gateway",
-      connection: "keep-alive, x-private",
-      "x-private": "1",
-      "proxy-authorization": "Basic x",
-      "transfer-encoding": "chunked",
-      "content-encoding": "gzip",
-      "accept-encoding": "br",
-      "x-forwarded-for": "10.0.0.1",
-      "sluice-user": "ann",
-      "openai-organization": "org-of-the-client",
-      "content-type": "application/json; charset=utf-8",
-      "anthropic-version": "2023-06-01",
-      "anthropic-beta": "a,b",
-      "x-stainless-lang": "js",
-      "user-agent": "openai",
-      "idempotency-key": "k",
-    }),
-  );
+  const passed = towardsProvider({
+    authorization: "Bearer slc_a_b",
+    "x-api-key": "slc_a_b",
+    "api-key": "slc_a_b",
+    "x-goog-api-key": "slc_a_b",
+    cookie: "a=b",
+    host: "gateway",
+    connection: "keep-alive, x-private",
+    "x-private": "1",
+    "proxy-authorization": "Basic x",
+    "transfer-encoding": "chunked",
+    "content-encoding": "gzip",
+    "accept-encoding": "br",
+    "x-forwarded-for": "10.0.0.1",
+    "sluice-user": "ann",
+    "openai-organization": "org-of-the-client",
+    "content-type": "application/json; charset=utf-8",
+    "anthropic-version": "2023-06-01",
+    "anthropic-beta": "a,b",
+    "x-stainless-lang": "js",
+    "user-agent": "openai",
+    "idempotency-key": "k",
+  });
   expect(passed).toEqual({
     "accept-encoding": "identity",
     "anthropic-beta": "a,b",

@@ -1,5 +1,8 @@
 import { SluiceError } from "../errors.ts";
 
+/** Headers as plain object with lower-case names: reading and writing one is several times cheaper than Headers. */
+export type PlainHeaders = Record<string, string>;
+
 /** Headers that belong to one connection (RFC 9110 section 7.6.1) or that the relay sets itself. */
 const connectionHeaders = [
   "connection",
@@ -55,28 +58,24 @@ const keyHeaders = ["x-api-key", "api-key", "x-goog-api-key"] as const;
  *
  * @throws SluiceError `missing_key`
  */
-export function presentedKey(headers: Headers): string {
-  const authorization = headers.get("authorization");
-  if (authorization !== null && /^bearer /i.test(authorization)) return authorization.slice(7).trim();
+export function presentedKey(headers: PlainHeaders): string {
+  const { authorization } = headers;
+  if (authorization !== undefined && /^bearer /i.test(authorization)) return authorization.slice(7).trim();
   for (const name of keyHeaders) {
-    const value = headers.get(name);
-    if (value !== null && value !== "") return value;
+    const value = headers[name];
+    if (value !== undefined && value !== "") return value;
   }
   throw new SluiceError("missing_key", { accepted: "authorization: Bearer, x-api-key, api-key or x-goog-api-key" });
 }
 
-/** Headers as plain object with lower-case names: reading and writing one is several times cheaper than Headers. */
-export type PlainHeaders = Record<string, string>;
-
 /** The client's headers that go on to the provider. */
-export function towardsProvider(headers: Headers): PlainHeaders {
+export function towardsProvider(headers: PlainHeaders): PlainHeaders {
   const passed: PlainHeaders = {};
-  const all = headers.toJSON();
-  const named = connectionNamed(all.connection);
-  for (const name in all) {
+  const named = connectionNamed(headers.connection);
+  for (const name in headers) {
     if (clientOnly.has(name) || name.startsWith("sluice-") || name.startsWith("x-forwarded-")) continue;
     if (named?.has(name)) continue;
-    passed[name] = all[name]!;
+    passed[name] = headers[name]!;
   }
   // The relay reads the answer, so compression between it and the provider would only be undone here.
   passed["accept-encoding"] = "identity";

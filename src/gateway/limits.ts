@@ -1,7 +1,7 @@
 import type { Finding } from "../core/decision.ts";
 import { errorFinding, toFinding } from "../core/engine.ts";
 import type { Facts } from "../core/facts.ts";
-import type { CounterState, LimitRequest, LimitScope, Reservation } from "../core/limits.ts";
+import type { CounterState, LimitRequest, LimitScope, Reservation, ReserveResult } from "../core/limits.ts";
 import type { CompiledPolicy } from "../core/policy.ts";
 import type { GatewayDeps } from "./deps.ts";
 
@@ -9,7 +9,7 @@ import type { GatewayDeps } from "./deps.ts";
 export interface LimitOutcome {
   readonly findings: readonly Finding[];
   /** The tightest enforced limit, for the `ratelimit-*` headers; absent when the request has none. */
-  readonly tightest?: { readonly limit: number; readonly state: CounterState };
+  readonly tightest: { readonly limit: number; readonly state: CounterState } | undefined;
   /** The ids under which something is held, to settle or release. */
   readonly held: readonly string[];
   /** Tokens reserved, to tell the drift when they are settled. */
@@ -22,77 +22,98 @@ interface Wanted {
   readonly reservation: Reservation;
 }
 
-const none: LimitOutcome = { findings: [], held: [], reservedTokens: 0 };
+/** A {@link LimitOutcome} while it is being found out. */
+class Reserving implements LimitOutcome {
+  readonly findings: Finding[] = [];
+  readonly held: string[] = [];
+  tightest: LimitOutcome["tightest"];
+  reservedTokens = 0;
+}
 
 /**
  * Reserves the limits of all policies: the enforced ones in one step, all or none. Limits of policies in mode `warn`
- * or `audit` are reserved apart, so that they can neither refuse a request nor take part in refusing it.
+ * or `audit` are reserved apart and afterwards, so that they can neither refuse a request nor be taken by a refused one.
+ *
+ * Answers a promise only when the counters do.
  */
-export async function reserveLimits(
+export function reserveLimits(
   deps: GatewayDeps,
   requestId: string,
   timeZone: string,
   policies: readonly CompiledPolicy[],
   facts: Facts,
-): Promise<LimitOutcome> {
-  if (policies.length === 0) return none;
-  const findings: Finding[] = [];
+): LimitOutcome | Promise<LimitOutcome> {
+  const outcome = new Reserving();
   const enforced: Wanted[] = [];
   const observed: Wanted[] = [];
   for (const policy of policies) {
     try {
       const list = policy.mode === "enforce" ? enforced : observed;
-      for (const limit of policy.limits?.(facts) ?? []) list.push(want(policy, limit, facts));
+      for (const limit of policy.limits!(facts)) list.push(want(policy, limit, facts));
     } catch (error) {
       deps.metrics.policyError(policy.id);
       deps.logger.error({ policy: policy.id, err: error }, "a policy failed to declare its limits");
-      findings.push(errorFinding(policy));
+      outcome.findings.push(errorFinding(policy));
     }
   }
-  const held: string[] = [];
-  let tightest: LimitOutcome["tightest"];
-
-  const groups = [
-    { id: requestId, wanted: enforced },
-    { id: `${requestId}:observed`, wanted: observed },
-  ];
-  for (const { id, wanted } of groups) {
-    if (wanted.length === 0) continue;
-    const reserved = await reserve(deps, id, timeZone, wanted);
-    if (reserved === null) {
-      findings.push(...unavailable(wanted));
-      continue;
-    }
-    if (reserved.granted) held.push(id);
-    wanted.forEach(({ policy, limit }, i) => {
-      const state = reserved.states[i]!;
-      const exhausted = reserved.exhausted.includes(i);
-      deps.metrics.limit(`${policy.id}:${limit.name}`, exhausted ? "exhausted" : "granted");
-      if (exhausted && policy.limitHit !== undefined) {
-        const hit = policy.limitHit(limit, state);
-        findings.push(
-          toFinding(policy, { ...hit, headers: { "retry-after": String(state.resetSeconds), ...hit.headers } }),
-        );
-      }
-      const share = state.remaining / limit.max;
-      if (id === requestId && (tightest === undefined || share < tightest.state.remaining / tightest.limit)) {
-        tightest = { limit: limit.max, state };
-      }
-    });
-  }
-  const reservedTokens = enforced.find(({ limit }) => limit.unit === "tokens")?.limit.amount ?? 0;
-  return { findings, held, reservedTokens, ...(tightest && { tightest }) };
+  const observe = () => {
+    const refused = outcome.findings.some(({ effect }) => effect === "deny");
+    const taking = refused ? undefined : take(deps, `${requestId}:observed`, timeZone, observed, outcome);
+    return taking === undefined ? outcome : taking.then(() => outcome);
+  };
+  const taking = take(deps, requestId, timeZone, enforced, outcome);
+  return taking === undefined ? observe() : taking.then(observe);
 }
 
-async function reserve(deps: GatewayDeps, id: string, timeZone: string, wanted: readonly Wanted[]) {
-  const reservations = wanted.map(({ reservation }) => reservation);
-  try {
-    const answer = deps.counters.reserve(id, timeZone, reservations);
-    return answer instanceof Promise ? await answer : answer;
-  } catch (error) {
+/** Reserves one group and notes what came of it. */
+function take(
+  deps: GatewayDeps,
+  id: string,
+  timeZone: string,
+  wanted: readonly Wanted[],
+  outcome: Reserving,
+): Promise<void> | undefined {
+  if (wanted.length === 0) return undefined;
+  const failed = (error: unknown) => {
     deps.logger.error({ err: error }, "limits could not be reserved");
-    for (const { policy, limit } of wanted) deps.metrics.limit(`${policy.id}:${limit.name}`, "error");
-    return null;
+    for (const { policy, limit } of wanted) deps.metrics.limit(policy.id, limit.name, "error");
+    outcome.findings.push(...unavailable(wanted));
+  };
+  try {
+    const reservations = wanted.map(({ reservation }) => reservation);
+    const answer = deps.counters.reserve(id, timeZone, reservations);
+    if (answer instanceof Promise) return answer.then((result) => note(deps, id, wanted, result, outcome), failed);
+    note(deps, id, wanted, answer, outcome);
+  } catch (error) {
+    failed(error);
+  }
+  return undefined;
+}
+
+function note(
+  deps: GatewayDeps,
+  id: string,
+  wanted: readonly Wanted[],
+  { granted, states, exhausted }: ReserveResult,
+  outcome: Reserving,
+): void {
+  if (granted) outcome.held.push(id);
+  for (let i = 0; i < wanted.length; i += 1) {
+    const { policy, limit } = wanted[i]!;
+    const state = states[i]!;
+    const spent = exhausted.includes(i);
+    deps.metrics.limit(policy.id, limit.name, spent ? "exhausted" : "granted");
+    if (spent && policy.limitHit !== undefined) {
+      const hit = policy.limitHit(limit, state);
+      const headers = { "retry-after": String(state.resetSeconds), ...hit.headers };
+      outcome.findings.push(toFinding(policy, { ...hit, headers }));
+    }
+    if (policy.mode !== "enforce") continue;
+    if (limit.unit === "tokens" && outcome.reservedTokens === 0) outcome.reservedTokens = limit.amount;
+    const { tightest } = outcome;
+    if (tightest === undefined || state.remaining / limit.max < tightest.state.remaining / tightest.limit) {
+      outcome.tightest = { limit: limit.max, state };
+    }
   }
 }
 

@@ -78,7 +78,7 @@ export function createMetrics(sources: { dropped: () => Readonly<Record<string, 
       decisions([phase, effect, mode, policy, code]),
     evaluated: (phase: Phase, seconds: number) => evalSeconds([phase], seconds),
     policyError: (policy: string) => policyErrors([policy, "engine"]),
-    limit: (limit: string, result: string) => limitChecks([limit, result]),
+    limit: (policy: string, limit: string, result: string) => limitChecks([`${policy}:${limit}`, result]),
     tokens: (kind: string, provider: string, model: string, amount: number) =>
       tokens([kind, provider, models(model)], amount),
     cost: (provider: string, model: string, nanoUsd: number) => cost([provider, models(model)], nanoUsd / 1e9),
