@@ -1,5 +1,5 @@
-import { afterEach, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { afterEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
@@ -133,6 +133,52 @@ test("a setting that is wrong is refused with what was received and what is acce
   const said = await new Response(child.stderr).text();
   expect(said).toContain("--max-body-bytes");
   expect(said).toContain("many");
+});
+
+describe("a start that cannot be is told in a sentence, without a stack:", () => {
+  async function refused(...flags: string[]) {
+    const dir = newDir();
+    const { child, text } = start(dir, ...flags);
+    const code = await child.exited;
+    const said = await new Response(child.stderr).text();
+    expect(text()).toBe("");
+    expect(said).not.toContain("    at ");
+    return { code, said, dir };
+  }
+
+  test("a port that is in use, and no keys are made that nobody would see", async () => {
+    using taken = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
+    const { code, said, dir } = await refused("--port", String(taken.port));
+    expect(code).toBe(1);
+    expect(readdirSync(dir)).toEqual([]);
+    expect(said).toContain(`sluice: port ${taken.port} of 127.0.0.1 is in use`);
+  });
+
+  test("a data folder that is a file", async () => {
+    const file = join(newDir(), "file");
+    await Bun.write(file, "");
+    expect(await refused("--data-dir", file)).toMatchObject({ code: 1, said: expect.stringContaining("EEXIST") });
+  });
+
+  test("a database that is none", async () => {
+    const dir = newDir();
+    await Bun.write(join(dir, "sluice.db"), "not a database".repeat(100));
+    const { code, said } = await refused("--data-dir", dir);
+    expect(code).toBe(1);
+    expect(said).toContain("sluice.db cannot be used: file is not a database");
+  });
+
+  test("plugins that are not there", async () => {
+    const { code, said } = await refused("--plugins-dir", join(newDir(), "none"));
+    expect(code).toBe(3);
+    expect(said).toContain("there is no such folder");
+  });
+
+  test("an admin key that is too short", async () => {
+    const { code, said } = await refused("--admin-key", "short");
+    expect(code).toBe(2);
+    expect(said).toContain("at least 16 are needed");
+  });
 });
 
 test("an unknown verb is refused with the known ones, exit 2", () => {

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { ConfigError, flagHelp, loadConfig } from "../config.ts";
-import { startSluice } from "../main.ts";
+import { type Running, startSluice } from "../main.ts";
+import { explainStartFailure } from "./start-failure.ts";
 
 /** Adds `sluice start`. Every setting is also a flag, which the configuration registry reads by itself. */
 export function register(program: Command): void {
@@ -26,7 +27,16 @@ async function start(argv: readonly string[]): Promise<number> {
     console.error(error.message);
     return 2;
   }
-  const running = await startSluice(config);
+  let running: Running;
+  try {
+    await tryToListen(config.values.host, config.values.port);
+    running = await startSluice(config);
+  } catch (error) {
+    const failure = explainStartFailure(error, config.values);
+    if (failure === null) throw error;
+    console.error(`sluice: ${failure.message}`);
+    return failure.exitCode;
+  }
   // Before the first line: whoever waits for it may send a signal at once.
   const stopped = firstSignal();
   const { url, adminKey, adminKeyCreated, demoKey } = running;
@@ -57,6 +67,14 @@ async function start(argv: readonly string[]): Promise<number> {
   console.error(`sluice: ${signal}: letting running calls finish`);
   await running.close();
   return 0;
+}
+
+/**
+ * Throws when the address cannot be listened on. Before anything is made: keys that a first start makes are shown only by
+ * it, and to nobody if it then could not listen.
+ */
+async function tryToListen(hostname: string, port: number): Promise<void> {
+  await Bun.serve({ hostname, port, fetch: () => new Response(null, { status: 503 }) }).stop(true);
 }
 
 /** How long repetitions of a signal count as the same: Ctrl-C comes from the terminal, from npm and from scripts/run.mjs. */
