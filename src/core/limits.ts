@@ -68,8 +68,8 @@ export type ActualAmounts = { readonly [U in LimitUnit]?: number };
  */
 export interface Counters {
   /**
-   * Takes every amount or none, in one atomic step. A second call with the same request id changes nothing and
-   * answers as the first did.
+   * Takes every amount or none, in one atomic step. While the request is open (granted, and neither settled nor
+   * released) a second call with its id changes nothing and answers as the first did. Ids are not used again after that.
    */
   reserve(
     requestId: string,

@@ -34,6 +34,22 @@ interface Used {
 /** Nothing was used: refusals and calls that never reached a provider. */
 const unused = plainUsage(0, 0);
 
+/** Calls whose answer is out, and that are closed together: see {@link closeSoon}. */
+let closing: (() => void)[] = [];
+
+/**
+ * Closes a call once the answers of this turn of the event loop are out. All calls of a turn are closed in a row: each
+ * answer leaves earlier, and the code for closing is fetched once and not between two answers each time.
+ */
+function closeSoon(close: () => void): void {
+  if (closing.push(close) > 1) return;
+  setImmediate(() => {
+    const all = closing;
+    closing = [];
+    for (const one of all) one();
+  });
+}
+
 /** One client call from its arrival to its last byte: what is known of it, and its one, certain ending. */
 export class Call {
   readonly id = `req_${Bun.randomUUIDv7("base64url")}`;
@@ -146,7 +162,7 @@ export class Call {
     this.#ended = true;
     const told = this.#toldUsage(ending);
     if (told !== null) {
-      this.#close(ending, told);
+      closeSoon(() => this.#close(ending, told));
       return;
     }
     void this.#countUsage(ending)

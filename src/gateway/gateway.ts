@@ -94,20 +94,24 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const provider = new ProviderCall(target.provider, request.signal, deps.timeouts, waits);
     try {
       const { edit, withhold } = editsFor(call, format);
-      const response = await provider.send(deps.upstream, {
+      const response = await deps.upstream.send({
         target,
         surface: call.surface,
         path: format.upstreamPath + queryOf(request.url),
         body: format.writeRequest(call.view!, edit),
         headers: providerHeaders(headers, target),
+        signal: provider.signal,
       });
+      provider.arrived();
       const streams = call.view!.stream && response.ok && response.body !== null && !isJson(response.headers);
       if (!streams) return await whole(call, format, response, provider);
       const relay = format.openStream(withhold);
       return call.rules!.inPhase.response.length > 0
         ? await heldBack(call, format, response, relay, provider)
         : streamed(call, format, response, relay, provider);
-    } catch (error) {
+    } catch (cause) {
+      // A failure of the provider's may be our time-out; anything else is a bug, and told as one.
+      const error = cause instanceof SluiceError ? provider.failure(cause) : cause;
       // What goes wrong before the first byte is out ends here: nobody reads the rest of the provider's answer.
       provider.abort();
       if (call.upstreamMs === 0) call.upstreamMs = call.elapsedMs - call.sentMs;
@@ -202,7 +206,13 @@ export function createGateway(deps: GatewayDeps): Gateway {
   /** An answer that comes whole: decided before the client sees any of it. */
   async function whole(call: Call, format: WireFormat, response: Response, provider: ProviderCall): Promise<Response> {
     const { target } = call.route!;
-    const bytes = await provider.readAll(response);
+    provider.reading();
+    let bytes: Uint8Array;
+    try {
+      bytes = await response.bytes();
+    } catch (cause) {
+      throw provider.failure(cause);
+    }
     provider.done();
     call.upstreamMs = call.elapsedMs - call.sentMs;
     deps.metrics.upstream(target.provider, call.upstreamMs / 1000);
@@ -230,19 +240,22 @@ export function createGateway(deps: GatewayDeps): Gateway {
   ): Promise<Response> {
     const chunks: Uint8Array[] = [];
     let size = 0;
-    const keep = (chunk: Uint8Array | null) => {
-      if (chunk === null) return;
-      size += chunk.byteLength;
-      if (size > deps.maxBodyBytes) throw new SluiceError("upstream_invalid", { provider: provider.provider });
-      chunks.push(chunk);
-    };
-    const reader = response.body!.getReader();
-    for (;;) {
-      const { done, value } = await provider.reading(() => reader.read());
-      if (done) break;
-      keep(relay.write(value));
+    try {
+      const reader = response.body!.getReader();
+      for (let ended = false; !ended; ) {
+        provider.reading();
+        const { done, value } = await reader.read();
+        provider.arrived();
+        ended = done;
+        const chunk = done ? relay.end() : relay.write(value);
+        if (chunk === null) continue;
+        size += chunk.byteLength;
+        if (size > deps.maxBodyBytes) throw new SluiceError("upstream_invalid", { provider: provider.provider });
+        chunks.push(chunk);
+      }
+    } catch (cause) {
+      throw provider.failure(cause);
     }
-    keep(relay.end());
     provider.done();
     call.upstreamMs = call.elapsedMs - call.sentMs;
     const summary = relay.summary();
@@ -294,12 +307,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
         call.firstByteMs = call.elapsedMs;
         deps.metrics.firstByte(call.firstByteMs / 1000);
       },
-      interruption(error) {
-        const failure = error instanceof SluiceError ? error : undefined;
-        deps.metrics.upstreamError(provider.provider, failure?.code ?? "failed");
-        return format.writeStreamError(
-          refuseByError(call, failure ?? new SluiceError("upstream_invalid", { provider: provider.provider })),
-        );
+      interruption(failure) {
+        deps.metrics.upstreamError(provider.provider, failure.code);
+        return format.writeStreamError(refuseByError(call, failure));
       },
       ended(how, bytes) {
         deps.metrics.streams(-1);

@@ -1,4 +1,3 @@
-import type { Upstream, UpstreamRequest } from "../core/ports.ts";
 import { SluiceError } from "../errors.ts";
 import type { Wait, Waits } from "./waits.ts";
 
@@ -42,33 +41,27 @@ export class ProviderCall implements Wait {
     }
   }
 
-  /** Sends the request. Resolves when the answer's headers are there. */
-  async send(upstream: Upstream, request: Omit<UpstreamRequest, "signal">): Promise<Response> {
+  /** The wait for the answer's headers begins. */
+  get signal(): AbortSignal {
     this.#await(this.#timeouts.firstByteMs);
-    try {
-      return await upstream.send({ ...request, signal: this.#abort.signal });
-    } catch (error) {
-      throw this.#expired ?? error;
-    } finally {
-      this.#deadline = Number.POSITIVE_INFINITY;
-    }
+    return this.#abort.signal;
   }
 
-  /** Reads an answer whole. */
-  async readAll(response: Response): Promise<Uint8Array> {
-    return this.reading(() => response.bytes());
-  }
-
-  /** Runs one read of the answer within the idle time-out. */
-  async reading<T>(read: () => Promise<T>): Promise<T> {
+  /** The wait for a read of the answer begins. */
+  reading(): void {
     this.#await(this.#timeouts.idleMs);
-    try {
-      return await read();
-    } catch (cause) {
-      throw this.#expired ?? new SluiceError("upstream_interrupted", { provider: this.provider }, { cause });
-    } finally {
-      this.#deadline = Number.POSITIVE_INFINITY;
-    }
+  }
+
+  /** A wait ended well. */
+  arrived(): void {
+    this.#deadline = Number.POSITIVE_INFINITY;
+  }
+
+  /** What a wait that failed is told as: a time-out of ours, a failure already named, else an answer that broke off. */
+  failure(cause: unknown): SluiceError {
+    if (this.#expired !== undefined) return this.#expired;
+    if (cause instanceof SluiceError) return cause;
+    return new SluiceError("upstream_interrupted", { provider: this.provider }, { cause });
   }
 
   /** Ends the call at the provider, if it still runs. */

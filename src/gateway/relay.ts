@@ -1,4 +1,5 @@
 import type { StreamRelay } from "../core/wire.ts";
+import type { SluiceError } from "../errors.ts";
 import type { ProviderCall } from "./provider-call.ts";
 
 /** How a relayed stream ended. */
@@ -10,7 +11,7 @@ export interface RelayEvents {
   /** Called exactly once. */
   ended(how: StreamEnd, bytes: number): void;
   /** Bytes that tell the client of a provider that broke off. */
-  interruption(error: unknown): string;
+  interruption(failure: SluiceError): string;
 }
 
 /**
@@ -26,7 +27,6 @@ export function relayStream(
   events: RelayEvents,
 ): ReadableStream<Uint8Array> {
   const reader = source.getReader();
-  const read = () => reader.read();
   let bytes = 0;
   let started = false;
   let over = false;
@@ -43,7 +43,9 @@ export function relayStream(
         try {
           // Loops over chunks of which nothing is for the client: a pull must enqueue or end.
           for (;;) {
-            const { done, value } = await provider.reading(read);
+            provider.reading();
+            const { done, value } = await reader.read();
+            provider.arrived();
             if (!started) {
               started = true;
               events.firstByte();
@@ -66,7 +68,7 @@ export function relayStream(
           if (over) return;
           const held = relay.end();
           if (held !== null) controller.enqueue(held);
-          controller.enqueue(new TextEncoder().encode(events.interruption(error)));
+          controller.enqueue(new TextEncoder().encode(events.interruption(provider.failure(error))));
           controller.close();
           end("interrupted");
         }

@@ -63,10 +63,15 @@ export async function modelProperty(
         for (const one of steps) {
           if (one.do === "advance") clock.advance(one.ms);
           else if (one.do === "release") {
-            await counters.release(`${prefix}${one.id}`);
+            const open = `${prefix}${model.nameOf(one.id)}`;
+            await counters.release(open);
+            await counters.release(open);
             model.end(one.id, () => 0);
           } else if (one.do === "settle") {
-            await counters.settle(`${prefix}${one.id}`, { tokens: one.tokens });
+            const open = `${prefix}${model.nameOf(one.id)}`;
+            await counters.settle(open, { tokens: one.tokens });
+            await counters.settle(open, { tokens: 0 });
+            await counters.release(open);
             model.end(one.id, ({ kind, amount }) => (kinds[kind]!.unit === "tokens" ? one.tokens : amount));
           } else {
             const reservations = one.wants.map(({ kind, amount }) => ({
@@ -74,7 +79,7 @@ export async function modelProperty(
               key: `${prefix}|${kind}`,
               amount,
             }));
-            const answer = await counters.reserve(`${prefix}${one.id}`, "UTC", reservations);
+            const answer = await counters.reserve(`${prefix}${model.nameOf(one.id)}`, "UTC", reservations);
             model.reserve(one.id, clock.now(), one.wants, answer);
           }
         }
@@ -90,6 +95,12 @@ class Model {
   readonly #uses: Use[] = [];
   readonly #answers = new Map<number, ReserveResult>();
   readonly #open = new Map<number, Use[]>();
+  /** How many requests an id has stood for: ids are not used again once their request ended. */
+  readonly #ended = new Map<number, number>();
+
+  nameOf(id: number): string {
+    return `${id}.${this.#ended.get(id) ?? 0}`;
+  }
 
   reserve(id: number, now: number, wants: readonly { kind: number; amount: number }[], answer: ReserveResult): void {
     const before = this.#answers.get(id);
@@ -120,7 +131,10 @@ class Model {
       expect(remaining).toBe(Math.max(0, kinds[kind]!.max - used));
       expect(resetSeconds).toBeGreaterThanOrEqual(1);
     });
-    if (!answer.granted) return;
+    if (!answer.granted) {
+      this.#renew(id);
+      return;
+    }
     const taken = wants.map(({ kind, amount }) => ({ kind, at: now, amount }));
     this.#uses.push(...taken);
     this.#open.set(id, taken);
@@ -130,7 +144,12 @@ class Model {
     for (const use of this.#open.get(id) ?? []) {
       use.amount = kinds[use.kind]!.unit === "concurrency" ? 0 : actual(use);
     }
-    this.#open.delete(id);
+    if (this.#open.delete(id)) this.#renew(id);
+  }
+
+  #renew(id: number): void {
+    this.#answers.delete(id);
+    this.#ended.set(id, (this.#ended.get(id) ?? 0) + 1);
   }
 
   #used(kind: number, now: number, slack: number): number {

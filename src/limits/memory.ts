@@ -27,6 +27,9 @@ export interface MemoryCounters extends Counters {
   readonly size: { readonly counters: number; readonly requests: number };
 }
 
+/** Counters are tidied after so many reservations. */
+const tidyAfter = 64;
+
 /** A full look for expired counters costs much, so it is made at most this often, in milliseconds. */
 const roomEvery = 1000;
 
@@ -49,6 +52,9 @@ export function createMemoryCounters({
   const spanAt = createCalendar();
   let sweep = counters.entries();
   let lookedAt = Number.NEGATIVE_INFINITY;
+  let noneBefore = Number.NEGATIVE_INFINITY;
+  /** Reservations since counters were tidied. */
+  let asked = 0;
 
   function counterOf({ key, unit, window }: Reservation, now: number, timeZone: string): Counter {
     const kind = unit === "concurrency" ? "held" : "every" in window ? window.every : window.sliding;
@@ -66,9 +72,9 @@ export function createMemoryCounters({
     return counter;
   }
 
-  /** Drops what is over: a few more counters than this request can add, so that garbage cannot outgrow use. */
+  /** Drops what is over: more counters than were asked for since the last time, so that garbage cannot outgrow use. */
   function tidy(now: number, coming: number): void {
-    for (let i = 0; i < 2 * coming + 1; i += 1) {
+    for (let i = 0; i < 2 * asked + 1; i += 1) {
       const next = sweep.next();
       if (next.done) {
         sweep = counters.entries();
@@ -80,11 +86,16 @@ export function createMemoryCounters({
       lookedAt = now;
       for (const [name, counter] of counters) if (counter.isIdle(now)) counters.delete(name);
     }
-    let lost = requests.expire(now - leaseSeconds * 1000);
-    while (lost !== undefined) {
+    asked = 0;
+  }
+
+  /** Gives back what forgotten requests held. No request can be forgotten before `noneBefore` says so. */
+  function giveUp(now: number): void {
+    const limit = now - leaseSeconds * 1000;
+    for (let lost = requests.expire(limit); lost !== undefined; lost = requests.expire(limit)) {
       giveBack(lost, ({ unit, amount }) => (unit === "concurrency" ? amount : 0));
-      lost = requests.expire(now - leaseSeconds * 1000);
     }
+    noneBefore = (requests.oldest ?? now) + leaseSeconds * 1000;
   }
 
   return {
@@ -96,7 +107,10 @@ export function createMemoryCounters({
       const before = requests.answerTo(requestId);
       if (before !== undefined) return before;
       const now = clock.now();
-      tidy(now, reservations.length);
+      if (now > noneBefore) giveUp(now);
+      asked += reservations.length;
+      // In strides: what tidying needs is then in the processor's cache once, and not for every request anew.
+      if (asked >= tidyAfter || counters.size + reservations.length > maxKeys) tidy(now, reservations.length);
       // What can fail comes first: nothing is taken until every counter is at hand.
       const touched: Counter[] = [];
       for (const reservation of reservations) {
@@ -122,7 +136,6 @@ export function createMemoryCounters({
       const states = reservations.map(({ max }, i) => stateOf(touched[i]!, max, now));
       const result: ReserveResult = { granted, states, exhausted };
       if (granted) requests.open(requestId, { at: now, result, reservations, cells });
-      else requests.remember(requestId, result);
       return result;
     },
 

@@ -10,28 +10,28 @@ export interface Holding {
   readonly cells: readonly Cell[];
 }
 
-/** Answers given are remembered for this many requests at least, after they ended; twice as many at most. */
-const remembered = 8192;
-
 /**
- * The requests that hold something, and the answers of the latest that no longer do. Both are bounded: the first by
- * {@link expire}, the second by number.
+ * The requests that hold something, bounded by {@link expire}. Nothing is kept of those that ended: what outlives its
+ * request is what a collector of garbage has to copy, and cost more than all counting.
  */
 export class RequestLog {
   /** In the order they were made. */
   readonly #open = new Map<string, Holding>();
-  // Two generations in place of a list with ages: forgetting is one assignment.
-  #recent = new Map<string, ReserveResult>();
-  #older = new Map<string, ReserveResult>();
 
   /** Requests that hold something. */
   get size(): number {
     return this.#open.size;
   }
 
-  /** The answer that this request got before, whatever became of it since. */
+  /** When the oldest of them was made; `undefined` without any. */
+  get oldest(): number | undefined {
+    for (const { at } of this.#open.values()) return at;
+    return undefined;
+  }
+
+  /** The answer that an open request got before. */
   answerTo(requestId: string): ReserveResult | undefined {
-    return this.#open.get(requestId)?.result ?? this.#recent.get(requestId) ?? this.#older.get(requestId);
+    return this.#open.get(requestId)?.result;
   }
 
   /** Notes a granted reservation. */
@@ -42,18 +42,8 @@ export class RequestLog {
   /** Takes what the request holds out of the log, once; `undefined` when it holds nothing. */
   close(requestId: string): Holding | undefined {
     const holding = this.#open.get(requestId);
-    if (holding === undefined) return undefined;
-    this.#open.delete(requestId);
-    this.remember(requestId, holding.result);
+    if (holding !== undefined) this.#open.delete(requestId);
     return holding;
-  }
-
-  /** Keeps an answer for a while, so that a repeated question gets it again. */
-  remember(requestId: string, result: ReserveResult): void {
-    this.#recent.set(requestId, result);
-    if (this.#recent.size < remembered) return;
-    this.#older = this.#recent;
-    this.#recent = new Map();
   }
 
   /** Closes the oldest request if it was made before `limit`; call again until it answers `undefined`. */
@@ -66,7 +56,5 @@ export class RequestLog {
 
   clear(): void {
     this.#open.clear();
-    this.#recent.clear();
-    this.#older.clear();
   }
 }
