@@ -32,7 +32,7 @@ export interface LimitRequest {
 
 /** A limit with its counter's full key, as the host hands it to {@link Counters}. */
 export interface Reservation {
-  /** Identifies the counter: policy, limit name and the values of the `per` parts. */
+  /** Identifies the counter: policy, limit, unit, window and the values of the `per` parts. One key has one window and unit. */
   readonly key: string;
   readonly unit: LimitUnit;
   readonly window: LimitWindow;

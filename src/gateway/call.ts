@@ -133,7 +133,7 @@ export class Call {
       metrics.decision(decision.phase, effect, mode, policy, code);
       if (effect === "warn" && !this.warnings.includes(code)) this.warnings.push(code);
     }
-    if (decision.findings.length === 0) metrics.decision(decision.phase, decision.effect, "enforce", "", "");
+    if (decision.findings.length === 0) metrics.plainDecision(decision.phase, decision.effect);
     const { identity, view } = this;
     if (identity === undefined || view === undefined) return;
     recorder.decision({
@@ -250,9 +250,7 @@ export class Call {
     const latencyMs = this.elapsedMs;
     metrics.request(this.surface, ending.status, latencyMs / 1000, Math.max(0, latencyMs - this.upstreamMs) / 1000);
     if (route !== undefined && usage.totalTokens > 0) {
-      metrics.tokens("prompt", provider, route.model.id, usage.promptTokens);
-      metrics.tokens("completion", provider, route.model.id, usage.completionTokens);
-      if (costNano !== null) metrics.cost(provider, route.model.id, costNano);
+      metrics.usage(route, usage.promptTokens, usage.completionTokens, costNano);
     }
     const user = this.facts?.user.id ?? view?.user ?? "";
     recorder.usage({

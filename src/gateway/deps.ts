@@ -1,6 +1,6 @@
 import type { Counters } from "../core/limits.ts";
 import type { Phase } from "../core/phases.ts";
-import type { Catalogue, Clock, KeyDirectory, Logger, Recorder, TokenCounter, Upstream } from "../core/ports.ts";
+import type { Catalogue, Clock, KeyDirectory, Logger, Recorder, Route, TokenCounter, Upstream } from "../core/ports.ts";
 import type { LiveSnapshot } from "../core/snapshot.ts";
 import type { WireFormat } from "../core/wire.ts";
 import type { ProviderTimeouts } from "./provider-call.ts";
@@ -10,11 +10,12 @@ export interface GatewayMetrics {
   request(surface: string, status: number, seconds: number, overheadSeconds: number): void;
   firstByte(seconds: number): void;
   decision(phase: Phase, effect: string, mode: string, policy: string, code: string): void;
+  /** A decision without findings. */
+  plainDecision(phase: Phase, effect: string): void;
   evaluated(phase: Phase, seconds: number): void;
   policyError(policy: string): void;
   limit(policy: string, limit: string, result: "granted" | "exhausted" | "error"): void;
-  tokens(kind: "prompt" | "completion", provider: string, model: string, amount: number): void;
-  cost(provider: string, model: string, nanoUsd: number): void;
+  usage(route: Route, prompt: number, completion: number, nanoUsd: number | null): void;
   upstream(provider: string, seconds: number): void;
   upstreamError(provider: string, kind: string): void;
   drift(tokens: number): void;

@@ -159,7 +159,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       else if (modifications.length > 0) call.modify(modifications);
     }
     if (rules.limiting.length > 0 && decision.effect !== "deny") {
-      const reserving = reserveLimits(deps, call.id, identity.org.timeZone, rules.limiting, facts);
+      const reserving = reserveLimits(deps, call.id, identity, rules.limiting, facts);
       call.limits = reserving instanceof Promise ? await reserving : reserving;
       if (call.limits.findings.length > 0) decision = extend(decision, call.limits.findings);
     }

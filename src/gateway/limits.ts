@@ -1,6 +1,8 @@
 import type { Finding } from "../core/decision.ts";
 import { errorFinding, toFinding } from "../core/engine.ts";
+import { entry } from "../core/entry.ts";
 import type { Facts } from "../core/facts.ts";
+import type { Identity } from "../core/identity.ts";
 import type { CounterState, LimitRequest, LimitScope, Reservation, ReserveResult } from "../core/limits.ts";
 import type { CompiledPolicy } from "../core/policy.ts";
 import type { GatewayDeps } from "./deps.ts";
@@ -39,17 +41,18 @@ class Reserving implements LimitOutcome {
 export function reserveLimits(
   deps: GatewayDeps,
   requestId: string,
-  timeZone: string,
+  identity: Identity,
   policies: readonly CompiledPolicy[],
   facts: Facts,
 ): LimitOutcome | Promise<LimitOutcome> {
+  const { timeZone } = identity.org;
   const outcome = new Reserving();
   const enforced: Wanted[] = [];
   const observed: Wanted[] = [];
   for (const policy of policies) {
     try {
       const list = policy.mode === "enforce" ? enforced : observed;
-      for (const limit of policy.limits!(facts)) list.push(want(policy, limit, facts));
+      for (const limit of policy.limits!(facts)) list.push(want(policy, limit, facts, identity));
     } catch (error) {
       deps.metrics.policyError(policy.id);
       deps.logger.error({ policy: policy.id, err: error }, "a policy failed to declare its limits");
@@ -61,6 +64,8 @@ export function reserveLimits(
     const taking = refused ? undefined : take(deps, `${requestId}:observed`, timeZone, observed, outcome);
     return taking === undefined ? outcome : taking.then(() => outcome);
   };
+  // A policy that could not say its limits refuses already: nothing may be taken.
+  if (outcome.findings.some(({ effect }) => effect === "deny")) return outcome;
   const taking = take(deps, requestId, timeZone, enforced, outcome);
   return taking === undefined ? observe() : taking.then(observe);
 }
@@ -128,12 +133,35 @@ function unavailable(wanted: readonly Wanted[]): Finding[] {
     }));
 }
 
-function want(policy: CompiledPolicy, limit: LimitRequest, facts: Facts): Wanted {
-  let key = `${policy.id}|${limit.name}`;
-  for (const part of limit.per) key += `|${part}=${partValue(part, facts)}`;
+function want(policy: CompiledPolicy, limit: LimitRequest, facts: Facts, identity: Identity): Wanted {
   const { unit, window, max, amount } = limit;
-  return { policy, limit, reservation: { key, unit, window, max, amount } };
+  return { policy, limit, reservation: { key: keyOf(policy, limit, facts, identity), unit, window, max, amount } };
 }
+
+/**
+ * Keys that depend on the caller alone, by caller, policy and limit: written once, because a text that is made anew is
+ * also hashed anew wherever it is looked up. Weak: they go with the identity.
+ */
+const keysOf = new WeakMap<Identity, Map<CompiledPolicy, Map<string, string>>>();
+
+function keyOf(policy: CompiledPolicy, limit: LimitRequest, facts: Facts, identity: Identity): string {
+  const policies = entry(keysOf, identity, () => new Map<CompiledPolicy, Map<string, string>>());
+  // A caller meets the policies of one revision at a time.
+  if (policies.size > maxPolicies) policies.clear();
+  const known = entry(policies, policy, () => new Map<string, string>());
+  let key = known.get(limit.name);
+  if (key !== undefined) return key;
+  const window = "every" in limit.window ? limit.window.every : limit.window.sliding;
+  key = `${policy.id}|${limit.name}|${limit.unit}|${window}`;
+  for (const part of limit.per) key += `|${part}=${partValue(part, facts)}`;
+  if (!limit.per.some((part) => perRequest.has(part))) known.set(limit.name, key);
+  return key;
+}
+
+const maxPolicies = 256;
+
+/** Parts that can differ between two requests of one caller. */
+const perRequest: ReadonlySet<LimitScope> = new Set(["user", "model", "provider"]);
 
 // What a client chooses is quoted, so that no user name can spell another counter's key.
 function partValue(part: LimitScope, facts: Facts): string {

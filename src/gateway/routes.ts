@@ -33,13 +33,9 @@ export function gatewayRoutes(
   }
   return app
     .get("/v1/models", ({ request }) => listModels(request, catalogue, keys), { detail: { hide: true } })
-    .get(
-      "/v1/models/*",
-      ({ request, params }) => readModel(request, decodeURIComponent(params["*"]), catalogue, keys),
-      {
-        detail: { hide: true },
-      },
-    );
+    .get("/v1/models/*", ({ request, params }) => readModel(request, params["*"], catalogue, keys), {
+      detail: { hide: true },
+    });
 }
 
 type Listed = ReturnType<Catalogue["list"]>[number];
@@ -55,7 +51,8 @@ async function listModels(request: Request, catalogue: Catalogue, keys: KeyDirec
 
 async function readModel(request: Request, id: string, catalogue: Catalogue, keys: KeyDirectory): Promise<Response> {
   return answer(request, keys, (anthropic) => {
-    const model = catalogue.list().find((candidate) => candidate.id === id && candidate.enabled);
+    const name = decoded(id);
+    const model = catalogue.list().find((candidate) => candidate.id === name && candidate.enabled);
     if (model === undefined) throw new SluiceError("model_not_found", { model: id });
     return anthropic ? anthropicModel(model) : openaiModel(model);
   });
@@ -75,6 +72,15 @@ async function answer(request: Request, keys: KeyDirectory, body: (anthropic: bo
       ? { type: "error", error: { type, message, code } }
       : { error: { message, type: "invalid_request_error", code, param: null } };
     return Response.json(shape, { status });
+  }
+}
+
+/** A path part without its escapes; as it stands when they are wrong, which is then the name of no model. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
   }
 }
 

@@ -57,9 +57,7 @@ export function createMemoryCounters({
   let asked = 0;
 
   function counterOf({ key, unit, window }: Reservation, now: number, timeZone: string): Counter {
-    const kind = unit === "concurrency" ? "held" : "every" in window ? window.every : window.sliding;
-    const name = `${key}|${kind}`;
-    const known = counters.get(name);
+    const known = counters.get(key);
     if (known !== undefined && !(known instanceof FixedCounter && known.isIdle(now))) return known;
     if (known === undefined && counters.size >= maxKeys) throw new SluiceError("store_unavailable");
     const counter =
@@ -68,7 +66,7 @@ export function createMemoryCounters({
         : "every" in window
           ? new FixedCounter(spanAt(now, window.every, timeZone))
           : new SlidingCounter(window.sliding);
-    counters.set(name, counter);
+    counters.set(key, counter);
     return counter;
   }
 

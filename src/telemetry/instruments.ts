@@ -16,7 +16,11 @@ interface Series {
 }
 
 /** A number that only grows, per label set. */
-export type Counter = (labels: readonly string[], amount?: number) => void;
+export interface Counter {
+  (labels: readonly string[], amount?: number): void;
+  /** Adds for one label set, found once: for callers that can keep it. */
+  of(labels: readonly string[]): (amount: number) => void;
+}
 
 /** Adds a counter to the registry. Label values are given in the order of `labelNames`. */
 export function counter(registry: Registry, name: string, help: string, labelNames: readonly string[]): Counter {
@@ -52,7 +56,12 @@ function numbers(
   register(registry, name, {
     get: async () => ({ name, help, type, values: [...all.values()], aggregator: "sum" }),
   });
-  return (labels, amount = 1) => apply(seriesOf(all, labelNames, labels), amount);
+  const count = (labels: readonly string[], amount = 1) => apply(seriesOf(all, labelNames, labels), amount);
+  const of = (labels: readonly string[]) => {
+    const series = seriesOf(all, labelNames, labels);
+    return (amount: number) => apply(series, amount);
+  };
+  return Object.assign(count, { of });
 }
 
 function seriesOf(all: Map<string, Series>, names: readonly string[], values: readonly string[]): Series {

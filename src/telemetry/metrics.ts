@@ -1,5 +1,7 @@
 import { collectDefaultMetrics, Registry } from "prom-client";
+import { entry } from "../core/entry.ts";
 import type { Phase } from "../core/phases.ts";
+import type { Route } from "../core/ports.ts";
 import { counter, gauge, histogram, total } from "./instruments.ts";
 
 /** Most distinct values of a label that a client can choose (models); later ones are counted as `other`. */
@@ -57,6 +59,19 @@ export function createMetrics(sources: { dropped: () => Readonly<Record<string, 
   const dropped = total(registry, "sluice_log_dropped_total", "Records that did not fit the queue.", ["log"]);
 
   const models = boundedLabel();
+  // Kept by what callers hold anyway: a label text that is made anew would be hashed anew for every request.
+  const requestSeries = new Map<string, Map<number, (amount: number) => void>>();
+  const plainSeries = new Map<Phase, Map<string, (amount: number) => void>>();
+  const limitSeries = new Map<string, Map<string, Map<string, (amount: number) => void>>>();
+  const routes = new WeakMap<Route, ReturnType<typeof routeSeries>>();
+  const routeSeries = ({ target: { provider }, model }: Route) => {
+    const name = models(model.id);
+    return {
+      prompt: tokens.of(["prompt", provider, name]),
+      completion: tokens.of(["completion", provider, name]),
+      cost: cost.of([provider, name]),
+    };
+  };
   let active = 0;
   let current = "";
 
@@ -69,19 +84,32 @@ export function createMetrics(sources: { dropped: () => Readonly<Record<string, 
     },
 
     request(surface: string, status: number, seconds: number, overheadSeconds: number) {
-      requests([surface, String(status)]);
+      const statuses = entry(requestSeries, surface, () => new Map());
+      entry(statuses, status, () => requests.of([surface, String(status)]))(1);
       requestSeconds([surface], seconds);
       overhead([surface], overheadSeconds);
     },
     firstByte: (seconds: number) => ttft([], seconds),
     decision: (phase: Phase, effect: string, mode: string, policy: string, code: string) =>
       decisions([phase, effect, mode, policy, code]),
+    /** A decision without findings. */
+    plainDecision(phase: Phase, effect: string) {
+      const effects = entry(plainSeries, phase, () => new Map());
+      entry(effects, effect, () => decisions.of([phase, effect, "enforce", "", ""]))(1);
+    },
     evaluated: (phase: Phase, seconds: number) => evalSeconds([phase], seconds),
     policyError: (policy: string) => policyErrors([policy, "engine"]),
-    limit: (policy: string, limit: string, result: string) => limitChecks([`${policy}:${limit}`, result]),
-    tokens: (kind: string, provider: string, model: string, amount: number) =>
-      tokens([kind, provider, models(model)], amount),
-    cost: (provider: string, model: string, nanoUsd: number) => cost([provider, models(model)], nanoUsd / 1e9),
+    limit(policy: string, limit: string, result: string) {
+      const limits = entry(limitSeries, policy, () => new Map());
+      const results = entry(limits, limit, () => new Map());
+      entry(results, result, () => limitChecks.of([`${policy}:${limit}`, result]))(1);
+    },
+    usage(route: Route, prompt: number, completion: number, nanoUsd: number | null) {
+      const of = entry(routes, route, () => routeSeries(route));
+      of.prompt(prompt);
+      of.completion(completion);
+      if (nanoUsd !== null) of.cost(nanoUsd / 1e9);
+    },
     upstream: (provider: string, seconds: number) => upstreamSeconds([provider], seconds),
     upstreamError: (provider: string, kind: string) => upstreamErrors([provider, kind]),
     drift: (amount: number) => drift([], amount),
