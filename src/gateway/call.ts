@@ -52,7 +52,9 @@ function closeSoon(close: () => void): void {
 
 /** One client call from its arrival to its last byte: what is known of it, and its one, certain ending. */
 export class Call {
-  readonly id = `req_${Bun.randomUUIDv7("base64url")}`;
+  /** What the call's ids have in common: sorted by time, unguessable. */
+  readonly #unique = Bun.randomUUIDv7("base64url");
+  readonly id = `req_${this.#unique}`;
   readonly snapshot: Snapshot;
   readonly surface: Surface;
   readonly arrived: number;
@@ -98,7 +100,7 @@ export class Call {
 
   /** The id under which a phase's decision is recorded. */
   decisionId(phase: Phase): string {
-    return `dec_${this.id.slice(4)}_${phase}`;
+    return `dec_${this.#unique}_${phase}`;
   }
 
   /** Takes what rules change, and lets what is reserved and recorded from here on know of it. */

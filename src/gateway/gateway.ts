@@ -146,8 +146,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
     call.rules = rules;
     const from = performance.now();
     const { id: requestId, arrived: now } = call;
-    const sources = { requestId, now, identity, view, route, headers, sourceIp, localTime };
-    const facts = requestFacts({ ...sources, policyHeaders: deps.policyHeaders }, rules.reads);
+    const { policyHeaders } = deps;
+    const sources = { requestId, now, identity, view, route, headers, policyHeaders, sourceIp, localTime };
+    const facts = requestFacts(sources, rules.reads);
     call.facts = facts;
     const counting = addTokenFacts(facts, rules, view, route, deps.tokens);
     if (counting !== undefined) await counting;
@@ -180,6 +181,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const { target } = call.route!;
     const { modifications } = call;
     const askForUsage = view.stream && target.takesUsageOption && !format.tellsUsage(view);
+    // Nearly every request: nothing to edit, the bytes pass as they came.
+    if (target.model === view.model && modifications.length === 0 && !askForUsage) return noEdits;
     const edit: BodyEdit = {
       ...(target.model !== view.model && { model: target.model }),
       ...(modifications.length > 0 && { modifications }),
@@ -346,6 +349,8 @@ const streamCodes: Readonly<Record<StreamEnd, string>> = {
   interrupted: "upstream_interrupted",
   abandoned: "client_closed",
 };
+
+const noEdits = { edit: {}, withhold: false } as const;
 
 const emptySummary: AnswerSummary = { usage: null, finishReason: "", model: "", text: "" };
 
