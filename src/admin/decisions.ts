@@ -55,7 +55,7 @@ const decisionSchema = t.Object(
       { decided: t.Integer(), not_applicable: t.Integer(), errors: t.Integer() },
       { description: "How the policies in scope fared." },
     ),
-    evaluation_us: t.Number({ description: "Microseconds the evaluation took." }),
+    evaluation_us: t.Integer({ description: "Microseconds the evaluation took." }),
   },
   {
     examples: [
@@ -152,6 +152,6 @@ function show(row: StoredDecision): Shown<typeof decisionSchema> {
       not_applicable: row.tally.notApplicable,
       errors: row.tally.errors,
     },
-    evaluation_us: row.micros,
+    evaluation_us: Math.round(row.micros),
   };
 }

@@ -261,10 +261,15 @@ function showRecord(row: UsageRow): Shown<typeof recordSchema> {
     provenance: row.provenance,
     request_bytes: row.requestBytes,
     response_bytes: row.responseBytes,
-    latency_ms: row.latencyMs,
-    ttft_ms: row.ttftMs,
+    latency_ms: toTenths(row.latencyMs),
+    ttft_ms: toTenths(row.ttftMs),
     status: row.status,
     decision: row.decision,
     code: row.code,
   };
+}
+
+/** Clocks tell more digits than they know. */
+function toTenths(ms: number): number {
+  return Math.round(ms * 10) / 10;
 }

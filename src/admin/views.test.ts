@@ -172,7 +172,7 @@ describe("usage", () => {
         provenance: "provider",
         request_bytes: 1800,
         response_bytes: 900,
-        latency_ms: 812.25,
+        latency_ms: 812.3,
         ttft_ms: 100.5,
         status: 200,
         decision: "allow",
@@ -234,7 +234,7 @@ test("decisions are listed by request with every reason", async () => {
       ],
       modifications: [],
       evaluated: { decided: 2, not_applicable: 1, errors: 0 },
-      evaluation_us: 14.5,
+      evaluation_us: 15,
     },
   ]);
 });

@@ -60,7 +60,7 @@ export const badFiles: readonly BadFiles[] = [
   bad("a wrong type", "rules:\n  - then: deny\n    when: true\n", [
     "3:11",
     "C023",
-    "expected a string of at least 1 characters, got true",
+    "expected a string of at least 1 character, got true",
   ]),
   bad("a word that is none of those accepted", "mode: enforced\nrules: [{ then: deny }]\n", [
     "1:7",
@@ -87,7 +87,7 @@ export const badFiles: readonly BadFiles[] = [
   bad("an empty list in a scope", "scope:\n  env: []\nrules: [{ then: deny }]\n", [
     "2:8",
     "C023",
-    "expected a list of at least 1 elements, got an empty list",
+    "expected a list of at least 1 element, got an empty list",
   ]),
   bad("a name that CEL could not read", "params:\n  hard-cap: { type: int, default: 1 }\nrules: [{ then: deny }]\n", [
     "2:3",

@@ -62,7 +62,7 @@ describe("parseConfig", () => {
     ],
     [
       { max: 1, names: ["a", ""] },
-      { path: ["names", 1], message: "expected a string of at least 1 characters, got ''" },
+      { path: ["names", 1], message: "expected a string of at least 1 character, got ''" },
     ],
     [
       { max: 1, names: ["a", "a"] },

@@ -47,6 +47,7 @@ function range(schema: TSchema, low: string, high: string, unit: string): string
   const least = schema[low] as number | undefined;
   const most = schema[high] as number | undefined;
   if (least !== undefined && most !== undefined) return ` from ${least} to ${most}${unit}`;
-  if (least !== undefined) return ` of at least ${least}${unit}`;
-  return most === undefined ? "" : ` of at most ${most}${unit}`;
+  const units = (count: number) => (count === 1 ? unit.replace(/s$/, "") : unit);
+  if (least !== undefined) return ` of at least ${least}${units(least)}`;
+  return most === undefined ? "" : ` of at most ${most}${units(most)}`;
 }

@@ -1,3 +1,4 @@
+import { entry } from "../core/entry.ts";
 import type { ModelInfo } from "../core/ports.ts";
 
 /**
@@ -64,6 +65,13 @@ export function factorFor(model: ModelInfo): number {
 
 /** Tokens that every prompt to this model has before and after its messages. */
 export function primingFor(model: ModelInfo): number {
+  return entry(primings, model, () => findPriming(model));
+}
+
+// Weak: what is known of a model is one object for as long as its name is remembered.
+const primings = new WeakMap<ModelInfo, number>();
+
+function findPriming(model: ModelInfo): number {
   if (gptOss.test(model.id)) return replyPriming + gptOssPrompt;
   return reasoning.test(model.id) ? reasoningReplyPriming : replyPriming;
 }
