@@ -130,7 +130,7 @@ testPlugin(rateLimit, {
   refuses: [
     { config: {}, at: "", message: "set at least one of requests_per_minute, tokens_per_minute, windows" },
     { config: { requests_per_minute: 0 }, at: "requests_per_minute" },
-    { config: { windows: [] }, at: "windows", message: "expected a list of at least 1 elements, got an empty list" },
+    { config: { windows: [] }, at: "windows", message: "expected a list of at least 1 element, got an empty list" },
     { config: { windows: [{ requests: 5 }] }, at: "windows.0", message: "set either every or sliding" },
     { config: { windows: [{ every: "day", sliding: 5, requests: 5 }] }, at: "windows.0" },
     {
