@@ -201,13 +201,13 @@ describe("usage", () => {
 
 test("decisions are listed by request with every reason", async () => {
   await using admin = await startTestAdmin();
-  admin.recorder.decision(decisionRow({ requestId: "r1", decisionId: "d1" }));
-  admin.recorder.decision(decisionRow({ requestId: "r2" }));
-  const { data } = (await admin.call("GET", "/admin/v1/decisions?request_id=r1&app=chat")).json();
+  admin.recorder.decision(decisionRow({ requestId: "req_1" }));
+  admin.recorder.decision(decisionRow({ requestId: "req_2" }));
+  const { data } = (await admin.call("GET", "/admin/v1/decisions?request_id=req_1&app=chat")).json();
   expect(data).toEqual([
     {
-      decision_id: "d1",
-      request_id: "r1",
+      decision_id: "dec_1_request",
+      request_id: "req_1",
       ts: "2026-01-31T12:00:00.000Z",
       phase: "request",
       revision: "sha256:test",

@@ -1,4 +1,4 @@
-import type { Phase } from "./phases.ts";
+import { type Phase, phases } from "./phases.ts";
 
 /** What a rule asks for, from weakest to strongest. */
 export const effects = ["allow", "warn", "modify", "deny"] as const;
@@ -113,6 +113,18 @@ export function decide(phase: Phase, findings: readonly Finding[], tally: Tally)
 /** Adds findings made after the decision (a limit that could not be reserved) to it. */
 export function extend(decision: Decision, findings: readonly Finding[]): Decision {
   return decide(decision.phase, joinFindings(decision.findings, findings), decision.tally);
+}
+
+/** The id of a phase's decision, which people meet in refusals and look up in the decision log. */
+export function decisionIdOf(requestId: string, phase: Phase): string {
+  return `dec_${requestId.slice(4)}_${phase}`;
+}
+
+/** What {@link decisionIdOf} made an id of; `null` when it did not make it. */
+export function parseDecisionId(id: string): { readonly requestId: string; readonly phase: Phase } | null {
+  const phase = phases.find((name) => id.endsWith(`_${name}`));
+  if (phase === undefined || !id.startsWith("dec_")) return null;
+  return { requestId: `req_${id.slice(4, -phase.length - 1)}`, phase };
 }
 
 function compareText(a: string, b: string): number {

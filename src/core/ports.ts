@@ -141,10 +141,25 @@ export interface UsageRow {
   readonly decision: Decision["effect"];
   /** Code of the refusal or failure; empty for a plain success. */
   readonly code: string;
+  /** The decision of the request phase, when it stands here and not in a record of its own. */
+  readonly request?: PlainDecision;
+}
+
+/**
+ * What a decision without findings has beside the rest of its request's ledger row. It needs no record of its own: the
+ * decision log reads it out of the ledger, with the ledger row's time.
+ */
+export interface PlainDecision {
+  readonly revision: string;
+  readonly outcome: Decision["outcome"];
+  readonly tally: Decision["tally"];
+  /** Microseconds the evaluation took. */
+  readonly micros: number;
 }
 
 /** One record of the decision log: one phase of one request. Holds no prompt text. */
 export interface DecisionRow {
+  /** Always what `decisionIdOf` makes of the request and the phase: it is not kept, but made again. */
   readonly decisionId: string;
   readonly requestId: string;
   readonly ts: number;

@@ -1,14 +1,22 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import type { RecordBatch, RecordSink } from "../core/control.ts";
+import type { DecisionRow, UsageRow } from "../core/ports.ts";
 import { createTestLogger, decisionRow, temporaryStore, usageRow } from "../store/testing.ts";
 import { createRecorder } from "./recorder.ts";
 
 const page = { limit: 200, after: null };
 
+interface StoredBatch {
+  readonly usage: readonly UsageRow[];
+  readonly decisions: readonly DecisionRow[];
+}
+
 /** A sink that stores nothing until it is let, and can be told to fail. */
 class GatedSink implements RecordSink {
-  readonly batches: RecordBatch[] = [];
+  readonly batches: StoredBatch[] = [];
+  readonly encodeUsage: (row: UsageRow) => string = JSON.stringify;
+  readonly encodeDecision: (row: DecisionRow) => string = JSON.stringify;
   attempts = 0;
   failures = 0;
   #open = Promise.resolve();
@@ -27,7 +35,10 @@ class GatedSink implements RecordSink {
       this.failures -= 1;
       throw new Error("disk full");
     }
-    this.batches.push(batch);
+    this.batches.push({
+      usage: JSON.parse(`[${batch.usage}]`) as UsageRow[],
+      decisions: JSON.parse(`[${batch.decisions}]`) as DecisionRow[],
+    });
   }
 }
 
@@ -38,14 +49,14 @@ describe("a recorder", () => {
   test("stores what it took when it is flushed, in order", async () => {
     await using store = await temporaryStore();
     const recorder = createRecorder({ sink: store.records, logger: createTestLogger(), intervalMs: 60_000 });
-    const rows = Array.from({ length: 700 }, (_, i) => usageRow({ requestId: `r${i}`, ts: i }));
+    const rows = Array.from({ length: 700 }, (_, i) => usageRow({ requestId: `req_${i}`, ts: i }));
     for (const row of rows) {
       recorder.usage(row);
       recorder.decision(decisionRow({ requestId: row.requestId }));
     }
     await recorder.flush();
     expect((await store.usage.totals({})).requests).toBe(700);
-    expect((await store.decisions.list(page, { requestId: "r699" })).data).toHaveLength(1);
+    expect((await store.decisions.list(page, { requestId: "req_699" })).data).toHaveLength(1);
     expect(recorder.dropped).toEqual({ usage: 0, decision: 0 });
     await recorder.close();
   });
@@ -128,6 +139,19 @@ describe("a recorder", () => {
     recorder.usage(usageRow());
     await recorder.close();
     expect(sink.batches).toHaveLength(1);
+  });
+
+  test("counts a decision that stands in a ledger row like one of its own", async () => {
+    const sink = new GatedSink();
+    sink.failures = 1;
+    const recorder = createRecorder({ sink, logger: createTestLogger(), maxQueue: 4, batchSize: 2, maxAttempts: 1 });
+    const { tally, outcome } = decisionRow().decision;
+    const request = { revision: "r", outcome, tally, micros: 1 };
+    for (let i = 0; i < 3; i += 1) recorder.usage(usageRow({ request }));
+    expect(recorder.dropped).toEqual({ usage: 1, decision: 1 });
+    await recorder.close();
+    expect(sink.batches.map(({ usage }) => usage.length)).toEqual([1]);
+    expect(recorder.dropped).toEqual({ usage: 2, decision: 2 });
   });
 
   test("accounts for every record: stored and dropped add up to taken, whatever fails", async () => {

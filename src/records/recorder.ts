@@ -1,5 +1,5 @@
-import type { RecordBatch, RecordSink } from "../core/control.ts";
-import type { DecisionRow, Logger, Recorder, UsageRow } from "../core/ports.ts";
+import type { RecordSink } from "../core/control.ts";
+import type { Logger, Recorder } from "../core/ports.ts";
 
 /** How a recorder works. */
 export interface RecorderOptions {
@@ -7,7 +7,7 @@ export interface RecorderOptions {
   readonly logger: Logger;
   /** Most records that wait to be stored, both logs together; what comes on top is dropped. */
   readonly maxQueue?: number;
-  /** Records stored in one transaction. It blocks the process while it runs, so it is kept to about a millisecond. */
+  /** Records stored in one transaction. */
   readonly batchSize?: number;
   /** Longest time a record waits for its batch to fill. */
   readonly intervalMs?: number;
@@ -17,10 +17,12 @@ export interface RecorderOptions {
   readonly wait?: (ms: number) => Promise<void>;
 }
 
-/** A batch being filled. */
-interface OpenBatch extends RecordBatch {
-  readonly usage: UsageRow[];
-  readonly decisions: DecisionRow[];
+/** Records as the sink encoded them, and how many of each log there are. */
+interface Batch {
+  usage: string;
+  decisions: string;
+  usageCount: number;
+  decisionCount: number;
 }
 
 const firstRetryMs = 50;
@@ -35,14 +37,14 @@ export function createRecorder({
   sink,
   logger,
   maxQueue = 50_000,
-  batchSize = 256,
+  batchSize = 1024,
   intervalMs = 50,
   maxAttempts = 5,
   wait = (ms) => Bun.sleep(ms),
 }: RecorderOptions): Recorder {
   const dropped = { usage: 0, decision: 0 };
   let open = newBatch();
-  const full: RecordBatch[] = [];
+  const full: Batch[] = [];
   /** Records waiting, those of the batch being stored included. */
   let waiting = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -55,11 +57,12 @@ export function createRecorder({
   /** Whether records are being dropped for want of room, so that the log says so once and not for every record. */
   let overflowing = false;
 
-  const overflow = (log: keyof typeof dropped) => {
-    dropped[log] += 1;
+  const overflow = (usage: number, decisions: number) => {
+    dropped.usage += usage;
+    dropped.decision += decisions;
     if (overflowing) return;
     overflowing = true;
-    logger.error({ log, maxQueue, closed }, "records are dropped: the queue is full or closed");
+    logger.error({ usage, decisions, maxQueue, closed }, "records are dropped: the queue is full or closed");
   };
 
   const seal = () => {
@@ -71,8 +74,10 @@ export function createRecorder({
     open = newBatch();
   };
 
-  const taken = () => {
-    waiting += 1;
+  const taken = (usage: number, decisions: number) => {
+    open.usageCount += usage;
+    open.decisionCount += decisions;
+    waiting += usage + decisions;
     if (sizeOf(open) >= batchSize) {
       seal();
       start();
@@ -107,17 +112,17 @@ export function createRecorder({
     storing = false;
   };
 
-  const store = async (batch: RecordBatch) => {
+  const store = async (batch: Batch) => {
     for (let attempt = 1; ; attempt += 1) {
       try {
         await sink.append(batch);
         return;
       } catch (error) {
         const last = attempt >= maxAttempts;
-        const fields = { err: error, attempt, usage: batch.usage.length, decisions: batch.decisions.length };
+        const fields = { err: error, attempt, usage: batch.usageCount, decisions: batch.decisionCount };
         if (last) {
-          dropped.usage += batch.usage.length;
-          dropped.decision += batch.decisions.length;
+          dropped.usage += batch.usageCount;
+          dropped.decision += batch.decisionCount;
           logger.error(fields, "records are dropped: they could not be stored");
           return;
         }
@@ -138,14 +143,15 @@ export function createRecorder({
   return {
     dropped,
     usage(row) {
-      if (closed || waiting >= maxQueue) return overflow("usage");
-      open.usage.push(row);
-      taken();
+      const decisions = row.request === undefined ? 0 : 1;
+      if (closed || waiting >= maxQueue) return overflow(1, decisions);
+      open.usage = append(open.usage, sink.encodeUsage(row));
+      taken(1, decisions);
     },
     decision(row) {
-      if (closed || waiting >= maxQueue) return overflow("decision");
-      open.decisions.push(row);
-      taken();
+      if (closed || waiting >= maxQueue) return overflow(0, 1);
+      open.decisions = append(open.decisions, sink.encodeDecision(row));
+      taken(0, 1);
     },
     flush,
     async close() {
@@ -155,12 +161,16 @@ export function createRecorder({
   };
 }
 
-function newBatch(): OpenBatch {
-  return { usage: [], decisions: [] };
+function newBatch(): Batch {
+  return { usage: "", decisions: "", usageCount: 0, decisionCount: 0 };
 }
 
-function sizeOf(batch: RecordBatch): number {
-  return batch.usage.length + batch.decisions.length;
+function sizeOf(batch: Batch): number {
+  return batch.usageCount + batch.decisionCount;
+}
+
+function append(rows: string, row: string): string {
+  return rows === "" ? row : `${rows},${row}`;
 }
 
 function nextTurn(): Promise<void> {

@@ -1,18 +1,17 @@
 import { sql } from "kysely";
 import type { DecisionLog, DecisionReason, StoredDecision } from "../core/control.ts";
-import type { Finding } from "../core/decision.ts";
+import { decisionIdOf, type Finding, parseDecisionId } from "../core/decision.ts";
 import { phases } from "../core/phases.ts";
 import type { DecisionRow } from "../core/ports.ts";
-import type { Engine, Insert } from "./engine.ts";
+import { type Engine, encodeRow, type Insert, toThousandths } from "./engine.ts";
 import { readCursor, toPage } from "./paging.ts";
 import type { Row, Tables } from "./tables.ts";
 
 const columns = [
   "ts",
-  "decision_id",
+  "request_id",
   "phase_order",
   "phase",
-  "request_id",
   "revision",
   "org",
   "app",
@@ -31,24 +30,27 @@ const columns = [
   "micros",
 ] as const satisfies readonly (keyof Tables["decisions"])[];
 
-/** Decision records as they are added to the database. */
-export function insertDecisions(rows: readonly DecisionRow[]): Insert {
-  return { table: "decisions", columns, rows: rows.map(toValues) };
+/** Encoded decision records as they are added to the database. */
+export function insertDecisions(rows: string): Insert {
+  return { table: "decisions", columns, rows };
 }
 
 /** Reads the decision log from the database. */
 export function createDecisionLog({ db }: Engine): DecisionLog {
   return {
     async list(page, filter) {
+      const named = filter.decisionId === undefined ? undefined : parseDecisionId(filter.decisionId);
+      if (named === null) return { data: [], next: null };
       let query = db
-        .selectFrom("decisions")
+        .selectFrom("decision_log")
         .selectAll()
         .orderBy("ts", "desc")
-        .orderBy("decision_id", "desc")
+        .orderBy("request_id", "desc")
         .orderBy("phase_order", "desc")
         .limit(page.limit + 1);
-      const wanted: readonly (readonly [keyof Tables["decisions"], string | undefined])[] = [
-        ["decision_id", filter.decisionId],
+      const wanted: readonly (readonly [keyof Tables["decision_log"], string | undefined])[] = [
+        ["request_id", named?.requestId],
+        ["phase", named?.phase],
         ["request_id", filter.requestId],
         ["org", filter.org],
         ["app", filter.app],
@@ -62,24 +64,23 @@ export function createDecisionLog({ db }: Engine): DecisionLog {
       if (filter.to !== undefined) query = query.where("ts", "<", filter.to);
       const after = readCursor(page, ["number", "string", "number"]);
       if (after !== null) {
-        query = query.where(sql<boolean>`(ts, decision_id, phase_order) < (${after[0]}, ${after[1]}, ${after[2]})`);
+        query = query.where(sql<boolean>`(ts, request_id, phase_order) < (${after[0]}, ${after[1]}, ${after[2]})`);
       }
-      const position = (row: Row<"decisions">) => [row.ts, row.decision_id, row.phase_order];
+      const position = (row: Row<"decision_log">) => [row.ts, row.request_id, row.phase_order];
       return toPage(await query.execute(), page, toStoredDecision, position);
     },
   };
 }
 
-// Written out rather than looked up by name: this runs for every phase of every request.
-function toValues(row: DecisionRow): (string | number | null)[] {
+/** Encodes a decision record. Of modifications it keeps no values: they can be parts of a prompt. */
+export function encodeDecision(row: DecisionRow): string {
   const { decision } = row;
   const { findings, tally } = decision;
-  return [
+  return encodeRow([
     row.ts,
-    row.decisionId,
+    row.requestId,
     phases.indexOf(row.phase),
     row.phase,
-    row.requestId,
     row.revision,
     row.org,
     row.app,
@@ -95,8 +96,8 @@ function toValues(row: DecisionRow): (string | number | null)[] {
     tally.errors,
     findings.length === 0 ? "[]" : JSON.stringify(findings.map(toReason)),
     findings.length === 0 ? "[]" : JSON.stringify(findings.flatMap(toChanges)),
-    row.micros,
-  ];
+    toThousandths(row.micros),
+  ]);
 }
 
 function toReason(finding: Finding): DecisionReason {
@@ -118,9 +119,9 @@ function toChanges(finding: Finding): StoredDecision["modifications"] {
   return (finding.modifications ?? []).map(({ op, path }) => ({ op, path }));
 }
 
-function toStoredDecision(row: Row<"decisions">): StoredDecision {
+function toStoredDecision(row: Row<"decision_log">): StoredDecision {
   return {
-    decisionId: row.decision_id,
+    decisionId: decisionIdOf(row.request_id, row.phase as StoredDecision["phase"]),
     requestId: row.request_id,
     ts: row.ts,
     phase: row.phase as StoredDecision["phase"],

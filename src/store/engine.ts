@@ -5,8 +5,18 @@ import type { Tables } from "./tables.ts";
 export interface Insert {
   readonly table: keyof Tables;
   readonly columns: readonly string[];
-  /** Values in the order of `columns`. */
-  readonly rows: readonly (readonly NewValue[])[];
+  /** One JSON array per row, with the values in the order of `columns`; joined by commas. Empty for no rows. */
+  readonly rows: string;
+}
+
+/** One row of an {@link Insert} as it is encoded. */
+export function encodeRow(values: readonly NewValue[]): string {
+  return JSON.stringify(values);
+}
+
+/** A number with three digits after the point: microseconds of milliseconds, in a third of the text. */
+export function toThousandths(value: number): number {
+  return Math.round(value * 1000) / 1000;
 }
 
 /** What a column can hold. */

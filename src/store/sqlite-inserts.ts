@@ -21,9 +21,9 @@ export function prepareInserts(database: Database): InsertAll {
 
   return database.transaction((inserts: readonly Insert[]) => {
     for (const insert of inserts) {
-      if (insert.rows.length === 0) continue;
+      if (insert.rows === "") continue;
       const statement = statementFor(insert);
-      for (const row of insert.rows) statement.run(...row);
+      for (const row of JSON.parse(`[${insert.rows}]`) as NewValue[][]) statement.run(...row);
     }
   }).immediate;
 }

@@ -1,19 +1,10 @@
 // The thread of SqliteWriter: a connection of its own, one transaction per message.
 import { Database } from "bun:sqlite";
-import type { Insert } from "./engine.ts";
 import { connectionPragmas, type InsertAll, prepareInserts } from "./sqlite-inserts.ts";
+import { decodeWrite, type WriteReply } from "./sqlite-message.ts";
 
 /** Nobody waits for this thread but batches of records, so it can wait long for other writers. */
 const busyTimeoutMs = 5000;
-
-/** What the thread is asked, as JSON: text crosses threads much faster than objects do. */
-export interface WriteRequest {
-  readonly path: string;
-  readonly inserts: readonly Insert[];
-}
-
-/** Empty when the rows are stored, else what went wrong. */
-export type WriteReply = string;
 
 declare const self: Worker;
 
@@ -22,7 +13,7 @@ let insertAll: InsertAll | undefined;
 self.onmessage = ({ data }: MessageEvent<string>) => {
   let problem: WriteReply = "";
   try {
-    const { path, inserts } = JSON.parse(data) as WriteRequest;
+    const { path, inserts } = decodeWrite(data);
     insertAll ??= connect(path);
     insertAll(inserts);
   } catch (error) {

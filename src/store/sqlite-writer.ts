@@ -1,5 +1,5 @@
 import type { Insert } from "./engine.ts";
-import type { WriteReply, WriteRequest } from "./sqlite-worker.ts";
+import { encodeWrite, type WriteReply } from "./sqlite-message.ts";
 
 interface Waiting {
   readonly resolve: () => void;
@@ -30,8 +30,7 @@ export class SqliteWriter {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject });
       worker.ref();
-      const request: WriteRequest = { path: this.#path, inserts };
-      worker.postMessage(JSON.stringify(request));
+      worker.postMessage(encodeWrite(this.#path, inserts));
     });
   }
 

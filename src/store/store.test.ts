@@ -2,8 +2,9 @@ import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import type { Application, Page, PageRequest } from "../core/control.ts";
+import { decisionIdOf } from "../core/decision.ts";
 import { SluiceError } from "../errors.ts";
-import { decisionRow, temporaryStore, testStart, usageRow } from "./testing.ts";
+import { append, decisionRow, temporaryStore, testStart, usageRow } from "./testing.ts";
 
 const firstPage: PageRequest = { limit: 50, after: null };
 
@@ -19,6 +20,12 @@ async function readAll<T>(list: (page: PageRequest) => Promise<Page<T>>, limit: 
 }
 
 const labels = {};
+const plain = {
+  revision: "sha256:test",
+  outcome: "ok",
+  tally: { decided: 1, notApplicable: 2, errors: 0 },
+  micros: 7.125,
+} as const;
 const chat = { organisation: "default", team: "", name: "chat", labels };
 
 describe("a new store", () => {
@@ -188,8 +195,8 @@ describe("records", () => {
     await using store = await temporaryStore();
     const usage = [usageRow(), usageRow({ costNanoUsd: null, stream: true, decision: "deny", code: "token_cap" })];
     const decisions = [decisionRow()];
-    await store.records.append({ usage, decisions });
-    await store.records.append({ usage, decisions });
+    await append(store, { usage, decisions });
+    await append(store, { usage, decisions });
     const listed = await readAll((page) => store.usage.list(page, {}), 10);
     expect(listed.sort(byRequest)).toEqual([...usage].sort(byRequest));
     const [decision, ...rest] = (await store.decisions.list(firstPage, {})).data;
@@ -227,6 +234,63 @@ describe("records", () => {
     });
   });
 
+  test("of plain decisions stand in the ledger and are listed with the others", async () => {
+    await using store = await temporaryStore();
+    const { request: _, ...usage } = usageRow({ decision: "deny", code: "upstream_unreachable", request: plain });
+    const decisions = [
+      decisionRow({ requestId: usage.requestId, phase: "usage" }),
+      decisionRow({ phase: "request", ts: testStart + 1 }),
+    ];
+    await append(store, { usage: [{ ...usage, request: plain }, usageRow()], decisions });
+    await append(store, { usage: [{ ...usage, request: plain }] });
+    const ids = async (filter: Parameters<typeof store.decisions.list>[1]) =>
+      (await store.decisions.list(firstPage, filter)).data.map(({ decisionId }) => decisionId);
+    const id = decisionIdOf(usage.requestId, "request");
+    expect(await ids({})).toEqual([decisions[1]!.decisionId, decisions[0]!.decisionId, id]);
+    expect(await ids({ requestId: usage.requestId })).toEqual([decisions[0]!.decisionId, id]);
+    expect(await ids({ decision: "allow" })).toEqual([id]);
+    expect(await ids({ decisionId: decisions[0]!.decisionId })).toEqual([decisions[0]!.decisionId]);
+    expect(await ids({ decisionId: id, phase: "usage" })).toEqual([]);
+    expect(await ids({ decisionId: "nonsense" })).toEqual([]);
+    expect((await store.decisions.list(firstPage, { decisionId: id })).data).toEqual([
+      {
+        ...plain,
+        decisionId: id,
+        requestId: usage.requestId,
+        ts: testStart,
+        phase: "request",
+        org: "default",
+        app: "chat",
+        env: "prod",
+        key: "k1",
+        surface: "chat",
+        model: "gpt-4o",
+        effect: "allow",
+        code: "",
+        reasons: [],
+        modifications: [],
+      },
+    ]);
+    expect((await store.usage.list(firstPage, { requestId: usage.requestId })).data).toEqual([usage]);
+  });
+
+  test("are read by their indexes, never by going through all of them", async () => {
+    await using store = await temporaryStore();
+    using database = new Database(store.path, { readonly: true });
+    const plan = (sql: string) =>
+      database
+        .query<{ detail: string }, []>(`explain query plan ${sql}`)
+        .all()
+        .map(({ detail }) => detail)
+        .filter((detail) => detail.startsWith("SCAN") && !detail.includes("USING INDEX"));
+    const order = "order by ts desc, request_id desc";
+    expect(plan(`select * from usage where (ts, request_id) < (1, 'a') ${order}`)).toEqual([]);
+    expect(plan(`select * from usage where request_id = 'a' ${order}`)).toEqual([]);
+    expect(plan(`select * from decision_log where request_id = 'a' and phase = 'usage' ${order}`)).toEqual([]);
+    expect(plan(`select * from decision_log where (ts, request_id, phase_order) < (1, 'a', 0) ${order}`)).toEqual([]);
+    expect(plan(`select * from decision_log ${order}, phase_order desc limit 50`)).toEqual([]);
+  });
+
   test("of modifications keep operation and path but no value", async () => {
     await using store = await temporaryStore();
     const finding = decisionRow().decision.findings[0]!;
@@ -236,7 +300,7 @@ describe("records", () => {
       effect: "modify" as const,
       findings: [{ ...finding, effect: "modify" as const, modifications }],
     };
-    await store.records.append({ usage: [], decisions: [decisionRow({ decision })] });
+    await append(store, { decisions: [decisionRow({ decision })] });
     const [read] = (await store.decisions.list(firstPage, {})).data;
     expect(read?.modifications).toEqual([{ op: "set", path: "messages" }]);
     expect(JSON.stringify(read)).not.toContain("planted");
@@ -246,7 +310,7 @@ describe("records", () => {
     await using store = await temporaryStore();
     const a = usageRow({ app: "a", ts: 100, model: "m1" });
     const b = usageRow({ app: "b", ts: 200, model: "m2", decision: "deny" });
-    await store.records.append({
+    await append(store, {
       usage: [a, b],
       decisions: [decisionRow({ app: "a" }), decisionRow({ app: "b", phase: "usage" })],
     });
@@ -265,13 +329,12 @@ describe("records", () => {
   test("add up exactly, in whole and by group", async () => {
     await using store = await temporaryStore();
     const day = 86_400_000;
-    await store.records.append({
+    await append(store, {
       usage: [
         usageRow({ model: "a", ts: 0, costNanoUsd: 1 }),
         usageRow({ model: "a", ts: day, costNanoUsd: 2 }),
         usageRow({ model: "b", ts: day + 3_600_000, costNanoUsd: null }),
       ],
-      decisions: [],
     });
     const sums = { promptTokens: 400, completionTokens: 100, cachedTokens: 50, reasoningTokens: 0, totalTokens: 500 };
     expect(await store.usage.totals({ model: "a" })).toEqual({
@@ -304,7 +367,7 @@ describe("records", () => {
     const changes = Array.from({ length: 20 }, (_, i) =>
       store.applications.update(id, { labels: { i: String(i) } }, null),
     );
-    const batches = Array.from({ length: 20 }, () => store.records.append({ usage: [usageRow()], decisions: [] }));
+    const batches = Array.from({ length: 20 }, () => append(store, { usage: [usageRow()] }));
     await Promise.all([...changes, ...batches]);
     expect((await store.usage.totals({})).requests).toBe(20);
     expect((await store.applications.find(id))?.version).toBe(21);
@@ -313,9 +376,7 @@ describe("records", () => {
   test("of a store that was closed are refused, not lost in silence", async () => {
     const store = await temporaryStore();
     await store[Symbol.asyncDispose]();
-    await expect(store.records.append({ usage: [usageRow()], decisions: [] })).rejects.toThrow(
-      "the database is closed",
-    );
+    await expect(append(store, { usage: [usageRow()] })).rejects.toThrow("the database is closed");
     expect(await store.ping()).toBe(false);
   });
 });
@@ -325,12 +386,11 @@ describe("pages", () => {
     await using store = await temporaryStore();
     const rows = Array.from({ length: 60 }, (_, i) => ({
       ts: testStart + (i % 7),
-      requestId: `r${i}`,
-      decisionId: `d${i % 30}`,
+      requestId: `req_${i % 30}`,
     }));
-    await store.records.append({
-      usage: rows.map((row) => usageRow(row)),
-      decisions: rows.map((row, i) => decisionRow({ ...row, phase: i < 30 ? "request" : "usage" })),
+    await append(store, {
+      usage: rows.map((row, i) => usageRow({ ...row, requestId: `req_${i}`, ...(i < 20 && { request: plain }) })),
+      decisions: rows.map((row, i) => decisionRow({ ...row, phase: i < 30 ? "response" : "usage" })),
     });
     for (let i = 0; i < 12; i += 1) await store.applications.create({ ...chat, name: `app ${i}` });
     await fc.assert(
@@ -339,7 +399,10 @@ describe("pages", () => {
         expect(new Set(usage.map(({ requestId }) => requestId)).size).toBe(60);
         expect(usage).toHaveLength(60);
         expect(usage.map(({ ts }) => ts)).toEqual(usage.map(({ ts }) => ts).sort((a, b) => b - a));
-        expect(await readAll((page) => store.decisions.list(page, {}), limit)).toHaveLength(60);
+        const decisions = await readAll((page) => store.decisions.list(page, {}), limit);
+        expect(new Set(decisions.map(({ decisionId }) => decisionId)).size).toBe(80);
+        expect(decisions).toHaveLength(80);
+        expect(decisions.map(({ ts }) => ts)).toEqual(decisions.map(({ ts }) => ts).sort((a, b) => b - a));
         expect(await readAll((page) => store.applications.list(page), limit)).toHaveLength(12);
       }),
       { numRuns: 12 },

@@ -11,14 +11,14 @@ import type {
 } from "../core/control.ts";
 import type { Clock } from "../core/ports.ts";
 import { createApplications } from "./applications.ts";
-import { createDecisionLog, insertDecisions } from "./decisions.ts";
+import { createDecisionLog, encodeDecision, insertDecisions } from "./decisions.ts";
 import type { Engine } from "./engine.ts";
 import { createKeys } from "./keys.ts";
 import { migrate, readMigrations } from "./migrate.ts";
 import { createOrganisations, ensureDefaultOrganisation } from "./organisations.ts";
 import { openSqlite } from "./sqlite.ts";
 import { createTeams } from "./teams.ts";
-import { createUsageLedger, insertUsage } from "./usage.ts";
+import { createUsageLedger, encodeUsage, insertUsage } from "./usage.ts";
 
 const migrationsFolder = join(import.meta.dir, "../../schema/sql");
 
@@ -79,6 +79,8 @@ function createStore(engine: Engine, clock: Clock): Store {
     usage: createUsageLedger(engine),
     decisions: createDecisionLog(engine),
     records: {
+      encodeUsage,
+      encodeDecision,
       append: ({ usage, decisions }) => engine.insertMany([insertUsage(usage), insertDecisions(decisions)]),
     },
     async sharedSecret(name) {

@@ -73,14 +73,19 @@ interface UsageTable {
   status: number;
   decision: string;
   code: string;
+  revision: string | null;
+  outcome: string | null;
+  decided: number | null;
+  not_applicable: number | null;
+  errors: number | null;
+  micros: number | null;
 }
 
 interface DecisionTable {
   ts: number;
-  decision_id: string;
+  request_id: string;
   phase_order: number;
   phase: string;
-  request_id: string;
   revision: string;
   org: string;
   app: string;
@@ -108,6 +113,8 @@ export interface Tables {
   settings: { name: string; value: string };
   usage: UsageTable;
   decisions: DecisionTable;
+  /** A view: the decisions and those that stand in the ledger. */
+  decision_log: DecisionTable;
 }
 
 /** A row of a table as it is read. */

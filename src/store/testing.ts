@@ -1,8 +1,9 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { decisionIdOf } from "../core/decision.ts";
 import type { Clock, DecisionRow, Logger, UsageRow } from "../core/ports.ts";
-import { openStore } from "./store.ts";
+import { openStore, type Store } from "./store.ts";
 
 /** A time for tests to begin at. */
 export const testStart = Date.UTC(2026, 0, 31, 12);
@@ -50,10 +51,26 @@ export async function temporaryStore() {
   };
 }
 
+/** Stores records in one batch. */
+export function append(
+  { records }: Store,
+  { usage = [], decisions = [] }: { readonly usage?: readonly UsageRow[]; readonly decisions?: readonly DecisionRow[] },
+): Promise<void> {
+  return records.append({
+    usage: usage.map(records.encodeUsage).join(","),
+    decisions: decisions.map(records.encodeDecision).join(","),
+  });
+}
+
+/** An id as requests have. */
+function newRequestId(): string {
+  return `req_${Bun.randomUUIDv7("base64url")}`;
+}
+
 /** A ledger row; `over` replaces members. */
 export function usageRow(over: Partial<UsageRow> = {}): UsageRow {
   return {
-    requestId: Bun.randomUUIDv7(),
+    requestId: newRequestId(),
     ts: testStart,
     org: "default",
     team: "",
@@ -89,12 +106,13 @@ export function usageRow(over: Partial<UsageRow> = {}): UsageRow {
 }
 
 /** A decision record of a denied request; `over` replaces members. */
-export function decisionRow(over: Partial<DecisionRow> = {}): DecisionRow {
+export function decisionRow(over: Partial<Omit<DecisionRow, "decisionId">> = {}): DecisionRow {
+  const { requestId = newRequestId(), phase = "request" } = over;
   return {
-    decisionId: Bun.randomUUIDv7(),
-    requestId: Bun.randomUUIDv7(),
+    decisionId: decisionIdOf(requestId, phase),
+    requestId,
     ts: testStart,
-    phase: "request",
+    phase,
     revision: "sha256:test",
     org: "default",
     app: "chat",

@@ -1,7 +1,7 @@
 import { type SelectQueryBuilder, sql } from "kysely";
 import type { UsageFilter, UsageGroup, UsageGroupTotals, UsageLedger, UsageTotals } from "../core/control.ts";
 import type { UsageRow } from "../core/ports.ts";
-import type { Engine, Insert } from "./engine.ts";
+import { type Engine, encodeRow, type Insert, toThousandths } from "./engine.ts";
 import { readCursor, toPage } from "./paging.ts";
 import type { Row, Tables } from "./tables.ts";
 
@@ -35,11 +35,17 @@ const columns = [
   "status",
   "decision",
   "code",
+  "revision",
+  "outcome",
+  "decided",
+  "not_applicable",
+  "errors",
+  "micros",
 ] as const satisfies readonly (keyof Tables["usage"])[];
 
-/** Ledger rows as they are added to the database. */
-export function insertUsage(rows: readonly UsageRow[]): Insert {
-  return { table: "usage", columns, rows: rows.map(toValues) };
+/** Encoded ledger rows as they are added to the database. */
+export function insertUsage(rows: string): Insert {
+  return { table: "usage", columns, rows };
 }
 
 /** Reads the ledger from the database. */
@@ -150,10 +156,10 @@ function toGroupValue(group: UsageGroup, value: unknown): string {
   return String(value);
 }
 
-// Written out rather than looked up by name: this runs for every request.
-function toValues(row: UsageRow): (string | number | null)[] {
-  const { usage } = row;
-  return [
+/** Encodes a ledger row. Written out rather than looked up by name: this runs for every request. */
+export function encodeUsage(row: UsageRow): string {
+  const { usage, request } = row;
+  return encodeRow([
     row.ts,
     row.requestId,
     row.org,
@@ -178,12 +184,18 @@ function toValues(row: UsageRow): (string | number | null)[] {
     row.provenance,
     row.requestBytes,
     row.responseBytes,
-    row.latencyMs,
-    row.ttftMs,
+    toThousandths(row.latencyMs),
+    toThousandths(row.ttftMs),
     row.status,
     row.decision,
     row.code,
-  ];
+    request === undefined ? null : request.revision,
+    request === undefined ? null : request.outcome,
+    request === undefined ? null : request.tally.decided,
+    request === undefined ? null : request.tally.notApplicable,
+    request === undefined ? null : request.tally.errors,
+    request === undefined ? null : toThousandths(request.micros),
+  ]);
 }
 
 function toUsageRow(row: Row<"usage">): UsageRow {
