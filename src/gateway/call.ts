@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import { costNanoUsd } from "../core/cost.ts";
-import type { Decision, Modification } from "../core/decision.ts";
+import { type Decision, decisionIdOf, type Modification } from "../core/decision.ts";
 import { evaluate } from "../core/engine.ts";
 import type { Facts } from "../core/facts.ts";
 import type { Identity } from "../core/identity.ts";
 import { modifySetting } from "../core/modify.ts";
 import type { Phase, Surface } from "../core/phases.ts";
-import type { Provenance, Route } from "../core/ports.ts";
+import type { PlainDecision, Provenance, Route } from "../core/ports.ts";
 import type { RuleSet, Snapshot } from "../core/snapshot.ts";
 import type { AnswerSummary, RequestView, TokenUsage } from "../core/wire.ts";
 import type { GatewayDeps } from "./deps.ts";
@@ -52,9 +52,7 @@ function closeSoon(close: () => void): void {
 
 /** One client call from its arrival to its last byte: what is known of it, and its one, certain ending. */
 export class Call {
-  /** What the call's ids have in common: sorted by time, unguessable. */
-  readonly #unique = Bun.randomUUIDv7("base64url");
-  readonly id = `req_${this.#unique}`;
+  readonly id = `req_${Bun.randomUUIDv7("base64url")}`;
   readonly snapshot: Snapshot;
   readonly surface: Surface;
   readonly arrived: number;
@@ -83,6 +81,7 @@ export class Call {
   readonly #leaveSnapshot: () => void;
   readonly #onEnd: () => void;
   #ended = false;
+  #plain: PlainDecision | undefined;
 
   /** @param onEnd is called once, when the call is closed and its rows are handed over */
   constructor(deps: GatewayDeps, surface: Surface, onEnd: () => void) {
@@ -100,7 +99,7 @@ export class Call {
 
   /** The id under which a phase's decision is recorded. */
   decisionId(phase: Phase): string {
-    return `dec_${this.#unique}_${phase}`;
+    return decisionIdOf(this.id, phase);
   }
 
   /** Takes what rules change, and lets what is reserved and recorded from here on know of it. */
@@ -138,6 +137,12 @@ export class Call {
     if (decision.findings.length === 0) metrics.plainDecision(decision.phase, decision.effect);
     const { identity, view } = this;
     if (identity === undefined || view === undefined) return;
+    const { phase, effect, outcome, tally, findings } = decision;
+    if (phase === "request" && effect === "allow" && findings.length === 0) {
+      // Nearly every call: what there is to say of it stands in the ledger row.
+      this.#plain = { revision: this.snapshot.revision, outcome, tally, micros };
+      return;
+    }
     recorder.decision({
       decisionId: this.decisionId(decision.phase),
       requestId: this.id,
@@ -280,6 +285,7 @@ export class Call {
       status: ending.status,
       decision: this.decision?.effect ?? "allow",
       code: ending.code,
+      ...(this.#plain && { request: this.#plain }),
     });
   }
 }
