@@ -37,8 +37,8 @@ export function createRecorder({
   sink,
   logger,
   maxQueue = 50_000,
-  batchSize = 1024,
-  intervalMs = 50,
+  batchSize = 2048,
+  intervalMs = 100,
   maxAttempts = 5,
   wait = (ms) => Bun.sleep(ms),
 }: RecorderOptions): Recorder {
