@@ -80,10 +80,14 @@ export async function measureEndToEnd(quick: boolean): Promise<Figure[]> {
     const streams = await inTurns(quick ? 1 : 3, (target) => run(target, { seconds, body: streamBody }));
     const paced = await inTurns(rounds, (target) => run(target, { seconds, rate: 1000 }));
 
-    const warm = await residentMb(sluice.url);
+    // One reading says little: between two collections of garbage it moves by tens of megabytes.
     const many = quick ? 20_000 : 200_000;
-    await run("sluice", { requests: many });
-    const grown = (await residentMb(sluice.url)) - warm;
+    const resident: number[] = [];
+    for (let i = 0; i < 8; i += 1) {
+      await run("sluice", { requests: many / 8 });
+      resident.push(await residentMb(sluice.url));
+    }
+    const grown = median(resident.slice(-3)) - median(resident.slice(0, 3));
 
     const perSecond = (results: LoadResult[]) => median(results.map((result) => result.perSecond));
     const ratio = (pairs: Pairs) =>
@@ -115,7 +119,7 @@ export async function measureEndToEnd(quick: boolean): Promise<Figure[]> {
         name: "e2e.memory_growth",
         value: grown,
         unit: "MB",
-        note: `over ${many.toLocaleString("en-US")} requests after warm-up`,
+        note: `over ${many.toLocaleString("en-US")} requests after warm-up, now ${Math.round(resident.at(-1)!)} MB`,
       },
     ];
   } finally {

@@ -20,7 +20,6 @@ export const errorCatalogue = {
   body_too_large: [413, "The request body is larger than {max} bytes, the most this gateway accepts."],
   unknown_route: [404, "There is no {method} {path} here."],
   model_not_found: [404, "The model '{model}' does not exist or no provider serves it on this surface."],
-  shutting_down: [503, "The gateway is shutting down; try again."],
   not_ready: [503, "The gateway has no valid policy set yet: {problem}"],
 
   // Upstream
@@ -31,11 +30,9 @@ export const errorCatalogue = {
 
   // Limits and records
   store_unavailable: [503, "A limit could not be checked because its counter store is unavailable."],
-  records_full: [503, "The decision log is full and this application requires every decision to be logged."],
 
   // Control plane
   unauthenticated: [401, "Send an admin key as 'authorization: Bearer <key>'. Gateway keys do not work here."],
-  forbidden: [403, "This needs the scope '{scope}'."],
   not_found: [404, "There is no {resource} '{id}'."],
   conflict: [409, "{problem}"],
   invalid_input: [400, "{problem}"],
