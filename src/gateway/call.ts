@@ -34,6 +34,15 @@ interface Used {
 /** Nothing was used: refusals and calls that never reached a provider. */
 const unused = plainUsage(0, 0);
 
+/**
+ * What may be logged of a failed policy. The messages of a failed expression hold the values it met, which are the
+ * client's; its code and place in the source say as much to who wrote it.
+ */
+function loggable(error: unknown): object {
+  const { code, range } = error as { code?: unknown; range?: unknown };
+  return typeof code === "string" && range !== undefined ? { code, range } : { err: error };
+}
+
 /** Calls whose answer is out, and that are closed together: see {@link closeSoon}. */
 let closing: (() => void)[] = [];
 
@@ -120,7 +129,7 @@ export class Call {
     const from = performance.now();
     const decision = evaluate(rules.inPhase[phase], phase, facts, (policy, error) => {
       this.#deps.metrics.policyError(policy.id);
-      this.#deps.logger.error({ policy: policy.id, phase, err: error }, "a policy could not be evaluated");
+      this.#deps.logger.error({ policy: policy.id, phase, ...loggable(error) }, "a policy could not be evaluated");
     });
     this.#deps.metrics.evaluated(phase, (performance.now() - from) / 1000);
     this.evaluated += decision.tally.decided + decision.tally.notApplicable + decision.tally.errors;

@@ -173,6 +173,14 @@ describe("a provider that fails gets told truthfully, in the surface's shape", (
         expect(await response.text()).toBe("<html>bad gateway</html>");
       });
 
+      test(`${kind}: a redirect is neither followed nor passed on`, async () => {
+        behave = () => new Response(null, { status: 307, headers: { location: "http://127.0.0.1:1/elsewhere" } });
+        const response = await sluice.post(path, body);
+        expect(response.status).toBe(502);
+        expect(response.headers.get("location")).toBeNull();
+        expect((await errorOf(response)).code).toBe("upstream_invalid");
+      });
+
       test(`${kind}: an error that repeats our credentials is replaced`, async () => {
         behave = () => Response.json({ error: { message: `bad key ${providerKey}` } }, { status: 401 });
         const response = await sluice.post(path, body);

@@ -220,7 +220,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
     call.upstreamMs = call.elapsedMs - call.sentMs;
     deps.metrics.upstream(target.provider, call.upstreamMs / 1000);
     const body = parseObject(bytes);
-    const unusable = response.ok ? body === null : leaksCredentials(bytes, target.authHeaders);
+    // A redirect is not for the client: it would take its key to wherever the provider points.
+    const redirects = response.status >= 300 && response.status < 400;
+    const unusable = response.ok ? body === null : redirects || leaksCredentials(bytes, target.authHeaders);
     if (unusable) throw new SluiceError("upstream_invalid", { provider: target.provider });
     if (!response.ok) deps.metrics.upstreamError(target.provider, `status_${response.status}`);
 
