@@ -140,18 +140,12 @@ export interface WireFormat {
   /** Whether the stream asked for tells its usage without being asked. */
   tellsUsage(view: RequestView): boolean;
   readAnswer(body: JsonObject): AnswerSummary;
-  readStream(): StreamReader;
   /**
    * Opens a relay for one streamed answer. Bytes pass unchanged.
    *
    * @param withholdUsage the gateway, not the client, asked for usage: what tells it is kept from the client
    */
   openStream(withholdUsage: boolean): StreamRelay;
-  /**
-   * What the client gets of an event when the gateway, not the client, asked for usage: the same data text, a
-   * changed one, or `null` to withhold the whole event.
-   */
-  withholdUsage(data: string): string | null;
   /** The refusal in this surface's own error shape, as JSON text. */
   writeRefusal(refusal: Refusal): string;
   /** Ends a stream that is already under way, in the protocol's own way, with the refusal's reason: bytes to append. */

@@ -15,9 +15,7 @@ export const anthropicMessages: WireFormat = {
   writeRequest: writeMessagesRequest,
   tellsUsage: () => true,
   readAnswer: readMessagesAnswer,
-  readStream: readMessagesStream,
   openStream: () => createRelay(readMessagesStream(), null),
-  withholdUsage: (data) => data,
   writeRefusal: writeMessagesRefusal,
   writeStreamError: writeMessagesStreamError,
 };

@@ -1,11 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import type { JsonObject } from "../../core/wire.ts";
 import { anthropicMessages } from "./format.ts";
+import { readMessagesStream } from "./stream.ts";
 
 type Event = readonly [type: string, members: JsonObject];
 
 function stream(events: readonly Event[], named = true) {
-  const reader = anthropicMessages.readStream();
+  const reader = readMessagesStream();
   for (const [type, members] of events) reader.push(named ? type : "", JSON.stringify({ ...members, type }));
   const { usage, finishReason, model, text } = reader.summary();
   return { usage, finishReason, model, text, complete: reader.complete, error: reader.error };
@@ -88,7 +89,7 @@ describe("a stream of messages", () => {
   });
 
   test("of data that is no JSON is no exception", () => {
-    const reader = anthropicMessages.readStream();
+    const reader = readMessagesStream();
     for (const event of ["message_start", "content_block_delta", "message_delta", "error", "", "new_event"])
       reader.push(event, "}{");
     expect(reader.summary()).toEqual({ usage: null, finishReason: "", model: "", text: "" });

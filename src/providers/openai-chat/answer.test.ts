@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { Json, JsonObject } from "../../core/wire.ts";
 import { openaiChat } from "./format.ts";
+import { readChatStream } from "./stream.ts";
 import { readUsage } from "./usage.ts";
 
 const usage = (
@@ -120,7 +121,7 @@ const chunk = (delta: JsonObject, finish: string | null = null, more: JsonObject
   JSON.stringify({ id: "1", model: "m", choices: [{ index: 0, delta, finish_reason: finish }], ...more });
 
 function stream(...events: readonly (string | readonly [event: string, data: string])[]) {
-  const reader = openaiChat.readStream();
+  const reader = readChatStream();
   for (const event of events) {
     if (typeof event === "string") reader.push("", event);
     else reader.push(...event);
@@ -194,7 +195,7 @@ describe("a stream", () => {
   });
 
   test("of a hundred thousand events keeps its text and little else", () => {
-    const reader = openaiChat.readStream();
+    const reader = readChatStream();
     const data = chunk({ content: "word " });
     for (let i = 0; i < 100_000; i += 1) reader.push("", data);
     expect(reader.summary().text).toBe("word ".repeat(100_000));

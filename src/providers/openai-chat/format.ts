@@ -16,9 +16,7 @@ export const openaiChat: WireFormat = {
   writeRequest: writeChatRequest,
   tellsUsage: asksForUsage,
   readAnswer: readChatAnswer,
-  readStream: readChatStream,
   openStream: (withholdUsage) => createRelay(readChatStream(), withholdUsage ? withholdChatUsage : null),
-  withholdUsage: withholdChatUsage,
   writeRefusal: writeChatRefusal,
   writeStreamError: writeChatStreamError,
 };

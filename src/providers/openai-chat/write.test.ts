@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import type { BodyEdit } from "../../core/wire.ts";
 import { body } from "../testing.ts";
 import { openaiChat } from "./format.ts";
+import { withholdChatUsage } from "./withhold.ts";
 
 const written = (text: string, edit: BodyEdit) =>
   Buffer.from(openaiChat.writeRequest(openaiChat.readRequest(body(text)), edit)).toString();
@@ -135,7 +136,7 @@ describe("what tells usage is withheld from a client that did not ask", () => {
     ["the end", "[DONE]", "[DONE]"],
     ["no JSON", '{"usage":nu', '{"usage":nu'],
   ];
-  for (const [name, data, shown] of cases) test(name, () => expect(openaiChat.withholdUsage(data)).toBe(shown));
+  for (const [name, data, shown] of cases) test(name, () => expect(withholdChatUsage(data)).toBe(shown));
 });
 
 test("refusals have OpenAI's error shape", () => {
