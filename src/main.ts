@@ -37,6 +37,9 @@ const serverLimits = { maxRequestBodySize: Number.MAX_SAFE_INTEGER, idleTimeout:
 /** Answers whose last byte was handed over may still be on their way out. */
 const connectionGraceMs = 500;
 
+/** How long the calls that are cut off at the end may take to be counted and closed. */
+const cutOffMs = 1000;
+
 /** A Sluice that listens. */
 export interface Running {
   /** `http://HOST:PORT`, with the port it really listens on. */
@@ -164,6 +167,8 @@ export async function startSluice(config: Config): Promise<Running> {
       const drained = await gateway.drain(graceMs);
       await Promise.race([stopped, Bun.sleep(drained ? connectionGraceMs : 0)]);
       await server.stop(true);
+      // Calls that were cut off end now, and have rows too.
+      await gateway.drain(cutOffMs);
       gateway.close();
       await policies.close();
       await recorder.close();

@@ -116,7 +116,7 @@ test("SIGTERM, however often it comes, stops accepting, lets a running stream fi
   }
   expect(text).toContain("[DONE]");
   expect(await first.child.exited).toBe(0);
-  expect(fetch(`${url}/healthz`)).rejects.toThrow();
+  await expect(fetch(`${url}/healthz`)).rejects.toThrow();
 
   const second = start(dir);
   const again = await second.printed(/sluice ready (http:\S+)\n/);
@@ -125,6 +125,37 @@ test("SIGTERM, however often it comes, stops accepting, lets a running stream fi
     headers: { authorization: `Bearer ${adminKey}` },
   });
   expect(await records.json()).toMatchObject({ data: [{ status: 200, stream: true, code: "" }] });
+});
+
+test("what still runs after the grace is cut off, and has its row", async () => {
+  const dir = newDir();
+  const first = start(dir, "--shutdown-grace-seconds", "0.1");
+  const url = await first.printed(/sluice ready (http:\S+)\n/);
+  const key = await first.printed(/gateway key\s+(slc_\S+)/);
+  const adminKey = await first.printed(/admin key\s+(sla_\S+)/);
+  const ask = (settings: string, stream: boolean) =>
+    fetch(`${url}/v1/chat/completions`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${key}`, "sluice-echo": settings },
+      body: JSON.stringify({ model: "echo", stream, messages: [{ role: "user", content: "one two three" }] }),
+    });
+  const response = await ask("chunks=900, chunk_ms=1000, tokens=900", true);
+  await response.body!.getReader().read();
+  const waiting = ask("fault=hang", false).then(
+    () => "answered",
+    () => "cut off",
+  );
+  first.child.kill("SIGTERM");
+  expect(await first.child.exited).toBe(0);
+  expect(await waiting).toBeString();
+
+  const second = start(dir);
+  const again = await second.printed(/sluice ready (http:\S+)\n/);
+  const id = response.headers.get("sluice-request-id");
+  const records = await fetch(`${again}/admin/v1/usage/records?request_id=${id}`, {
+    headers: { authorization: `Bearer ${adminKey}` },
+  });
+  expect(await records.json()).toMatchObject({ data: [{ status: 499, code: "client_closed", provenance: "partial" }] });
 });
 
 test("a setting that is wrong is refused with what was received and what is accepted, exit 2", async () => {

@@ -132,6 +132,33 @@ describe("retiring a snapshot", () => {
     expect(disposed()).toBe(1);
   });
 
+  test("asked twice is one end, which both wait for", async () => {
+    const { snapshot, disposed } = withDispose();
+    const leave = snapshot.enter();
+    const both = Promise.all([snapshot.retire(), snapshot.retire()]);
+    leave();
+    await both;
+    expect(disposed()).toBe(1);
+  });
+
+  test("a policy that fails to be disposed is told to who retires, never to the request that leaves last", async () => {
+    const { policies, disposed } = (({ snapshot, disposed }) => ({ policies: snapshot.policies, disposed }))(
+      withDispose(),
+    );
+    const failing = policyWith({
+      id: "org/failing",
+      dispose() {
+        throw new Error("stuck");
+      },
+    });
+    const snapshot = new Snapshot("sha256:x", [failing, ...policies]);
+    const leave = snapshot.enter();
+    const retired = snapshot.retire();
+    expect(leave).not.toThrow();
+    await expect(retired).rejects.toThrow("1 policies could not be disposed");
+    expect(disposed()).toBe(1);
+  });
+
   test("a request under way keeps the set it began with while others get the next one", async () => {
     const first = withDispose();
     const live = new LiveSnapshot(first.snapshot);

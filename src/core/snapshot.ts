@@ -38,7 +38,7 @@ export class Snapshot {
   // Weak: entries go when the identity object is replaced or dropped, so nothing here can be stale.
   readonly #index = new WeakMap<Identity, Map<string, RuleSet>>();
   #users = 0;
-  #retired: (() => void) | undefined;
+  #retiring: PromiseWithResolvers<void> | undefined;
 
   constructor(revision: string, policies: readonly CompiledPolicy[], defaultEffect: "allow" | "deny" = "allow") {
     this.revision = revision;
@@ -72,21 +72,34 @@ export class Snapshot {
       if (left) return;
       left = true;
       this.#users -= 1;
-      if (this.#users === 0) this.#retired?.();
+      if (this.#users === 0 && this.#retiring !== undefined) this.#dispose(this.#retiring);
     };
   }
 
-  /** Disposes every policy once no request uses this snapshot any more. */
+  /**
+   * Disposes every policy once no request uses this snapshot any more. A second call waits for the same end.
+   *
+   * Rejects with what policies threw while they were disposed; the requests that were last to leave never see it.
+   */
   retire(): Promise<void> {
-    return new Promise((resolve) => {
-      const finish = () => {
-        this.#retired = undefined;
-        for (const policy of this.policies) policy.dispose?.();
-        resolve();
-      };
-      if (this.#users === 0) finish();
-      else this.#retired = finish;
-    });
+    if (this.#retiring === undefined) {
+      this.#retiring = Promise.withResolvers<void>();
+      if (this.#users === 0) this.#dispose(this.#retiring);
+    }
+    return this.#retiring.promise;
+  }
+
+  #dispose({ resolve, reject }: PromiseWithResolvers<void>): void {
+    const failures: unknown[] = [];
+    for (const policy of this.policies) {
+      try {
+        policy.dispose?.();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length === 0) resolve();
+    else reject(new AggregateError(failures, `${failures.length} policies could not be disposed`));
   }
 
   #select(identity: Identity, model: string, surface: Surface): RuleSet {

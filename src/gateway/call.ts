@@ -73,7 +73,7 @@ export class Call {
   facts: Facts | undefined;
   decision: Decision | undefined;
   limits: LimitOutcome | undefined;
-
+  /** Codes of the warnings that the answer carries. */
   readonly warnings: string[] = [];
   /** What rules change in the request, merged. */
   modifications: readonly Modification[] = [];

@@ -263,6 +263,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     }
     provider.done();
     call.upstreamMs = call.elapsedMs - call.sentMs;
+    deps.metrics.upstream(provider.provider, call.upstreamMs / 1000);
     const summary = relay.summary();
     const refusal = judgeResponse(call, response.status, size, summary);
     if (refusal !== null) return refuse(call, format, refusal, undefined, summary);

@@ -163,6 +163,11 @@ const maxPolicies = 256;
 /** Parts that can differ between two requests of one caller. */
 const perRequest: ReadonlySet<LimitScope> = new Set(["user", "model", "provider"]);
 
+/** Counters are kept by the million: a name may be long, its place in a key may not. */
+function bounded(name: string): string {
+  return name.length <= 256 ? name : `sha256:${Bun.SHA256.hash(name, "hex")}`;
+}
+
 // What a client chooses is quoted, so that no user name can spell another counter's key.
 function partValue(part: LimitScope, facts: Facts): string {
   switch (part) {
@@ -177,7 +182,7 @@ function partValue(part: LimitScope, facts: Facts): string {
     case "key":
       return facts.key.id;
     case "user":
-      return JSON.stringify(facts.user.id);
+      return JSON.stringify(bounded(facts.user.id));
     case "model":
       return JSON.stringify(facts.request.model.toLowerCase());
     case "provider":
