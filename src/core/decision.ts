@@ -38,6 +38,8 @@ export interface Finding {
   readonly modifications?: readonly Modification[];
   /** Headers for the refusal if this finding is the one shown, such as `retry-after`. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** What kept the hit from its effect, such as `exception:org/batch-images` or `break-glass:bg_…`. */
+  readonly override?: string;
 }
 
 /** How the policies in scope fared. The three add up to the policies in scope, always. */
@@ -83,7 +85,8 @@ export function compareFindings(a: Finding, b: Finding): number {
     compareText(a.mode, b.mode) ||
     b.priority - a.priority ||
     compareText(JSON.stringify(a.modifications ?? null), JSON.stringify(b.modifications ?? null)) ||
-    compareText(JSON.stringify(a.headers ?? null), JSON.stringify(b.headers ?? null))
+    compareText(JSON.stringify(a.headers ?? null), JSON.stringify(b.headers ?? null)) ||
+    compareText(a.override ?? "", b.override ?? "")
   );
 }
 

@@ -1,7 +1,7 @@
 import { type Decision, decide, type Effect, type Finding } from "./decision.ts";
 import type { Facts } from "./facts.ts";
 import type { Phase } from "./phases.ts";
-import { type CompiledPolicy, notApplicable, type RuleHit } from "./policy.ts";
+import { type CompiledPolicy, type Content, noContent, notApplicable, type RuleHit } from "./policy.ts";
 
 const nothing: readonly Finding[] = Object.freeze([]);
 
@@ -21,6 +21,7 @@ export function evaluate(
   phase: Phase,
   facts: Facts,
   onError?: (policy: CompiledPolicy, error: unknown) => void,
+  content: Content = noContent,
 ): Decision {
   let findings: Finding[] | undefined;
   let decided = 0;
@@ -31,7 +32,7 @@ export function evaluate(
     const ask = policy.evaluate[phase];
     if (ask === undefined) continue;
     try {
-      const verdict = ask(facts);
+      const verdict = ask(facts, content);
       if (verdict === notApplicable) {
         skipped += 1;
         continue;
@@ -58,7 +59,7 @@ export function toFinding(policy: Pick<CompiledPolicy, "id" | "mode" | "priority
     rule: hit.rule,
     kind: "hit",
     mode: policy.mode,
-    effect: underMode(policy.mode, hit.effect),
+    effect: hit.override === undefined ? underMode(policy.mode, hit.effect) : "allow",
     would: hit.effect,
     code: hit.code,
     message: hit.message,
@@ -66,6 +67,7 @@ export function toFinding(policy: Pick<CompiledPolicy, "id" | "mode" | "priority
     priority: policy.priority,
     ...(hit.modifications && { modifications: hit.modifications }),
     ...(hit.headers && { headers: hit.headers }),
+    ...(hit.override !== undefined && { override: hit.override }),
   };
 }
 

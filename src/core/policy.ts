@@ -1,4 +1,5 @@
-import type { Finding, Mode, OnError } from "./decision.ts";
+import type { Effect, Finding, Mode, OnError } from "./decision.ts";
+import type { PolicyExplanation } from "./explain.ts";
 import type { FactName, Facts } from "./facts.ts";
 import type { LimitRequest } from "./limits.ts";
 import type { Phase, Surface } from "./phases.ts";
@@ -27,8 +28,32 @@ export type Verdict = null | typeof notApplicable | readonly RuleHit[];
 export const notApplicable: unique symbol = Symbol("not applicable");
 
 /** A rule that fired, before the policy's mode is applied. */
-export interface RuleHit extends Pick<Finding, "rule" | "code" | "message" | "status" | "modifications" | "headers"> {
-  readonly effect: Finding["effect"];
+export interface RuleHit
+  extends Pick<Finding, "rule" | "code" | "message" | "status" | "modifications" | "headers" | "override"> {
+  readonly effect: Effect;
+}
+
+/**
+ * The text that a phase is about, for rules that look for something in it. It is no fact: it is never recorded and
+ * never put into a message. In phase request the prompt's texts, in response the answer's, in stream the event's.
+ */
+export interface Content {
+  /** Made at the first call and kept; the parts as they stand, in order. */
+  texts(): readonly string[];
+}
+
+/** Content without any text: dry runs, and phases that have none. */
+export const noContent: Content = Object.freeze({ texts: () => [] });
+
+/** Asks one policy in one phase; without content, there is {@link noContent}. Synchronous and pure. */
+export type Ask = (facts: Facts, content?: Content) => Verdict;
+
+/** One rule of a policy, as tools list it. */
+export interface RuleInfo {
+  readonly id: string;
+  /** What it asks for when it fires. */
+  readonly effect: Effect;
+  readonly code: string;
 }
 
 /**
@@ -48,7 +73,13 @@ export interface CompiledPolicy {
   readonly uses: string;
   /** Facts that any of its rules or limits read: only these are computed. */
   readonly reads: readonly FactName[];
-  readonly evaluate: { readonly [P in Phase]?: (facts: Facts) => Verdict };
+  readonly evaluate: { readonly [P in Phase]?: Ask };
+  /** Asks, after the request was modified, the rules that are marked `recheck`; absent when there are none. */
+  readonly recheck?: Ask;
+  /** Its rules, or the reasons that its plugin may give. */
+  readonly rules?: readonly RuleInfo[];
+  /** Tells, for people, what each part of it came to. Slow; never on a request's path. */
+  readonly explain?: (phase: Phase, facts: Facts) => PolicyExplanation;
   /**
    * Facts for which a smaller value can never make a rule fire that a larger one does not. When an upper bound of
    * such a fact already fires nothing, the fact is not computed.

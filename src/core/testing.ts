@@ -21,6 +21,7 @@ export const finding: fc.Arbitrary<Finding> = fc.record(
     priority: fc.constantFrom(0, 100),
     modifications: fc.constantFrom([{ op: "cap", path: "max_tokens", value: 5 } as const], []),
     headers: fc.constantFrom({ "retry-after": "1" }, {}),
+    override: fc.constantFrom("exception:org/x", "break-glass:b1"),
   },
   {
     requiredKeys: ["policy", "rule", "kind", "mode", "effect", "would", "code", "message", "status", "priority"],

@@ -2,7 +2,7 @@ import type { Cel } from "../cel/cel.ts";
 import { pluginCel } from "../cel/plugin-tools.ts";
 import type { Facts } from "../core/facts.ts";
 import type { Phase } from "../core/phases.ts";
-import { type CompiledPolicy, notApplicable, type Verdict } from "../core/policy.ts";
+import { type Ask, type CompiledPolicy, notApplicable } from "../core/policy.ts";
 import { ConfigErrors, instantiate } from "../registry/instantiate.ts";
 import type { Plugin } from "../sdk/plugin.ts";
 import { suggestion } from "../sdk/suggest.ts";
@@ -65,13 +65,13 @@ function gated(parts: Parts, compiled: readonly ReturnType<typeof compileConditi
   const open = (facts: Facts) => gates.every((gate) => gate.test(facts));
   const { limits, monotone } = parts;
   const evaluate = Object.entries(parts.evaluate).map(([phase, ask]) => {
-    const asked = (facts: Facts): Verdict => (open(facts) ? ask(facts) : notApplicable);
+    const asked: Ask = (facts, content) => (open(facts) ? ask(facts, content) : notApplicable);
     return [phase, asked] as const;
   });
   return {
     ...parts,
     reads: [...new Set([...parts.reads, ...gates.flatMap((gate) => gate.reads)])],
-    evaluate: Object.fromEntries(evaluate) as { [P in Phase]?: (facts: Facts) => Verdict },
+    evaluate: Object.fromEntries(evaluate) as { [P in Phase]?: Ask },
     ...(monotone && { monotone: monotone.filter((fact) => gates.every((gate) => gate.risesWith(fact))) }),
     ...(limits && { limits: (facts: Facts) => (open(facts) ? limits(facts) : []) }),
   };

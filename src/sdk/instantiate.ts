@@ -1,8 +1,8 @@
-import type { FactName, Facts } from "../core/facts.ts";
+import type { FactName } from "../core/facts.ts";
 import { isFactName } from "../core/facts.ts";
 import type { LimitRequest, LimitUnit, LimitWindow } from "../core/limits.ts";
 import type { Phase } from "../core/phases.ts";
-import { type CompiledPolicy, notApplicable, type RuleHit, type Verdict } from "../core/policy.ts";
+import { type Ask, type CompiledPolicy, noContent, notApplicable, type RuleHit, type Verdict } from "../core/policy.ts";
 import { fillPlaceholders } from "../errors.ts";
 import { ConfigErrors, fromDotted, parseConfig } from "./config.ts";
 import {
@@ -50,7 +50,7 @@ export function instantiate(plugin: Plugin, config: unknown, cel: CompileCel): I
   const problems = checkInstance(plugin, instance);
   if (problems.length > 0) throw new ConfigErrors(problems.map((message) => ({ path: [], message })));
 
-  const evaluate: { [P in Phase]?: (facts: Facts) => Verdict } = {};
+  const evaluate: { [P in Phase]?: Ask } = {};
   for (const phase of plugin.phases) {
     const handler = instance[phase];
     if (handler !== undefined) evaluate[phase] = normalised(handler);
@@ -112,9 +112,9 @@ function toHit(
   };
 }
 
-function normalised(handler: Handler): (facts: Facts) => Verdict {
-  return (facts) => {
-    const answer = handler(facts);
+function normalised(handler: Handler): Ask {
+  return (facts, content = noContent) => {
+    const answer = handler(facts, content);
     if (answer === null || answer === notApplicable || Array.isArray(answer)) return answer as Verdict;
     if (typeof answer === "object" && typeof (answer as RuleHit).rule === "string") return [answer as RuleHit];
     // Undefined or a promise: a handler that forgot to answer must not count as "nothing fired".

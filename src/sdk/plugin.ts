@@ -3,7 +3,7 @@ import type { Effect, Modification, OnError } from "../core/decision.ts";
 import type { FactName, Facts } from "../core/facts.ts";
 import type { LimitRequest } from "../core/limits.ts";
 import type { Phase } from "../core/phases.ts";
-import type { RuleHit, Verdict } from "../core/policy.ts";
+import type { Content, RuleHit, Verdict } from "../core/policy.ts";
 
 /** Why a plugin refuses or warns: an id, the message with `{placeholders}`, and the HTTP status of the refusal. */
 export interface ReasonSpec {
@@ -57,7 +57,7 @@ export interface PluginLimit<K extends string = string> extends LimitRequest {
   readonly reason: K;
 }
 
-type Handler = (facts: Facts) => RuleHit | Verdict;
+type Handler = (facts: Facts, content: Content) => RuleHit | Verdict;
 
 /** A plugin at work with one config. All functions are synchronous and pure; a throw becomes the policy's `onError`. */
 export interface PluginInstance<K extends string = string> {
