@@ -35,6 +35,10 @@ export interface CompiledCel {
   readonly params: readonly string[];
   /** The most it can cost for one request, and the most its value can hold. */
   readonly bound: Bound;
+  /** What it was compiled for and with, and its checked tree: for whoever looks at its parts. */
+  readonly phase: Phase;
+  readonly names: CelNames;
+  readonly tree: Node;
   /** Whether raising this fact can never turn it from true to false, or make its value smaller. */
   risesWith(fact: FactName): boolean;
   /**
@@ -115,7 +119,7 @@ export function createCel(): Cel {
       const most = maxSteps.toLocaleString("en-US");
       throw new CelProblem("C007", `could take ${steps} steps for one request; the most is ${most}`, 0, source.length);
     }
-    return finish(source, type, program, tree, admitted, bound, vars);
+    return finish({ source, type, phase, names, tree, bound }, program, admitted, vars);
   }
 }
 
@@ -128,12 +132,9 @@ function checkCondition(source: string, type: string, { varies, params, facts, v
 }
 
 function finish(
-  source: string,
-  type: string,
+  known: Pick<CompiledCel, "source" | "type" | "phase" | "names" | "tree" | "bound">,
   program: (context: object) => unknown,
-  tree: Node,
   admitted: Admitted,
-  bound: Bound,
   vars: ReadonlyMap<string, CompiledCel>,
 ): CompiledCel {
   const overlays = admitted.macros.map(overlayOf).filter((overlay) => overlay !== undefined);
@@ -145,13 +146,11 @@ function finish(
       ? (facts: Facts, scope: CelScope = new CelScope(facts)): unknown => run(scope)
       : (facts: Facts, scope: CelScope = new CelScope(facts)): unknown => runWatched(run, scope);
   return {
-    source,
-    type,
+    ...known,
     reads: [...new Set([...admitted.facts, ...own.flatMap((name) => vars.get(name)!.reads)])],
     vars: own,
     params: [...admitted.params],
-    bound,
-    risesWith: (fact) => rises(tree, fact, (name) => vars.get(name)!),
+    risesWith: (fact) => rises(known.tree, fact, (name) => vars.get(name)!),
     test(facts, scope) {
       const result = evaluate(facts, scope);
       if (result === true) return true;
