@@ -1,12 +1,12 @@
 import { costNanoUsd } from "../core/cost.ts";
 import type { FactName, Facts } from "../core/facts.ts";
 import type { Identity } from "../core/identity.ts";
+import type { LocalTime } from "../core/local-time.ts";
 import { notApplicable, type Verdict } from "../core/policy.ts";
 import type { Route, TokenCount, TokenCounter } from "../core/ports.ts";
 import type { RuleSet } from "../core/snapshot.ts";
 import type { AnswerSummary, RequestView, TokenUsage } from "../core/wire.ts";
 import type { PlainHeaders } from "./headers.ts";
-import type { LocalTime } from "./local-time.ts";
 
 const noTexts: readonly string[] = Object.freeze([]);
 const noPairs: Readonly<Record<string, string>> = Object.freeze({});

@@ -1,4 +1,5 @@
 import { type Decision, extend } from "../core/decision.ts";
+import { createLocalTime } from "../core/local-time.ts";
 import { mergeModifications } from "../core/modify.ts";
 import type { Surface } from "../core/phases.ts";
 import type { Target } from "../core/ports.ts";
@@ -10,7 +11,6 @@ import type { GatewayDeps } from "./deps.ts";
 import { addAnswerFacts, addTokenFacts, plainUsage, requestFacts } from "./facts.ts";
 import { type PlainHeaders, presentedKey, towardsClient, towardsProvider } from "./headers.ts";
 import { reserveLimits } from "./limits.ts";
-import { createLocalTime } from "./local-time.ts";
 import { ProviderCall } from "./provider-call.ts";
 import { type HeadedRefusal, refusalResponse, refuseByError, refuseByPolicy, setSluiceHeaders } from "./refusal.ts";
 import { relayStream, type StreamEnd } from "./relay.ts";
