@@ -1,10 +1,11 @@
-import type { Cel } from "../cel/cel.ts";
+import type { ScopeFactory } from "../cel/bindings.ts";
+import type { Cel, CompiledCel } from "../cel/cel.ts";
 import type { Phase } from "../core/phases.ts";
 import type { CompiledPolicy } from "../core/policy.ts";
 import { ConfigErrors, parseConfig } from "../sdk/config.ts";
 import { PolicyDocument } from "./document.ts";
 import { compilePlugin, type PluginDirectory } from "./plugin.ts";
-import type { Problem } from "./problem.ts";
+import { fileProblem, type Problem } from "./problem.ts";
 import { compileRules } from "./rules.ts";
 import { manifestSchema, type PolicyFileContent, policySchema } from "./schema.ts";
 import { compileScopeOf } from "./scope.ts";
@@ -12,8 +13,19 @@ import type { PolicyFile } from "./tree.ts";
 
 /** What policies are compiled with. */
 export interface CompileTools {
+  /** The policies folder, for what a policy imports. */
+  readonly dir: string;
   readonly registry: PluginDirectory;
   readonly cel: Cel;
+}
+
+/** An expression that decides something in a policy, for tools that look at its parts: coverage and explanations. */
+export interface Condition {
+  /** Where it stands in the policy's content, such as `match.0` or `rules.1.when`. */
+  readonly path: string;
+  readonly cel: CompiledCel;
+  /** Makes what it is evaluated with. */
+  readonly scopes: ScopeFactory;
 }
 
 /** One policy file, compiled or refused. */
@@ -24,31 +36,47 @@ export interface CompiledFile {
   readonly policy?: CompiledPolicy;
   readonly problems: readonly Problem[];
   readonly owner: string;
+  /** What the file says; absent when there are problems, and of TypeScript. */
   readonly content?: PolicyFileContent;
-  /** The document, for problems that only show among several files. */
-  readonly document: PolicyDocument;
+  /** Gates, then the rules' conditions. Empty for a policy that has none, or whose conditions are code. */
+  readonly conditions: readonly Condition[];
+  /** The document, for problems that only show among several files; absent of TypeScript. */
+  readonly document?: PolicyDocument;
 }
 
 /** The phases that the gateway asks policies in. What is for another would never be asked, so it is refused. */
 const enforced: readonly Phase[] = ["request", "response", "usage"];
 
-/** Compiles one policy file. All that is wrong in it is reported, not only the first. */
-export function compileFile(file: PolicyFile, { registry, cel }: CompileTools): CompiledFile {
+/** Compiles one policy file, whatever its form. All that is wrong in it is reported, not only the first. */
+export async function compileFile(file: PolicyFile, tools: CompileTools): Promise<CompiledFile> {
+  switch (file.kind) {
+    case "policy":
+      return compilePolicy(file, tools);
+    default: {
+      const message = `files of the kind '${file.kind}' are not supported by this version; write a *.policy.yaml`;
+      const problems = [fileProblem("C028", file.label, message)];
+      return { id: policyId(file.path), file, problems, owner: "", conditions: [] };
+    }
+  }
+}
+
+function compilePolicy(file: PolicyFile, { registry, cel }: CompileTools): CompiledFile {
   const document = new PolicyDocument(file.label, file.text);
   const id = policyId(file.path);
-  const refused = (owner = "") => ({ id, file, problems: document.problems, owner, document });
+  const refused = (owner = "") => ({ id, file, problems: document.problems, owner, document, conditions: [] });
   if (document.problems.length > 0) return refused();
 
   const content = parse(document);
   if (content === null) return refused();
   const scope = compileScopeOf(content, file.path, document);
-  const parts =
+  const compiled =
     content.uses === undefined
       ? compileRules(content, id, cel, document)
       : compilePlugin(content, registry, cel, document);
-  if (parts !== null) checkPhases(parts.evaluate, content.uses, document);
-  if (parts === null || document.problems.length > 0) {
-    (parts as Partial<CompiledPolicy> | null)?.dispose?.();
+  const parts: Partial<CompiledPolicy> | undefined = compiled?.parts;
+  if (parts?.evaluate !== undefined) checkPhases(parts.evaluate, content.uses, document);
+  if (compiled === null || document.problems.length > 0) {
+    parts?.dispose?.();
     return refused(content.owner);
   }
 
@@ -61,9 +89,10 @@ export function compileFile(file: PolicyFile, { registry, cel }: CompileTools): 
     priority: content.priority ?? 100,
     scope,
     uses: content.uses ?? "rules",
-    ...parts,
+    ...compiled.parts,
   };
-  return { id, file, policy, problems: [], owner: content.owner ?? "", content, document };
+  const { conditions } = compiled;
+  return { id, file, policy, problems: [], owner: content.owner ?? "", content, conditions, document };
 }
 
 /** A policy type is looked at with its config: it may have a handler for a phase only when the config asks for one. */
@@ -78,7 +107,7 @@ function checkPhases(evaluate: CompiledPolicy["evaluate"], uses: string | undefi
 
 /** The path is the identity: without the ending. */
 export function policyId(path: string): string {
-  return path.replace(/\.policy\.(yaml|yml|json)$/, "");
+  return path.replace(/\.(policy\.(yaml|yml|json|ts)|cel)$/, "");
 }
 
 function parse(document: PolicyDocument): PolicyFileContent | null {

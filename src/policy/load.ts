@@ -8,8 +8,6 @@ import { labelOf, type PolicyFile, type PolicyTree, readPolicyTree } from "./tre
 
 /** What a policies folder is loaded with. */
 export interface LoadOptions extends CompileTools {
-  /** The policies folder. */
-  readonly dir: string;
   /** Whether a folder without any policy is accepted. */
   readonly allowEmpty?: boolean;
 }
@@ -42,6 +40,9 @@ export async function loadPolicies(options: LoadOptions): Promise<LoadResult> {
 /** Milliseconds of compiling after which requests get their turn: a large set takes longer than any of them may wait. */
 const turnMs = 5;
 
+/** The forms that policies are written in. */
+const policyKinds: readonly PolicyFile["kind"][] = ["policy", "cel", "typescript"];
+
 /** Compiles what was read. Every resource that a refused set had taken is given back. */
 export async function compileTree(tree: PolicyTree, options: LoadOptions): Promise<LoadResult> {
   const problems: Problem[] = [...tree.problems];
@@ -49,8 +50,8 @@ export async function compileTree(tree: PolicyTree, options: LoadOptions): Promi
   const defaultEffect = compileManifest(manifest, problems);
   const compiled: CompiledFile[] = [];
   let from = performance.now();
-  for (const file of tree.files.filter(({ kind }) => kind === "policy")) {
-    compiled.push(compileFile(file, options));
+  for (const file of tree.files.filter(({ kind }) => policyKinds.includes(kind))) {
+    compiled.push(await compileFile(file, options));
     if (performance.now() - from < turnMs) continue;
     await new Promise((resolve) => setImmediate(resolve));
     from = performance.now();
@@ -113,8 +114,8 @@ function conflicts(files: readonly CompiledFile[]): Problem[] {
     const rule = `${earlier.file.id}/${ruleId(earlier.file.content!.rules![earlier.rule]!, earlier.rule)}`;
     const message = `${later.path} is set to ${later.value} here and to ${earlier.value} by ${rule}; give one of the policies another priority`;
     const { document } = later.file;
-    document.report("C035", ["rules", later.rule, "modify", later.position], message);
-    problems.push(document.problems.at(-1)!);
+    document?.report("C035", ["rules", later.rule, "modify", later.position], message);
+    problems.push(document?.problems.at(-1) ?? fileProblem("C035", later.file.file.label, message));
   }
   return problems;
 }

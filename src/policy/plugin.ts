@@ -4,8 +4,9 @@ import type { Facts } from "../core/facts.ts";
 import type { Phase } from "../core/phases.ts";
 import { type Ask, type CompiledPolicy, notApplicable } from "../core/policy.ts";
 import { ConfigErrors, instantiate } from "../registry/instantiate.ts";
-import type { Plugin } from "../sdk/plugin.ts";
+import { type Plugin, reasonCode } from "../sdk/plugin.ts";
 import { suggestion } from "../sdk/suggest.ts";
+import type { Condition } from "./compile.ts";
 import type { PolicyDocument } from "./document.ts";
 import { compileCondition } from "./rules.ts";
 import type { PolicyFileContent } from "./schema.ts";
@@ -16,7 +17,13 @@ export interface PluginDirectory {
   names(): readonly string[];
 }
 
-type Parts = Pick<CompiledPolicy, "evaluate" | "reads" | "monotone" | "limits" | "limitHit" | "dispose">;
+type Parts = Pick<CompiledPolicy, "evaluate" | "reads" | "monotone" | "limits" | "limitHit" | "dispose" | "rules">;
+
+/** A policy's part that was made by a plugin, with the gates before it. */
+interface CompiledPlugin {
+  readonly parts: Parts;
+  readonly conditions: readonly Condition[];
+}
 
 /** Keys that are for rules. */
 const ruleKeys = ["phase", "params", "variables", "rules"] as const;
@@ -27,7 +34,7 @@ export function compilePlugin(
   registry: PluginDirectory,
   cel: Cel,
   document: PolicyDocument,
-): Parts | null {
+): CompiledPlugin | null {
   const name = content.uses!;
   for (const key of ruleKeys) {
     if (content[key] === undefined) continue;
@@ -49,7 +56,14 @@ export function compilePlugin(
     return null;
   }
   try {
-    return gated(instantiate(plugin, content.with ?? {}, pluginCel(cel)), gates);
+    const parts = gated(instantiate(plugin, content.with ?? {}, pluginCel(cel)), gates);
+    // A reason does not say what raises it; what counts for the others is that it can refuse.
+    const rules = Object.entries(plugin.reasons).map(
+      ([id, spec]) => ({ id, effect: "deny", code: reasonCode(id, spec) }) as const,
+    );
+    const scopes = cel.scopes(new Map());
+    const conditions = gates.flatMap((gate, i) => (gate === null ? [] : [{ path: `match.${i}`, cel: gate, scopes }]));
+    return { parts: { ...parts, rules }, conditions };
   } catch (error) {
     if (!(error instanceof ConfigErrors)) throw error;
     if (content.with === undefined)

@@ -5,7 +5,8 @@ import type { Modification } from "../core/decision.ts";
 import type { FactName, Facts } from "../core/facts.ts";
 import { modificationProblem } from "../core/modify.ts";
 import type { Phase } from "../core/phases.ts";
-import { type CompiledPolicy, notApplicable, type RuleHit, type Verdict } from "../core/policy.ts";
+import { type CompiledPolicy, notApplicable, type RuleHit, type RuleInfo, type Verdict } from "../core/policy.ts";
+import type { Condition } from "./compile.ts";
 import { compileParams, compileVariables } from "./declared.ts";
 import type { Path, PolicyDocument } from "./document.ts";
 import { compileMessage } from "./message.ts";
@@ -16,7 +17,7 @@ interface CompiledRule {
   /** `null`: always. */
   readonly when: CompiledCel | null;
   readonly reads: readonly FactName[];
-  readonly denies: boolean;
+  readonly info: RuleInfo;
   hit(facts: Facts, scope: CelScope): RuleHit;
 }
 
@@ -36,13 +37,19 @@ export function compileCondition(
   }
 }
 
+/** A policy's part that was compiled from rules or a plugin, with the expressions that decide in it. */
+export interface CompiledRules {
+  readonly parts: Pick<CompiledPolicy, "evaluate" | "reads" | "monotone" | "rules" | "recheck">;
+  readonly conditions: readonly Condition[];
+}
+
 /** What a policy made of rules contributes to a compiled policy. What is wrong is noted in the document. */
 export function compileRules(
   content: PolicyFileContent,
   id: string,
   cel: Cel,
   document: PolicyDocument,
-): Pick<CompiledPolicy, "evaluate" | "reads" | "monotone"> {
+): CompiledRules {
   const phase = content.phase ?? "request";
   const params = compileParams(content, document);
   const vars = compileVariables(content, phase, params, cel, document);
@@ -62,7 +69,19 @@ export function compileRules(
   // An upper bound is tried before the call, when what later phases read is not known yet.
   const monotone =
     phase === "request" ? reads.filter((fact) => conditions.every((condition) => condition.risesWith(fact))) : [];
-  return { reads, monotone, evaluate: { [phase]: asker(open, rules, cel.scopes(vars)) } };
+  const scopes = cel.scopes(vars);
+  return {
+    parts: {
+      reads,
+      monotone,
+      evaluate: { [phase]: asker(open, rules, scopes) },
+      rules: rules.map(({ info }) => info),
+    },
+    conditions: [
+      ...gates.map((gate, i) => [`match.${i}`, gate] as const),
+      ...rules.map(({ when }, i) => [`rules.${i}.when`, when] as const),
+    ].flatMap(([path, cel]) => (cel === null ? [] : [{ path, cel, scopes }])),
+  };
 }
 
 /**
@@ -94,7 +113,7 @@ function asker(
       }
       hits ??= [];
       hits.push(rule.hit(facts, scope));
-      denied ||= rule.denies;
+      denied ||= rule.info.effect === "deny";
     }
     if (failed && !denied) throw failure;
     return hits;
@@ -139,7 +158,7 @@ function compileRule(spec: RuleContent, index: number, context: RuleContext): Co
   return {
     when,
     reads: [...(when?.reads ?? []), ...message.reads],
-    denies: spec.then === "deny",
+    info: { id: rule, effect: spec.then, code: base.code },
     hit: (facts, scope) => ({ ...base, message: message.fill(facts, scope) }),
   };
 }

@@ -8,8 +8,11 @@ const maxFileBytes = 256 * 1024;
 /** Folders inside folders; also what ends a circle of symbolic links. */
 const maxDepth = 12;
 
-/** The kinds of files that are read. */
-export type FileKind = "policy" | "manifest";
+/**
+ * The kinds of files that are read. `library` files are policies that are checked and not put to work by themselves;
+ * of a `module`, which TypeScript policies import, only a change of content matters.
+ */
+export type FileKind = "policy" | "cel" | "typescript" | "exception" | "data" | "manifest" | "library" | "module";
 
 /** A file of the policies folder, with its content. */
 export interface PolicyFile {
@@ -64,7 +67,7 @@ export async function readPolicyTree(dir: string, label = labelOf(dir)): Promise
     const name = `${label}/${entry.path}`;
     const kind = classify(entry.path);
     if (kind === "ignored") continue;
-    if (kind !== "policy" && kind !== "manifest") {
+    if (typeof kind === "object") {
       problems.push(fileProblem(kind.code, name, kind.message));
       continue;
     }
