@@ -47,21 +47,28 @@ export class PolicyDocument {
 
   /** Notes a problem with the value at a path, or with its key. */
   report(code: CheckCode, path: Path, message: string, at: "key" | "value" = "value"): void {
+    this.problems.push(this.problemAt(code, path, message, at));
+  }
+
+  /** A problem with the value at a path, or with its key; it is not noted. */
+  problemAt(code: CheckCode, path: Path, message: string, at: "key" | "value" = "value"): Problem {
     const [start, end] = this.#rangeOf(path, at);
-    this.problems.push(this.source.problem(code, message, start, end));
+    return this.source.problem(code, message, start, end);
   }
 
   /** Notes a problem with a part of the text at a path. */
   reportRange(code: CheckCode, path: Path, message: string, range: { start: number; end: number }): void {
+    const [start, end] = this.rangeIn(path, range) ?? this.#rangeOf(path, "value");
+    this.problems.push(this.source.problem(code, message, start, end));
+  }
+
+  /** Where a part of the text at a path stands in the file; `undefined` when there is no text. */
+  rangeIn(path: Path, range: { start: number; end: number }): readonly [start: number, end: number] | undefined {
     const node = this.#nodeAt(path);
-    if (node === null || !isScalar(node) || typeof node.value !== "string") {
-      this.report(code, path, message);
-      return;
-    }
+    if (node === null || !isScalar(node) || typeof node.value !== "string") return undefined;
     const offsets = scalarOffsets(node as Scalar<string>, this.source.text);
     const start = offsets(range.start);
-    const end = range.end > range.start ? offsets(range.end - 1) + 1 : start + 1;
-    this.problems.push(this.source.problem(code, message, start, end));
+    return [start, range.end > range.start ? offsets(range.end - 1) + 1 : start + 1];
   }
 
   /**
