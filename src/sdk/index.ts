@@ -3,12 +3,24 @@ export { Type as t } from "@sinclair/typebox";
 export type { FactName, Facts } from "../core/facts.ts";
 export { compileGlob, compileGlobs } from "../core/glob.ts";
 export type { LimitScope, LimitUnit, LimitWindow, OnStoreDown } from "../core/limits.ts";
-export { notApplicable, type RuleHit } from "../core/policy.ts";
+export { createLocalTime, type LocalTime } from "../core/local-time.ts";
+export { type Content, notApplicable, type RuleHit, type Verdict } from "../core/policy.ts";
+export { compilePattern, type Pattern } from "./pattern.ts";
 export {
   definePlugin,
+  type NestedLimit,
+  type NestedPolicy,
   type Plugin,
   PluginConfigError,
   type PluginInstance,
   type PluginLimit,
   type PluginTools,
 } from "./plugin.ts";
+export {
+  definePolicy,
+  type FactsRead,
+  type Policy,
+  type PolicyAnswer,
+  type PolicyHit,
+  type PolicyInput,
+} from "./policy.ts";
