@@ -2,12 +2,15 @@ import { type FactName, factCatalogue } from "../core/facts.ts";
 import { nearest } from "../sdk/suggest.ts";
 import { becomeName, becomeValue, children, type Node } from "./ast.ts";
 import { type CelCheck, CelProblem } from "./checks.ts";
+import { type CelData, dataConstant, dataSet } from "./data.ts";
 import { AddressBlock, GlobPattern, LinearRegex, regexMethod, replacements } from "./functions.ts";
 import { foldDuration, foldTimestamp } from "./literals.ts";
 import type { CelParam, Meaning, Names } from "./names.ts";
 
 const macros = ["all", "exists", "exists_one", "map", "filter"];
-const functions = "has size int double string bool timestamp duration glob inCidr clamp least greatest".split(" ");
+const functions = "has size int double string bool timestamp duration glob inSet inCidr clamp least greatest".split(
+  " ",
+);
 const methods = [
   ..."startsWith endsWith contains lowerAscii upperAscii trim indexOf lastIndexOf substring split join size".split(" "),
   ...macros,
@@ -111,6 +114,9 @@ export function admit(root: Node, names: Names): Admitted {
         params.add(meaning.name);
         becomeParam(node, meaning.param);
         return true;
+      case "data":
+        becomeData(node, meaning.data);
+        return true;
     }
   }
 
@@ -154,6 +160,14 @@ export function admit(root: Node, names: Names): Admitted {
       const depends = visitAll(args.slice(0, 1), bound);
       if (args[1] !== undefined) becomePattern(args[1], name === "glob" ? GlobPattern : AddressBlock, name);
       return visitAll(args.slice(2), bound) || depends;
+    }
+    if (name === "inSet") {
+      const [set, ...rest] = args;
+      if (set?.op !== "value" || typeof set.args !== "string" || rest.length !== 1) {
+        fail("C012", node, "inSet() takes the name of data as a text literal, then a value");
+      }
+      becomeValue(set!, dataSet(names.resolveData(set!.args as string, set!.start, set!.end)));
+      return visitAll(rest, bound);
     }
     return visitAll(args, bound);
   }
@@ -303,6 +317,10 @@ function becomeParam(node: Node, { type, value }: CelParam): void {
   if (type === "int") becomeValue(node, BigInt(value as number));
   else if (type === "list<string>") becomeValue(node, value, type);
   else becomeValue(node, value);
+}
+
+function becomeData(node: Node, data: CelData): void {
+  becomeValue(node, dataConstant(data), data.type);
 }
 
 function unknownFunction(name: string): string {

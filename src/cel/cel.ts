@@ -5,6 +5,7 @@ import { type Node, type Overlay, overlayOf, treeOf } from "./ast.ts";
 import { CelScope, type ScopeFactory, scopeFactory } from "./bindings.ts";
 import { CelProblem } from "./checks.ts";
 import { type Bound, boundOf, maxSteps } from "./cost.ts";
+import type { CelData } from "./data.ts";
 import { createEnvironments } from "./environment.ts";
 import { type CelParam, Names } from "./names.ts";
 import { rises } from "./rises.ts";
@@ -21,6 +22,8 @@ export interface CelNames {
   readonly params?: Readonly<Record<string, CelParam>>;
   /** The policy's variables declared so far. */
   readonly vars?: ReadonlyMap<string, CompiledCel>;
+  /** Named lists and tables of the policies folder. */
+  readonly data?: Readonly<Record<string, CelData>>;
 }
 
 /** An expression that was checked and can be evaluated. Synchronous and pure. */
@@ -66,7 +69,7 @@ export interface Cel {
 }
 
 const noVars: ReadonlyMap<string, CompiledCel> = new Map();
-const opaque = new Set(["dyn", "null", "type", "LinearRegex", "GlobPattern", "AddressBlock"]);
+const opaque = new Set(["dyn", "null", "type", "LinearRegex", "GlobPattern", "AddressBlock", "TextSet", "NumberSet"]);
 
 /** Makes a compiler; its environments are shared by everything it compiles. */
 export function createCel(): Cel {
@@ -104,7 +107,7 @@ export function createCel(): Cel {
     }
     const program = env.parse(source);
     const tree = treeOf(program);
-    const admitted = admit(tree, new Names(phase, names.params ?? {}, vars.keys()));
+    const admitted = admit(tree, new Names(phase, names.params ?? {}, vars.keys(), names.data));
 
     const checked = program.check();
     if (!checked.valid) throw checked.error;

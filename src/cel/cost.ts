@@ -164,6 +164,11 @@ function binaryBound(node: Node, [left, right]: [Bound, Bound]): Bound {
 
 function sizeOfValue(value: unknown): { size: number; element: number } {
   if (typeof value === "string") return { size: value.length, element: 1 };
+  if (value === null || typeof value !== "object") return scalar;
+  if (Object.getPrototypeOf(value) === Object.prototype) {
+    const texts = Object.values(value).map((text) => String(text).length);
+    return { size: texts.length, element: Math.max(1, ...texts) };
+  }
   if (!Array.isArray(value)) return scalar;
   return { size: value.length, element: Math.max(1, ...value.map((text) => String(text).length)) };
 }

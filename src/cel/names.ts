@@ -1,7 +1,8 @@
 import { type FactName, factCatalogue, factEntries, isFactName } from "../core/facts.ts";
 import type { Phase } from "../core/phases.ts";
-import { nearest } from "../sdk/suggest.ts";
+import { nearest, suggestion } from "../sdk/suggest.ts";
 import { CelProblem } from "./checks.ts";
+import type { CelData } from "./data.ts";
 
 /** A typed value that the policy file declares under `params`. */
 export interface CelParam {
@@ -16,6 +17,7 @@ export type ParamType = (typeof paramTypes)[number];
 /** A param's value as YAML gives it; ints are JavaScript numbers. */
 export type ParamValue = string | number | boolean | readonly string[];
 
+const noData = "a *.data.yaml file here would name some";
 /** Roots that are not facts. */
 const declaredRoots = ["params", "vars", "data"];
 const factRoots = new Set(factEntries.map(([name]) => name.split(".")[0]!));
@@ -24,6 +26,7 @@ const factRoots = new Set(factEntries.map(([name]) => name.split(".")[0]!));
 export type Meaning =
   | { readonly kind: "fact"; readonly fact: FactName }
   | { readonly kind: "param"; readonly name: string; readonly param: CelParam }
+  | { readonly kind: "data"; readonly name: string; readonly data: CelData }
   | { readonly kind: "var"; readonly name: string };
 
 /** The names that expressions of one policy can use in one phase. */
@@ -31,12 +34,19 @@ export class Names {
   readonly phase: Phase;
   readonly #params: Readonly<Record<string, CelParam>>;
   readonly #vars: ReadonlySet<string>;
+  readonly #data: Readonly<Record<string, CelData>>;
   readonly #short: ReadonlyMap<string, FactName>;
 
-  constructor(phase: Phase, params: Readonly<Record<string, CelParam>>, vars: Iterable<string>) {
+  constructor(
+    phase: Phase,
+    params: Readonly<Record<string, CelParam>>,
+    vars: Iterable<string>,
+    data: Readonly<Record<string, CelData>> = {},
+  ) {
     this.phase = phase;
     this.#params = params;
     this.#vars = new Set(vars);
+    this.#data = data;
     this.#short = shortNames(phase);
   }
 
@@ -57,8 +67,23 @@ export class Names {
       return { kind: "param", name: field, param: this.#params[field]! };
     }
     if (root === "vars" && this.#vars.has(field)) return { kind: "var", name: field };
+    if (root === "data" && Object.hasOwn(this.#data, field)) {
+      return { kind: "data", name: field, data: this.#data[field]! };
+    }
     if (isFactName(path)) return this.#inPhase(path, path, start, end);
     throw this.#unknown(path, start, end);
+  }
+
+  /**
+   * Finds named data by its name alone.
+   *
+   * @throws CelProblem C002 for an unknown one
+   */
+  resolveData(name: string, start: number, end: number): CelData {
+    if (Object.hasOwn(this.#data, name)) return this.#data[name]!;
+    const known = Object.keys(this.#data);
+    const hint = known.length === 0 ? `; ${noData}` : suggestion(name, known);
+    throw new CelProblem("C002", `there is no data named '${name}'${hint}`, start, end);
   }
 
   #resolveShort(name: string, start: number, end: number): Meaning {
@@ -85,7 +110,9 @@ export class Names {
 
   #unknown(path: string, start: number, end: number): CelProblem {
     const root = path.split(".")[0]!;
-    if (root === "data") return new CelProblem("C002", "named data is not supported by this version", start, end);
+    if (root === "data" && Object.keys(this.#data).length === 0) {
+      return new CelProblem("C002", `unknown name '${path}'; ${noData}`, start, end);
+    }
     const known = this.#known();
     const word = nearest(path, known);
     if (word !== undefined)
@@ -101,6 +128,7 @@ export class Names {
       ...this.#short.keys(),
       ...Object.keys(this.#params).map((name) => `params.${name}`),
       ...[...this.#vars].map((name) => `vars.${name}`),
+      ...Object.keys(this.#data).map((name) => `data.${name}`),
     ];
   }
 }

@@ -15,6 +15,8 @@ const original: Readonly<Record<string, string>> = {
   LinearRegex: "pattern",
   GlobPattern: "pattern",
   AddressBlock: "pattern",
+  TextSet: "set of texts",
+  NumberSet: "set of numbers",
   "google.protobuf.Timestamp": "timestamp",
   "google.protobuf.Duration": "duration",
 };
