@@ -22,6 +22,10 @@ export const policyChecks = {
   C037: "The phase is enforced.",
   C038: "The file can be read.",
   C039: "There are policies.",
+  C090: "A test names policies that exist.",
+  C091: "A test gives facts that its phase can read.",
+  C092: "Every case of a test file has a name of its own.",
+  C093: "A test mocks limits that its policies have.",
 } as const;
 
 /** Every numbered check with its title. */
