@@ -28,7 +28,7 @@ const joins = ["src/main.ts", "src/app.ts", "src/config.ts", "src/config", "src/
 /** Libraries that one folder knows for all. */
 const ownedBy: Readonly<Record<string, readonly string[]>> = {
   "@marcbachmann/cel-js": ["src/cel"],
-  re2js: ["src/cel"],
+  re2js: ["src/sdk"],
   tiktoken: ["src/tokens"],
   kysely: ["src/store"],
   "bun:sqlite": ["src/store"],

@@ -1,38 +1,22 @@
 import { BlockList, isIPv4, isIPv6 } from "node:net";
 import type { Environment } from "@marcbachmann/cel-js";
-import { RE2JS } from "re2js";
 import { compileGlob } from "../core/glob.ts";
-
-/** Longest text that a pattern is tried on; a longer one is an error of the policy, which then counts as its onError. */
-const maxPatternText = 65_536;
-/** Largest compiled regular expression: what keeps the worst text of that length under some milliseconds. */
-const maxProgramSize = 1_000;
+import { compilePattern, maxPatternText, type Pattern } from "../sdk/pattern.ts";
+import { NumberSet, TextSet } from "./data.ts";
 
 /** A regular expression that takes time linear in the text, whatever either of them is. */
 export class LinearRegex {
-  readonly #program: RE2JS;
+  readonly #pattern: Pattern;
   readonly size: number;
 
   /** @throws Error with a sentence for people when the pattern is not valid or too large */
-  constructor(pattern: string) {
-    this.#program = compileRegex(pattern);
-    this.size = this.#program.programSize();
-    if (this.size > maxProgramSize) {
-      throw new Error(`the pattern compiles to ${this.size} instructions, the most is ${maxProgramSize}`);
-    }
+  constructor(source: string) {
+    this.#pattern = compilePattern(source);
+    this.size = this.#pattern.size;
   }
 
   test(text: string): boolean {
-    return this.#program.test(within(text));
-  }
-}
-
-function compileRegex(pattern: string): RE2JS {
-  try {
-    return RE2JS.compile(pattern);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message.replace(/^error parsing regexp: /, "") : String(cause);
-    throw new Error(`the pattern is not a valid RE2 expression: ${reason}`, { cause });
+    return this.#pattern.test(text);
   }
 }
 
@@ -98,10 +82,13 @@ export function registerFunctions(env: Environment): void {
   const add = (signature: string, handler: (...args: never[]) => unknown) =>
     env.registerFunction(signature, handler, { async: false });
 
-  for (const ctor of [LinearRegex, GlobPattern, AddressBlock]) env.registerType(ctor.name, ctor);
+  for (const ctor of [LinearRegex, GlobPattern, AddressBlock, TextSet, NumberSet]) env.registerType(ctor.name, ctor);
   add(`string.${regexMethod}(LinearRegex): bool`, (text: string, regex: LinearRegex) => regex.test(text));
   add("glob(string, GlobPattern): bool", (text: string, glob: GlobPattern) => glob.test(text));
   add("inCidr(string, AddressBlock): bool", (address: string, block: AddressBlock) => block.test(address));
+
+  add("inSet(TextSet, string): bool", (set: TextSet, text: string) => set.has(text));
+  add("inSet(NumberSet, int): bool", (set: NumberSet, number: bigint) => set.has(number));
 
   for (const [type, zero] of [["int", 0n] as const, ["double", 0] as const]) {
     type N = typeof zero;

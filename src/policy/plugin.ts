@@ -4,7 +4,7 @@ import type { Facts } from "../core/facts.ts";
 import type { Phase } from "../core/phases.ts";
 import { type Ask, type CompiledPolicy, notApplicable } from "../core/policy.ts";
 import { ConfigErrors, instantiate } from "../registry/instantiate.ts";
-import { type Plugin, reasonCode } from "../sdk/plugin.ts";
+import type { Plugin } from "../sdk/plugin.ts";
 import { suggestion } from "../sdk/suggest.ts";
 import type { Condition } from "./compile.ts";
 import type { PolicyDocument } from "./document.ts";
@@ -56,14 +56,10 @@ export function compilePlugin(
     return null;
   }
   try {
-    const parts = gated(instantiate(plugin, content.with ?? {}, pluginCel(cel)), gates);
-    // A reason does not say what raises it; what counts for the others is that it can refuse.
-    const rules = Object.entries(plugin.reasons).map(
-      ([id, spec]) => ({ id, effect: "deny", code: reasonCode(id, spec) }) as const,
-    );
+    const parts = gated(instantiate(plugin, content.with ?? {}, pluginCel(cel), registry), gates);
     const scopes = cel.scopes(new Map());
     const conditions = gates.flatMap((gate, i) => (gate === null ? [] : [{ path: `match.${i}`, cel: gate, scopes }]));
-    return { parts: { ...parts, rules }, conditions };
+    return { parts, conditions };
   } catch (error) {
     if (!(error instanceof ConfigErrors)) throw error;
     if (content.with === undefined)

@@ -1,9 +1,9 @@
-import { Kind, type TObject } from "@sinclair/typebox";
+import { Kind, type TObject, Type as t } from "@sinclair/typebox";
 import { type FactName, factEntries } from "../core/facts.ts";
 import { phases } from "../core/phases.ts";
 import { ConfigErrors } from "../sdk/config.ts";
-import { type CompileCel, instantiate, unknownFacts } from "../sdk/instantiate.ts";
-import type { Plugin, ReasonSpec } from "../sdk/plugin.ts";
+import { type CompileCel, instantiate, type PluginLookup, unknownFacts } from "../sdk/instantiate.ts";
+import { definePlugin, type Plugin, type ReasonSpec } from "../sdk/plugin.ts";
 import { suggestion } from "../sdk/suggest.ts";
 
 /** Names that mean something else where a policy says `uses`. */
@@ -26,6 +26,21 @@ const reasonFields = ["message", "status", "code"];
 
 /** Expressions in examples are checked where CEL is: by the plugin's own test and by the policies that use them. */
 const acceptAnyCel: CompileCel = () => ({ reads: [], test: () => true });
+/** The same for the plugins that an example puts to work. */
+const anyPlugin: PluginLookup = {
+  get: (name) =>
+    definePlugin({
+      name,
+      summary: "Stands for any plugin.",
+      onError: "deny",
+      phases: ["request"],
+      config: t.Object({}, { additionalProperties: true }),
+      reads: [],
+      reasons: {},
+      create: () => ({ request: () => null }),
+    }) as unknown as Plugin,
+  names: () => [],
+};
 
 /**
  * What is wrong with a plugin as it was exported; empty when nothing is. Every sentence names what was received and
@@ -144,7 +159,7 @@ function checkExamples(plugin: Plugin): string[] {
   const problems: string[] = [];
   for (const [i, example] of (plugin.examples ?? []).entries()) {
     try {
-      instantiate(plugin, example, acceptAnyCel).dispose?.();
+      instantiate(plugin, example, acceptAnyCel, anyPlugin).dispose?.();
     } catch (error) {
       if (!(error instanceof ConfigErrors)) throw error;
       for (const { path, message } of error.errors) {

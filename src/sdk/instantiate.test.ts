@@ -3,7 +3,7 @@ import { emptyFacts } from "../core/facts.ts";
 import { notApplicable } from "../core/policy.ts";
 import { ConfigErrors } from "./config.ts";
 import { definePlugin, PluginConfigError, type PluginInstance, t } from "./index.ts";
-import { type CompileCel, instantiate } from "./instantiate.ts";
+import { type CompileCel, instantiate, type PluginLookup } from "./instantiate.ts";
 import type { Plugin, PluginTools } from "./plugin.ts";
 
 const reasons = {
@@ -93,7 +93,18 @@ describe("instantiate", () => {
           noCel,
         ),
       ),
-    ).toEqual(["evaluate", "reads"]);
+    ).toEqual(["evaluate", "reads", "rules"]);
+  });
+
+  test("its rules are its reasons, unless the instance says otherwise", () => {
+    const named = plugin(() => ({ request: () => null }));
+    expect(instantiate(named, {}, noCel).rules).toEqual([
+      { id: "tooMany", effect: "deny", code: "too_many" },
+      { id: "spent", effect: "deny", code: "slow_down" },
+    ]);
+    const rules = [{ id: "1.tooMany", effect: "warn", code: "x" }] as const;
+    const own = plugin(() => ({ request: () => null, rules }));
+    expect(instantiate(own, {}, noCel).rules).toEqual(rules);
   });
 
   test("dispose runs once, however often it is called", () => {
@@ -191,5 +202,105 @@ describe("instantiate", () => {
     expect(errorsOf(() => instantiate(made, {}, noCel))[0]!.message).toBe(
       "create gave back an unknown hook 'limit'; did you mean 'limits'?",
     );
+  });
+});
+
+describe("a plugin made of others", () => {
+  const inner = plugin(({ max }, { deny }) => ({
+    request: ({ request }) => (request.bytes > max ? deny("tooMany", { count: request.bytes, max }) : null),
+    limits: () => [
+      {
+        name: "requests",
+        per: ["app"],
+        unit: "requests",
+        window: { every: "minute" },
+        max: 5,
+        amount: 1,
+        onStoreDown: "local",
+        reason: "spent",
+      },
+    ],
+    dispose() {
+      disposed += 1;
+    },
+  }));
+  let disposed = 0;
+  const lookup: PluginLookup = {
+    get: (name) => ({ sample: inner, outer: outer() })[name],
+    names: () => ["outer", "sample"],
+  };
+
+  /** A plugin that puts one other to work. */
+  function outer(): Plugin {
+    return definePlugin({
+      name: "outer",
+      summary: "Tries another.",
+      onError: "deny",
+      phases: ["request"],
+      config: t.Object({ steps: t.Array(t.Object({ uses: t.String(), with: t.Optional(t.Unknown()) })) }),
+      reads: [],
+      reasons: {},
+      create({ steps }, tools) {
+        const [one] = steps.map((step, i) => tools.plugin(`steps.${i}`, step.uses, step.with));
+        return {
+          reads: one!.reads,
+          rules: one!.rules,
+          ...(one!.evaluate.request && { request: one!.evaluate.request }),
+          ...(one!.limits && { limits: one!.limits }),
+          ...(one!.dispose && { dispose: one!.dispose }),
+        };
+      },
+    }) as unknown as Plugin;
+  }
+  const make = (steps: unknown) => instantiate(outer(), { steps }, noCel, lookup);
+
+  test("asks them as the host would, their limits and what they hold included", () => {
+    const made = make([{ uses: "sample", with: { max: 3 } }]);
+    expect(made.reads).toEqual(["request.bytes"]);
+    expect(made.rules.map(({ id }) => id)).toEqual(["tooMany", "spent"]);
+    const large = { ...facts, request: { ...facts.request, bytes: 7 } };
+    expect(made.evaluate.request!(large)).toMatchObject([{ rule: "tooMany", message: "7 of 3" }]);
+    const [limit] = made.limits!(facts);
+    expect(made.limitHit!(limit!, { used: 5, resetSeconds: 9 })).toMatchObject({
+      rule: "spent",
+      code: "slow_down",
+      message: "5 of 5 requests per minute, 1 asked, 9 s",
+    });
+    made.dispose!();
+    expect(disposed).toBe(1);
+  });
+
+  test.each<[string, unknown, (string | number)[], string]>([
+    [
+      "a name that nothing has",
+      [{ uses: "sampel" }],
+      ["steps", 0, "uses"],
+      "there is no policy type 'sampel'; did you mean 'sample'?",
+    ],
+    [
+      "a config that is refused, at its place",
+      [
+        { uses: "sample", with: {} },
+        { uses: "sample", with: { max: "x" } },
+      ],
+      ["steps", 1, "with", "max"],
+      "expected an integer, got 'x'",
+    ],
+    [
+      "another that is made of others",
+      [{ uses: "outer", with: { steps: [{ uses: "sample" }] } }],
+      ["steps", 0, "with", "steps", 0],
+      "a policy type that is made of others cannot be part of one",
+    ],
+  ])("%s is refused", (_what, steps, path, message) => {
+    expect(errorsOf(() => make(steps))).toEqual([{ path, message }]);
+  });
+
+  test("a config that is not there is said to be missing", () => {
+    const needs = definePlugin({ ...(inner as object), config: t.Object({ max: t.Integer() }) } as never) as Plugin;
+    const only: PluginLookup = { get: () => needs, names: () => [] };
+    expect(errorsOf(() => instantiate(outer(), { steps: [{ uses: "sample" }] }, noCel, only))).toEqual([
+      { path: ["steps", 0], message: "'with' is missing: 'max' is missing; expected an integer" },
+    ]);
   });
 });

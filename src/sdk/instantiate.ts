@@ -2,11 +2,21 @@ import type { FactName } from "../core/facts.ts";
 import { isFactName } from "../core/facts.ts";
 import type { LimitRequest, LimitUnit, LimitWindow } from "../core/limits.ts";
 import type { Phase } from "../core/phases.ts";
-import { type Ask, type CompiledPolicy, noContent, notApplicable, type RuleHit, type Verdict } from "../core/policy.ts";
+import {
+  type Ask,
+  type CompiledPolicy,
+  noContent,
+  notApplicable,
+  type RuleHit,
+  type RuleInfo,
+  type Verdict,
+} from "../core/policy.ts";
 import { fillPlaceholders } from "../errors.ts";
 import { ConfigErrors, fromDotted, parseConfig } from "./config.ts";
 import {
   type CelTest,
+  type NestedLimit,
+  type NestedPolicy,
   type Plugin,
   PluginConfigError,
   type PluginInstance,
@@ -20,9 +30,21 @@ import { suggestion } from "./suggest.ts";
 /** Compiles a CEL expression found at `path` of a config for one phase; the host lends it to plugins. */
 export type CompileCel = (path: string, expression: string, phase: Phase) => CelTest;
 
-/** What a plugin with a config contributes to a compiled policy. */
-export type Instantiated = Pick<CompiledPolicy, "reads" | "evaluate" | "monotone" | "limits" | "limitHit" | "dispose">;
+/** The policy types that there are; the host lends them to plugins that are made of others. */
+export interface PluginLookup {
+  get(name: string): Plugin | undefined;
+  names(): readonly string[];
+}
 
+/** What a plugin with a config contributes to a compiled policy. */
+export type Instantiated = Pick<
+  CompiledPolicy,
+  "reads" | "evaluate" | "monotone" | "limits" | "limitHit" | "dispose"
+> & { readonly rules: readonly RuleInfo[] };
+
+const noPlugins: PluginLookup = { get: () => undefined, names: () => [] };
+
+type LendPlugin = PluginTools<Readonly<Record<string, ReasonSpec>>>["plugin"];
 type Handler = NonNullable<PluginInstance["request"]>;
 
 /** What `create` may give back, by name: handlers, then the rest. */
@@ -32,6 +54,7 @@ export const instanceKeys = [
   "response",
   "usage",
   "limits",
+  "rules",
   "reads",
   "monotone",
   "dispose",
@@ -42,11 +65,26 @@ const handlerKeys: readonly string[] = ["request", "stream", "response", "usage"
  * Makes a plugin work with one config: checks the config, creates the instance, checks what came back.
  *
  * @param cel lends the plugin the host's CEL compiler
+ * @param lookup lends it the other plugins
  * @throws ConfigErrors when the schema or the plugin refuses the config; every problem is in it
  */
-export function instantiate(plugin: Plugin, config: unknown, cel: CompileCel): Instantiated {
+export function instantiate(
+  plugin: Plugin,
+  config: unknown,
+  cel: CompileCel,
+  lookup: PluginLookup = noPlugins,
+): Instantiated {
+  return make(plugin, config, { cel, plugin: lender(cel, lookup) });
+}
+
+interface Lent {
+  readonly cel: CompileCel;
+  readonly plugin: LendPlugin;
+}
+
+function make(plugin: Plugin, config: unknown, lent: Lent): Instantiated {
   const parsed = parseConfig(plugin.config, config);
-  const instance = create(plugin, parsed, cel);
+  const instance = create(plugin, parsed, lent);
   const problems = checkInstance(plugin, instance);
   if (problems.length > 0) throw new ConfigErrors(problems.map((message) => ({ path: [], message })));
 
@@ -58,17 +96,59 @@ export function instantiate(plugin: Plugin, config: unknown, cel: CompileCel): I
   return {
     evaluate,
     reads: [...new Set<FactName>([...plugin.reads, ...(instance.reads ?? [])])],
+    rules: instance.rules ?? reasonsOf(plugin),
     ...(instance.monotone && { monotone: instance.monotone }),
     ...(instance.limits && { limits: instance.limits, limitHit: limitHits(plugin) }),
     ...(instance.dispose && { dispose: once(instance.dispose) }),
   };
 }
 
-function create(plugin: Plugin, config: unknown, cel: CompileCel): PluginInstance {
+/** A reason does not say what raises it; what counts for whoever lists them is that it can refuse. */
+function reasonsOf({ reasons }: Plugin): readonly RuleInfo[] {
+  return Object.entries(reasons).map(([id, spec]) => ({ id, effect: "deny", code: reasonCode(id, spec) }));
+}
+
+/** Makes plugins work inside another one, whose config says where each of them stands. */
+function lender(cel: CompileCel, lookup: PluginLookup): LendPlugin {
+  const noDeeper: LendPlugin = (path) => {
+    throw new PluginConfigError(path, "a policy type that is made of others cannot be part of one");
+  };
+  return (path, name, config) => {
+    const at = path.split(".").map((part) => (/^\d+$/.test(part) ? Number(part) : part));
+    const plugin = lookup.get(name);
+    if (plugin === undefined) {
+      const message = `there is no policy type '${name}'${suggestion(name, lookup.names(), "types")}`;
+      throw new ConfigErrors([{ path: [...at, "uses"], message }]);
+    }
+    try {
+      return nested(make(plugin, config, { cel, plugin: noDeeper }));
+    } catch (error) {
+      if (!(error instanceof ConfigErrors)) throw error;
+      const problems = error.errors.map((problem) =>
+        config === undefined
+          ? { path: at, message: `'with' is missing: ${problem.message}` }
+          : { ...problem, path: [...at, "with", ...problem.path] },
+      );
+      throw new ConfigErrors(problems, { cause: error });
+    }
+  };
+}
+
+function nested({ limits, limitHit, ...rest }: Instantiated): NestedPolicy {
+  if (limits === undefined || limitHit === undefined) return rest;
+  return {
+    ...rest,
+    limits: (facts) => limits(facts).map((limit) => ({ ...limit, refusal: (state) => limitHit(limit, state) })),
+  };
+}
+
+function create(plugin: Plugin, config: unknown, lent: Lent): PluginInstance {
   try {
-    return plugin.create(config as never, createTools(plugin.reasons, cel));
+    return plugin.create(config as never, createTools(plugin.reasons, lent));
   } catch (error) {
     const cause = { cause: error };
+    // What a plugin inside this one refuses already stands at its place in this config.
+    if (error instanceof ConfigErrors) throw error;
     if (!(error instanceof PluginConfigError)) {
       const message = `plugin '${plugin.name}' failed on this config: ${error instanceof Error ? error.message : error}`;
       throw new ConfigErrors([{ path: [], message }], cause);
@@ -81,7 +161,7 @@ function create(plugin: Plugin, config: unknown, cel: CompileCel): PluginInstanc
 /** The functions lent to `create`. */
 function createTools(
   reasons: Readonly<Record<string, ReasonSpec>>,
-  cel: CompileCel,
+  lent: Lent,
 ): PluginTools<Readonly<Record<string, ReasonSpec>>> {
   const raise =
     (effect: RaisedEffect) =>
@@ -91,7 +171,7 @@ function createTools(
     deny: raise("deny"),
     warn: raise("warn"),
     modify: (reason, values, modifications) => ({ ...toHit(reasons, "modify", reason, values), modifications }),
-    cel,
+    ...lent,
   };
 }
 
@@ -124,6 +204,7 @@ function normalised(handler: Handler): Ask {
 
 function limitHits(plugin: Plugin): NonNullable<CompiledPolicy["limitHit"]> {
   return (limit, state) => {
+    if ("refusal" in limit) return (limit as NestedLimit).refusal(state);
     const reason = (limit as LimitRequest & { readonly reason?: string }).reason ?? "";
     const hit = toHit(plugin.reasons, "deny", reason, {
       limit: inUnit(limit.max, limit.unit),
@@ -156,6 +237,8 @@ export function checkInstance(plugin: Plugin, instance: unknown): string[] {
       problems.push(`create gave back an unknown hook '${key}'${suggestion(key, instanceKeys, "hooks")}`);
     } else if (key === "reads" || key === "monotone") {
       problems.push(...unknownFacts(value as readonly string[]));
+    } else if (key === "rules") {
+      if (value !== undefined && !Array.isArray(value)) problems.push("'rules' must be a list");
     } else if (value !== undefined && typeof value !== "function") {
       problems.push(`the hook '${key}' must be a function`);
     } else if (handlerKeys.includes(key) && !(plugin.phases as readonly string[]).includes(key)) {

@@ -3,7 +3,7 @@ import type { Effect, Modification, OnError } from "../core/decision.ts";
 import type { FactName, Facts } from "../core/facts.ts";
 import type { LimitRequest } from "../core/limits.ts";
 import type { Phase } from "../core/phases.ts";
-import type { Content, RuleHit, Verdict } from "../core/policy.ts";
+import type { CompiledPolicy, Content, RuleHit, RuleInfo, Verdict } from "../core/policy.ts";
 
 /** Why a plugin refuses or warns: an id, the message with `{placeholders}`, and the HTTP status of the refusal. */
 export interface ReasonSpec {
@@ -50,6 +50,26 @@ export interface PluginTools<R extends Readonly<Record<string, ReasonSpec>>> {
    * @throws PluginConfigError when the expression is not a valid bool expression of that phase
    */
   cel(path: string, expression: string, phase: Phase): CelTest;
+  /**
+   * Puts another policy type to work, for types that are made of others. A type that is itself made of others is
+   * refused: there is one level.
+   *
+   * @param path where in the config its `uses` and `with` stand, such as `steps.0`, for error positions
+   * @throws ConfigErrors when there is no such type or it refuses the config
+   */
+  plugin(path: string, name: string, config: unknown): NestedPolicy;
+}
+
+/** A policy type at work inside another one. Whoever made it disposes it. */
+export interface NestedPolicy extends Pick<CompiledPolicy, "evaluate" | "reads" | "monotone" | "dispose"> {
+  /** Its reasons. */
+  readonly rules: readonly RuleInfo[];
+  readonly limits?: (facts: Facts) => readonly NestedLimit[];
+}
+
+/** A limit of a policy type inside another one: it brings its own refusal along. */
+export interface NestedLimit extends LimitRequest {
+  readonly refusal: (state: { readonly used: number; readonly resetSeconds: number }) => RuleHit;
 }
 
 /** A limit as a plugin declares it: a {@link LimitRequest} and the reason given when it has no room left. */
@@ -69,7 +89,9 @@ export interface PluginInstance<K extends string = string> {
    * What the request takes from shared counters; the host reserves the limits of all policies together and settles
    * them afterwards. The reason's message may use `{limit}`, `{used}`, `{amount}`, `{unit}`, `{window}` and `{reset_seconds}`.
    */
-  readonly limits?: (facts: Facts) => readonly PluginLimit<K>[];
+  readonly limits?: (facts: Facts) => readonly (PluginLimit<K> | NestedLimit)[];
+  /** What its hits are called, where they are not the plugin's own reasons. */
+  readonly rules?: readonly RuleInfo[];
   /** Facts read beside the plugin's own `reads`, when they depend on the config. */
   readonly reads?: readonly FactName[];
   /**

@@ -5,9 +5,16 @@ import { evaluate } from "../core/engine.ts";
 import type { FactName } from "../core/facts.ts";
 import type { LimitRequest } from "../core/limits.ts";
 import type { Phase } from "../core/phases.ts";
-import { type CompiledPolicy, notApplicable, type RuleHit, type Verdict } from "../core/policy.ts";
+import {
+  type CompiledPolicy,
+  type Content,
+  noContent,
+  notApplicable,
+  type RuleHit,
+  type Verdict,
+} from "../core/policy.ts";
 import { ConfigErrors } from "./config.ts";
-import { type CompileCel, type Instantiated, instantiate } from "./instantiate.ts";
+import { type CompileCel, type Instantiated, instantiate, type PluginLookup } from "./instantiate.ts";
 import { type Plugin, PluginConfigError, type ReasonSpec, reasonCode } from "./plugin.ts";
 import { type SomeFacts, watchedFacts } from "./testing-facts.ts";
 import { testReadme } from "./testing-readme.ts";
@@ -29,6 +36,8 @@ export type Expectation<K extends string> =
   | "not_applicable"
   | ExpectedHit<K>
   | readonly ExpectedHit<K>[]
+  /** Hits whose reasons are not the plugin's own; of each, the fields that are named. */
+  | { readonly hits: readonly Partial<RuleHit>[] }
   /** The limits it declares, in order; of each, the fields that are named. */
   | { readonly limits: readonly Partial<LimitRequest>[] }
   /** The refusal when the limit of that name has no room left. */
@@ -36,7 +45,7 @@ export type Expectation<K extends string> =
       readonly exhausted: string;
       readonly used: number;
       readonly resetSeconds: number;
-      readonly expects: ExpectedHit<K>;
+      readonly expects: ExpectedHit<K> | { readonly hits: readonly [Partial<RuleHit>] };
     };
 
 /** One behaviour of a plugin. */
@@ -48,6 +57,8 @@ export interface PluginCase<K extends string> {
   /** `request` when absent. */
   readonly phase?: Phase;
   readonly facts?: SomeFacts;
+  /** The phase's texts, in order: the prompt's, or the answer's. */
+  readonly content?: readonly string[];
   readonly expects: Expectation<K>;
 }
 
@@ -62,7 +73,12 @@ export interface PluginSuite<K extends string> {
   readonly refuses?: readonly { readonly config: unknown; readonly at: string; readonly message?: string }[];
   /** The CEL compiler to lend; needed only by plugins that take expressions. */
   readonly cel?: CompileCel;
+  /** The plugins to lend; needed only by plugins that are made of others. */
+  readonly plugins?: readonly AnyPlugin[];
 }
+
+/** A plugin of any config and reasons. */
+type AnyPlugin = Pick<Plugin, "name"> & { readonly config: TObject };
 
 /**
  * Tests a plugin: the cases given, and what every plugin owes whatever it does.
@@ -78,7 +94,8 @@ export function testPlugin<C extends TObject, const R extends Readonly<Record<st
 ): void {
   const subject = plugin as unknown as Plugin;
   const cel = suite.cel ?? noCel;
-  const make = (config: unknown) => instantiate(subject, config, cel);
+  const lookup = lookupOf(suite.plugins ?? []);
+  const make = (config: unknown) => instantiate(subject, config, cel, lookup);
 
   describe(plugin.name, () => {
     for (const one of suite.cases) {
@@ -140,7 +157,7 @@ export function testPlugin<C extends TObject, const R extends Readonly<Record<st
 function check<K extends string>(
   plugin: Plugin,
   instance: Instantiated,
-  { phase = "request", expects }: PluginCase<K>,
+  { phase = "request", expects, content }: PluginCase<K>,
   facts: ReturnType<typeof watchedFacts>,
 ): void {
   if (typeof expects === "object" && "limits" in expects) {
@@ -152,32 +169,59 @@ function check<K extends string>(
     const limit = instance.limits?.(facts).find(({ name }) => name === expects.exhausted);
     expect(limit, `a limit named '${expects.exhausted}'`).toBeDefined();
     const hit = instance.limitHit?.(limit!, { used: expects.used, resetSeconds: expects.resetSeconds });
-    expect([hit] as unknown[]).toMatchObject([toHit(plugin, expects.expects)]);
+    const wanted = "hits" in expects.expects ? expects.expects.hits[0] : toHit(plugin, expects.expects);
+    expect([hit] as unknown[]).toMatchObject([wanted]);
     return;
   }
   const ask = instance.evaluate[phase];
   expect(ask, `a handler for phase '${phase}'`).toBeDefined();
-  const verdict = ask!(facts);
+  const verdict = ask!(facts, contentOf(content));
   if (expects === "allow") expect(hitsOf(verdict)).toEqual([]);
   else if (expects === "not_applicable") expect(verdict).toBe(notApplicable);
   else {
-    const wanted: readonly ExpectedHit<K>[] = Array.isArray(expects) ? expects : [expects as ExpectedHit<K>];
+    const wanted = "hits" in (expects as object) ? (expects as { hits: readonly Partial<RuleHit>[] }).hits : named();
     expect(hitsOf(verdict)).toHaveLength(wanted.length);
-    expect(hitsOf(verdict) as unknown[]).toMatchObject(wanted.map((hit) => toHit(plugin, hit)));
+    expect(hitsOf(verdict) as unknown[]).toMatchObject([...wanted]);
   }
+
+  function named(): readonly Partial<RuleHit>[] {
+    const hits: readonly ExpectedHit<K>[] = Array.isArray(expects) ? expects : [expects as ExpectedHit<K>];
+    return hits.map((hit) => toHit(plugin, hit));
+  }
+}
+
+function contentOf(texts: readonly string[] | undefined): Content {
+  if (texts === undefined) return noContent;
+  const frozen = Object.freeze([...texts]);
+  return { texts: () => frozen };
+}
+
+function lookupOf(plugins: readonly AnyPlugin[]): PluginLookup {
+  const byName = new Map(plugins.map((plugin) => [plugin.name, plugin as unknown as Plugin]));
+  return { get: (name) => byName.get(name), names: () => [...byName.keys()].sort() };
 }
 
 /** A smaller value of a monotone fact may silence a hit and never cause one. */
 function checkMonotone<K extends string>(
   instance: Instantiated,
-  { phase = "request", facts = {} }: PluginCase<K>,
+  { phase = "request", facts = {}, content }: PluginCase<K>,
 ): void {
   const ask = instance.evaluate[phase];
   for (const name of ask === undefined ? [] : (instance.monotone ?? [])) {
     const [root, field] = name.split(".") as [keyof SomeFacts, string];
     const smaller = { ...facts, [root]: { ...(facts[root] as object | undefined), [field]: 0 } };
-    const before = hitsOf(ask!(watchedFacts(facts, () => {})));
-    const after = hitsOf(ask!(watchedFacts(smaller, () => {})));
+    const before = hitsOf(
+      ask!(
+        watchedFacts(facts, () => {}),
+        contentOf(content),
+      ),
+    );
+    const after = hitsOf(
+      ask!(
+        watchedFacts(smaller, () => {}),
+        contentOf(content),
+      ),
+    );
     if (before.length === 0) expect(after, `hits once ${name} is 0`).toEqual([]);
   }
 }
@@ -222,7 +266,7 @@ function toHit<K extends string>(plugin: Plugin, hit: ExpectedHit<K>): Partial<R
 }
 
 function reasonsOf<K extends string>(expects: Expectation<K>): string[] {
-  if (typeof expects === "string" || "limits" in expects) return [];
+  if (typeof expects === "string" || "limits" in expects || "hits" in expects) return [];
   if ("exhausted" in expects) return reasonsOf(expects.expects);
   const hits: readonly ExpectedHit<K>[] = Array.isArray(expects) ? expects : [expects as ExpectedHit<K>];
   return hits.map((hit) => ("deny" in hit ? hit.deny : "warn" in hit ? hit.warn : hit.modify));
