@@ -72,11 +72,20 @@ export function formatProblem(problem: Problem): string {
 }
 
 /** A problem as an annotation of a pull request on GitHub. */
-export function formatGithub({ file, line, column, code, message, length }: Problem): string {
+export function formatGithub({ code, message, length, ...place }: Problem): string {
+  return githubError({ ...place, endColumn: place.column + length, title: code }, message);
+}
+
+/** An annotation of a pull request on GitHub: a line that its workflows read. */
+export function githubError(
+  place: { file: string; line: number; column: number; endColumn?: number; title: string },
+  message: string,
+): string {
   const escaped = (text: string) => text.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
   const property = (text: string) => escaped(text).replaceAll(":", "%3A").replaceAll(",", "%2C");
-  const place = `file=${property(file)},line=${line},col=${column},endColumn=${column + length}`;
-  return `::error ${place},title=${code}::${escaped(message)}`;
+  const { file, line, column, endColumn, title } = place;
+  const end = endColumn === undefined ? "" : `,endColumn=${endColumn}`;
+  return `::error file=${property(file)},line=${line},col=${column}${end},title=${property(title)}::${escaped(message)}`;
 }
 
 function compare(a: string, b: string): number {
