@@ -2,6 +2,7 @@ import type { Effect, Finding, Mode, OnError } from "./decision.ts";
 import type { PolicyExplanation } from "./explain.ts";
 import type { FactName, Facts } from "./facts.ts";
 import type { LimitRequest } from "./limits.ts";
+import type { BreakGlassAction, PolicyProvenance } from "./overlay.ts";
 import type { Phase, Surface } from "./phases.ts";
 
 /**
@@ -19,6 +20,25 @@ export interface Scope {
   readonly labels?: Readonly<Record<string, string>>;
   /** Requests that match this scope are left out. */
   readonly except?: Omit<Scope, "except">;
+}
+
+/**
+ * Which applications a copy of a policy is for, beside its scope: when one is tuned, the others keep theirs, and no
+ * request meets two copies. By id alone, while a scope's `apps` are ids or names.
+ */
+export interface Audience {
+  /** These alone; any when absent. */
+  readonly only?: readonly string[];
+  readonly except?: readonly string[];
+  /** Requests in this scope belong to another copy. */
+  readonly outside?: Scope;
+}
+
+/** What keeps a hit from its effect at this moment. */
+export interface ActiveOverride {
+  /** As `Finding.override` says it. */
+  readonly label: string;
+  readonly action: BreakGlassAction;
 }
 
 /** What a policy answers when asked: `null` no rule fired, `notApplicable` a gate was closed, else what fired. */
@@ -69,6 +89,17 @@ export interface CompiledPolicy {
   readonly onError: OnError;
   readonly priority: number;
   readonly scope: Scope;
+  /** Absent for any that the scope holds. */
+  readonly audience?: Audience;
+  /** The control plane put it there: what it lets pass is still undecided for a manifest that says `default: deny`. */
+  readonly added?: true;
+  /** Where it, its params and its mode come from; absent when that is not known. */
+  readonly provenance?: PolicyProvenance;
+  /**
+   * What keeps hits of a rule, or errors, from their effect now; `undefined` when nothing does. Without a rule: what
+   * keeps all of them.
+   */
+  readonly override?: (facts: Facts, rule?: string) => ActiveOverride | undefined;
   /** The plugin's name, or `rules`. */
   readonly uses: string;
   /** Facts that any of its rules or limits read: only these are computed. */

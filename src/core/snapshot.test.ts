@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Identity } from "./identity.ts";
 import type { Surface } from "./phases.ts";
-import type { Scope } from "./policy.ts";
+import type { Audience, Scope } from "./policy.ts";
 import { LiveSnapshot, Snapshot } from "./snapshot.ts";
 import { identityWith, policyWith } from "./testing.ts";
 
@@ -24,6 +24,10 @@ const part = fc.record(
 const scope: fc.Arbitrary<Scope> = fc
   .tuple(part, fc.option(part, { nil: undefined }))
   .map(([own, except]) => (except === undefined ? own : { ...own, except }));
+const audience: fc.Arbitrary<Audience> = fc.record(
+  { only: few("app-1", "app-2", "chat"), except: few("app-1", "app-2", "chat"), outside: scope },
+  { requiredKeys: [] },
+);
 const identity: fc.Arbitrary<Identity> = fc.record({
   org: fc.record({ id: fc.constantFrom("acme", "other"), labels, timeZone: fc.constant("UTC") }),
   team: fc.record({ id: fc.constantFrom("red", "blue", "") }),
@@ -52,18 +56,33 @@ function applies(scope: Scope, who: Identity, model: string, surface: Surface): 
   );
 }
 
+function isFor({ only, except, outside }: Audience, who: Identity, model: string, surface: Surface): boolean {
+  return (
+    (only?.includes(who.app.id) ?? true) &&
+    !(except?.includes(who.app.id) ?? false) &&
+    !(outside !== undefined && applies(outside, who, model, surface))
+  );
+}
+
 describe("the scope index", () => {
   test("finds exactly the policies that a plain filter finds, first time and again", () => {
     fc.assert(
       fc.property(
-        fc.array(scope, { maxLength: 8 }),
+        fc.array(fc.tuple(scope, fc.option(audience, { nil: undefined })), { maxLength: 8 }),
         fc.array(fc.tuple(identity, model, surface), { minLength: 1, maxLength: 5 }),
         (scopes, requests) => {
-          const policies = scopes.map((scope, i) => policyWith({ id: `org/p${i}`, scope }));
+          const policies = scopes.map(([scope, audience], i) =>
+            policyWith({ id: `org/p${i}`, scope, ...(audience && { audience }) }),
+          );
           const snapshot = new Snapshot("sha256:x", policies);
           for (const [who, model, surface] of [...requests, ...requests]) {
             const found = snapshot.rulesFor(who, model, surface).policies.map(({ id }) => id);
-            const wanted = policies.filter(({ scope }) => applies(scope, who, model, surface)).map(({ id }) => id);
+            const wanted = policies
+              .filter(
+                ({ scope, audience = {} }) =>
+                  applies(scope, who, model, surface) && isFor(audience, who, model, surface),
+              )
+              .map(({ id }) => id);
             expect([...found].sort()).toEqual(wanted.sort());
           }
         },

@@ -3,6 +3,7 @@ import { compileGlobs } from "./glob.ts";
 import type { Identity } from "./identity.ts";
 import type { Phase, Surface } from "./phases.ts";
 import type { CompiledPolicy, Scope } from "./policy.ts";
+import { ScopeIndex } from "./scope-index.ts";
 
 /** The policies that apply to one kind of request, with what they need. Shared between requests; immutable. */
 export interface RuleSet {
@@ -34,9 +35,10 @@ export class Snapshot {
   readonly policies: readonly CompiledPolicy[];
   /** What a request that no policy applies to gets. */
   readonly defaultEffect: "allow" | "deny";
-  readonly #scopes: ReadonlyArray<(identity: Identity, model: string, surface: Surface) => boolean>;
+  readonly #applies: readonly ScopeTest[];
+  readonly #index: ScopeIndex;
   // Weak: entries go when the identity object is replaced or dropped, so nothing here can be stale.
-  readonly #index = new WeakMap<Identity, Map<string, RuleSet>>();
+  readonly #callers = new WeakMap<Identity, Caller>();
   #users = 0;
   #retiring: PromiseWithResolvers<void> | undefined;
 
@@ -44,22 +46,26 @@ export class Snapshot {
     this.revision = revision;
     this.policies = [...policies].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
     this.defaultEffect = defaultEffect;
-    this.#scopes = this.policies.map((policy) => compileScope(policy.scope));
+    this.#applies = this.policies.map(compileApplies);
+    this.#index = new ScopeIndex(this.policies);
   }
 
   /** The policies in scope for this caller, model and surface. */
   rulesFor(identity: Identity, model: string, surface: Surface): RuleSet {
-    let known = this.#index.get(identity);
-    if (known === undefined) {
-      known = new Map();
-      this.#index.set(identity, known);
+    let caller = this.#callers.get(identity);
+    if (caller === undefined) {
+      caller = { candidates: this.#index.candidates(identity), sets: new Map() };
+      this.#callers.set(identity, caller);
     }
+    const { candidates, sets } = caller;
     const key = `${surface}\n${model}`;
-    let rules = known.get(key);
+    let rules = sets.get(key);
     if (rules === undefined) {
-      if (known.size >= maxRemembered) known.clear();
-      rules = this.#select(identity, model, surface);
-      known.set(key, rules);
+      if (sets.size >= maxRemembered) sets.clear();
+      rules = toRuleSet(
+        candidates.filter((at) => this.#applies[at]!(identity, model, surface)).map((at) => this.policies[at]!),
+      );
+      sets.set(key, rules);
     }
     return rules;
   }
@@ -101,26 +107,33 @@ export class Snapshot {
     if (failures.length === 0) resolve();
     else reject(new AggregateError(failures, `${failures.length} policies could not be disposed`));
   }
+}
 
-  #select(identity: Identity, model: string, surface: Surface): RuleSet {
-    const policies = this.policies.filter((_, i) => this.#scopes[i]!(identity, model, surface));
-    const inPhase = (phase: Phase) => policies.filter((policy) => policy.evaluate[phase] !== undefined);
-    const count = "request.estimated_tokens";
-    return {
-      policies,
-      reads: new Set(policies.flatMap((policy) => policy.reads)),
-      limiting: policies.filter((policy) => policy.limits !== undefined),
-      inPhase: {
-        request: inPhase("request"),
-        stream: inPhase("stream"),
-        response: inPhase("response"),
-        usage: inPhase("usage"),
-      },
-      boundable: policies
-        .filter((policy) => policy.reads.includes(count))
-        .every((policy) => policy.limits === undefined && policy.monotone?.includes(count)),
-    };
-  }
+/** What is remembered of one caller. */
+interface Caller {
+  /** Positions of the policies that may apply to it. */
+  readonly candidates: readonly number[];
+  /** By surface and model. */
+  readonly sets: Map<string, RuleSet>;
+}
+
+function toRuleSet(policies: readonly CompiledPolicy[]): RuleSet {
+  const inPhase = (phase: Phase) => policies.filter((policy) => policy.evaluate[phase] !== undefined);
+  const count = "request.estimated_tokens";
+  return {
+    policies,
+    reads: new Set(policies.flatMap((policy) => policy.reads)),
+    limiting: policies.filter((policy) => policy.limits !== undefined),
+    inPhase: {
+      request: inPhase("request"),
+      stream: inPhase("stream"),
+      response: inPhase("response"),
+      usage: inPhase("usage"),
+    },
+    boundable: policies
+      .filter((policy) => policy.reads.includes(count))
+      .every((policy) => policy.limits === undefined && policy.monotone?.includes(count)),
+  };
 }
 
 /** Holds the snapshot that new requests are judged by. */
@@ -147,6 +160,20 @@ export class LiveSnapshot {
 }
 
 type ScopeTest = (identity: Identity, model: string, surface: Surface) => boolean;
+
+/** Whether requests are among those that a policy is for: in its scope, and its audience if it has one. */
+export function compileApplies({ scope, audience }: Pick<CompiledPolicy, "scope" | "audience">): ScopeTest {
+  const inScope = compileScope(scope);
+  if (audience === undefined) return inScope;
+  const only = audience.only && new Set(audience.only);
+  const except = audience.except && new Set(audience.except);
+  const outside = audience.outside && compileScope(audience.outside);
+  return (identity, model, surface) =>
+    (only?.has(identity.app.id) ?? true) &&
+    !(except?.has(identity.app.id) ?? false) &&
+    inScope(identity, model, surface) &&
+    !(outside?.(identity, model, surface) ?? false);
+}
 
 /** Turns a scope into one test. */
 export function compileScope(scope: Scope): ScopeTest {
