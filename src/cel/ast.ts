@@ -11,6 +11,8 @@ export interface Node {
   readonly end: number;
   readonly input: string;
   readonly checkedType?: CheckedType;
+  /** Of a checked operator: what evaluates it. */
+  handle?: unknown;
   readonly meta: { readonly alternate?: Node; readonly check: unknown; readonly evaluate: unknown };
   setMeta(key: string, value: unknown): Node;
 }
@@ -18,6 +20,9 @@ export interface Node {
 /** A type as the library's checker leaves it on a node. */
 export interface CheckedType {
   readonly name: string;
+  readonly kind: string;
+  /** Of maps. */
+  readonly keyType?: CheckedType;
   /** Of lists and maps. */
   readonly valueType?: CheckedType;
 }

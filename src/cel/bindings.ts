@@ -1,17 +1,13 @@
 import { type FactName, type Facts, factEntries } from "../core/facts.ts";
+import { VariableFailure } from "./failure.ts";
 import { sizeGuard } from "./sizes.ts";
-
-/** A variable could not be computed: an error of the policy, whatever the expression makes of it. */
-export class VariableFailure extends Error {
-  constructor(variable: string, cause: unknown) {
-    super(`the variable '${variable}' could not be computed`, { cause });
-    this.name = "VariableFailure";
-  }
-}
+import { outside } from "./types.ts";
 
 /** What a compiled variable offers to the scope that holds it. */
 export interface ScopedVariable {
-  value(facts: Facts, scope: CelScope): unknown;
+  readonly type: string;
+  /** Its value as compiled expressions hold it. */
+  compute(facts: Facts, scope: CelScope): unknown;
 }
 
 /**
@@ -57,25 +53,42 @@ function reader(name: FactName): (facts: Facts) => unknown {
 /** Makes scopes for one policy. */
 export type ScopeFactory = (facts: Facts) => CelScope;
 
-/** A factory of scopes that also hold these variables, as `vars.<name>`. */
+/** The scope of policies without variables: their expressions read nothing from it, so all can have the same. */
+const empty = new CelScope(Object.freeze({}) as Facts);
+
+/**
+ * A factory of scopes that hold these variables: `vars.<name>` as the library reads them, `$<name>` as compiled
+ * expressions do.
+ */
 export function scopeFactory(variables: ReadonlyMap<string, ScopedVariable>): ScopeFactory {
-  if (variables.size === 0) return (facts) => new CelScope(facts);
+  if (variables.size === 0) return () => empty;
   class PolicyScope extends CelScope {
     readonly known: unknown[] = [];
   }
   let index = 0;
   for (const [name, variable] of variables) {
     const slot = index++;
-    Object.defineProperty(PolicyScope.prototype, `vars.${name}`, {
-      get(this: PolicyScope) {
-        let known = this.known[slot];
-        if (known === undefined) {
-          known = compute(name, variable, this);
-          this.known[slot] = known;
-        }
-        if (!(known instanceof VariableFailure)) return known;
-        this.failure = known;
-        throw known;
+    const read = (scope: PolicyScope): unknown => {
+      let known = scope.known[slot];
+      if (known === undefined) {
+        known = compute(name, variable, scope);
+        scope.known[slot] = known;
+      }
+      if (!(known instanceof VariableFailure)) return known;
+      scope.failure = known;
+      throw known;
+    };
+    const convert = outside(variable.type);
+    Object.defineProperties(PolicyScope.prototype, {
+      [`vars.${name}`]: {
+        get(this: PolicyScope) {
+          return convert(read(this));
+        },
+      },
+      [`$${name}`]: {
+        get(this: PolicyScope) {
+          return read(this);
+        },
       },
     });
   }
@@ -84,7 +97,7 @@ export function scopeFactory(variables: ReadonlyMap<string, ScopedVariable>): Sc
 
 function compute(name: string, variable: ScopedVariable, scope: CelScope): unknown {
   try {
-    return variable.value(scope.facts, scope);
+    return variable.compute(scope.facts, scope);
   } catch (cause) {
     return new VariableFailure(name, cause);
   }

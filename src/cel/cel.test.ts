@@ -143,9 +143,9 @@ describe("params and variables", () => {
     let computed = 0;
     const counted = (compiled: CompiledCel): CompiledCel => ({
       ...compiled,
-      value: (given, scope) => {
+      compute: (given, scope) => {
         computed += 1;
-        return compiled.value(given, scope);
+        return compiled.compute(given, scope);
       },
     });
     const vars = new Map([["asked", counted(cel.compile("request.bytes + 1", "request"))]]);

@@ -1,3 +1,4 @@
+import { Duration } from "@marcbachmann/cel-js/evaluator";
 import type { FactName, Facts } from "../core/facts.ts";
 import type { Phase } from "../core/phases.ts";
 import { type Admitted, admit } from "./admit.ts";
@@ -7,9 +8,14 @@ import { CelProblem } from "./checks.ts";
 import { type Bound, boundOf, maxSteps } from "./cost.ts";
 import type { CelData } from "./data.ts";
 import { createEnvironments } from "./environment.ts";
+import { generate } from "./generate.ts";
 import { type CelParam, Names } from "./names.ts";
+import { readName } from "./readers.ts";
 import { rises } from "./rises.ts";
+import { makeStrict } from "./strict.ts";
+import { spanText } from "./time.ts";
 import { translate } from "./translate.ts";
+import { inside, outside } from "./types.ts";
 
 /** Largest source of one expression, in bytes. */
 export const maxSourceBytes = 4_096;
@@ -42,6 +48,8 @@ export interface CompiledCel {
   readonly phase: Phase;
   readonly names: CelNames;
   readonly tree: Node;
+  /** Whether it runs as generated code; what that does not take, the library evaluates. */
+  readonly generated: boolean;
   /** Whether raising this fact can never turn it from true to false, or make its value smaller. */
   risesWith(fact: FactName): boolean;
   /**
@@ -52,6 +60,8 @@ export interface CompiledCel {
   test(facts: Facts, scope?: CelScope): boolean;
   /** The value; throws as {@link CompiledCel.test} does. */
   value(facts: Facts, scope?: CelScope): CelValue;
+  /** The value as compiled expressions hold it, for scopes: ints are numbers where that is exact. */
+  compute(facts: Facts, scope?: CelScope): unknown;
 }
 
 /** Compiles expressions. The one place that knows the CEL library. */
@@ -71,8 +81,12 @@ export interface Cel {
 const noVars: ReadonlyMap<string, CompiledCel> = new Map();
 const opaque = new Set(["dyn", "null", "type", "LinearRegex", "GlobPattern", "AddressBlock", "TextSet", "NumberSet"]);
 
-/** Makes a compiler; its environments are shared by everything it compiles. */
-export function createCel(): Cel {
+/**
+ * Makes a compiler; its environments are shared by everything it compiles.
+ *
+ * @param options.interpret to let the library evaluate everything, for tests that compare
+ */
+export function createCel({ interpret = false }: { readonly interpret?: boolean } = {}): Cel {
   const environments = createEnvironments();
 
   return {
@@ -111,6 +125,7 @@ export function createCel(): Cel {
 
     const checked = program.check();
     if (!checked.valid) throw checked.error;
+    makeStrict(tree);
     const type = checked.type ?? "dyn";
     if (opaque.has(type)) throw new CelProblem("C004", `a value of type ${type} is of no use here`, 0, source.length);
     if (condition) checkCondition(source, type, admitted);
@@ -122,7 +137,7 @@ export function createCel(): Cel {
       const most = maxSteps.toLocaleString("en-US");
       throw new CelProblem("C007", `could take ${steps} steps for one request; the most is ${most}`, 0, source.length);
     }
-    return finish({ source, type, phase, names, tree, bound }, program, admitted, vars);
+    return finish({ source, type, phase, names, tree, bound }, program, admitted, vars, interpret);
   }
 }
 
@@ -139,28 +154,47 @@ function finish(
   program: (context: object) => unknown,
   admitted: Admitted,
   vars: ReadonlyMap<string, CompiledCel>,
+  interpret: boolean,
 ): CompiledCel {
-  const overlays = admitted.macros.map(overlayOf).filter((overlay) => overlay !== undefined);
-  const run = overlays.length === 0 ? program : (context: object) => runAndRelease(program, context, overlays);
-
   const own = [...admitted.vars];
-  const evaluate =
-    own.length === 0
-      ? (facts: Facts, scope: CelScope = new CelScope(facts)): unknown => run(scope)
-      : (facts: Facts, scope: CelScope = new CelScope(facts)): unknown => runWatched(run, scope);
+  const generated = interpret ? null : (generate(known.tree, readName) as Evaluate | null);
+  const compute = withScope(own, generated ?? interpreted(known.type, program, admitted));
+  const convert = outside(known.type);
   return {
     ...known,
+    generated: generated !== null,
     reads: [...new Set([...admitted.facts, ...own.flatMap((name) => vars.get(name)!.reads)])],
     vars: own,
     params: [...admitted.params],
     risesWith: (fact) => rises(known.tree, fact, (name) => vars.get(name)!),
-    test(facts, scope) {
-      const result = evaluate(facts, scope);
-      if (result === true) return true;
-      if (result === false) return false;
-      throw new Error("a condition gave neither true nor false");
-    },
-    value: (facts, scope) => evaluate(facts, scope) as CelValue,
+    // The checker has seen to it that a bool is one.
+    test: known.type === "bool" ? (compute as CompiledCel["test"]) : refuseTest,
+    value: (facts, scope) => convert(compute(facts, scope)) as CelValue,
+    compute,
+  };
+}
+
+type Evaluate = (facts: Facts, scope?: CelScope) => unknown;
+
+/** Without a scope there are no variables, which is a failure of what reads them. */
+function withScope(vars: readonly string[], evaluate: Evaluate): Evaluate {
+  return vars.length === 0 ? evaluate : (facts, scope = new CelScope(facts)) => evaluate(facts, scope);
+}
+
+function refuseTest(): never {
+  throw new Error("a condition gave neither true nor false");
+}
+
+/** Evaluation by the library, of what there is no generated code for. */
+function interpreted(type: string, program: (context: object) => unknown, { macros, vars }: Admitted): Evaluate {
+  const overlays = macros.map(overlayOf).filter((overlay) => overlay !== undefined);
+  const run = overlays.length === 0 ? program : (context: object) => runAndRelease(program, context, overlays);
+  const convert = inside(type);
+  const scoped = vars.size === 0;
+  return (facts, scope) => {
+    const result = scoped ? run(new CelScope(facts)) : runWatched(run, scope!);
+    if (type === "bool" && typeof result !== "boolean") return refuseTest();
+    return convert(result);
   };
 }
 
@@ -201,6 +235,7 @@ function article(type: string): string {
 /** A value as text for messages. */
 export function celText(value: CelValue): string {
   if (value instanceof Date) return value.toISOString();
+  if (value instanceof Duration) return spanText(value);
   if (Array.isArray(value)) return value.join(", ");
   if (typeof value === "object" && Object.getPrototypeOf(value) === Object.prototype) return JSON.stringify(value);
   return String(value);

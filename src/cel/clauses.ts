@@ -1,8 +1,9 @@
 import type { ClauseValue } from "../core/explain.ts";
 import type { Facts } from "../core/facts.ts";
 import { children, type Node } from "./ast.ts";
-import { type CelScope, VariableFailure } from "./bindings.ts";
+import type { CelScope } from "./bindings.ts";
 import { type CelValue, type CompiledCel, celText, createCel } from "./cel.ts";
+import { VariableFailure } from "./failure.ts";
 import { type Slice, sliceOf } from "./slices.ts";
 
 // Parts are compiled when somebody looks at them, never on a request's path; so they share one compiler.
@@ -20,8 +21,7 @@ export function branchesOf(condition: CompiledCel): readonly Slice[] {
 
   function collect(node: Node): void {
     if (!isConnective(node) && isBool(node) && varies(node)) branches.push(sliceOf(node));
-    // The body of a macro is asked many times for one answer: only the answer is a branch.
-    for (const part of isMacro(node) ? [receiverOf(node)] : children(node)) collect(part);
+    for (const part of operandsOf(node)) collect(part);
   }
 }
 
@@ -143,12 +143,19 @@ function chainOf(node: Node, op: string): readonly Node[] {
   return node.op === op ? (node.args as Node[]).flatMap((operand) => chainOf(operand, op)) : [node];
 }
 
-/** The parts whose values tell why a part has its own. Of a path there are none: `request.headers.x` is one name. */
-function partsOf(node: Node): readonly Node[] {
+/**
+ * The parts of a part that have a value once. Of a path there are none: `request.headers.x` is one name. The body of a
+ * macro has a value for each element.
+ */
+function operandsOf(node: Node): readonly Node[] {
   if (node.op === "." || node.op === "[]" || isCall(node, "has")) return [];
-  const parts = isMacro(node) ? [receiverOf(node)] : children(node);
+  return isMacro(node) ? [receiverOf(node)] : children(node);
+}
+
+/** The parts whose values tell why a part has its own. */
+function partsOf(node: Node): readonly Node[] {
   // Compiling put the values of params in the place of their names; a literal tells nothing that is not written.
-  return parts.filter((part) => varies(part) || /\bparams\b/.test(sliceOf(part).text));
+  return operandsOf(node).filter((part) => varies(part) || /\bparams\b/.test(sliceOf(part).text));
 }
 
 function isConnective(node: Node): boolean {

@@ -1,3 +1,5 @@
+import { type Int, narrow } from "./ints.ts";
+
 /** The types that named data can have; the names are CEL's. */
 export const dataTypes = [
   "list<string>",
@@ -32,13 +34,18 @@ export class TextSet {
 
 /** The numbers of a named list, for `inSet`. */
 export class NumberSet {
-  readonly #numbers: ReadonlySet<bigint>;
+  readonly #numbers: ReadonlySet<Int>;
 
   constructor(numbers: Iterable<bigint>) {
-    this.#numbers = new Set(numbers);
+    this.#numbers = new Set([...numbers].map(narrow));
   }
 
   has(number: bigint): boolean {
+    return this.hasInt(narrow(number));
+  }
+
+  /** For compiled expressions. */
+  hasInt(number: Int): boolean {
     return this.#numbers.has(number);
   }
 }

@@ -1,8 +1,11 @@
 import { BlockList, isIPv4, isIPv6 } from "node:net";
 import type { Environment } from "@marcbachmann/cel-js";
+import type { Duration } from "@marcbachmann/cel-js/evaluator";
 import { compileGlob } from "../core/glob.ts";
 import { compilePattern, maxPatternText, type Pattern } from "../sdk/pattern.ts";
 import { NumberSet, TextSet } from "./data.ts";
+import { within64 } from "./ints.ts";
+import { DURATION, TIMESTAMP } from "./types.ts";
 
 /** A regular expression that takes time linear in the text, whatever either of them is. */
 export class LinearRegex {
@@ -61,7 +64,7 @@ function within(text: string): string {
 
 /**
  * Names that a call gets instead of the library's own implementation, which differs from the specification (its
- * conversions, ASCII case) or is slow (string sizes), and cannot be overridden.
+ * conversions, ASCII case, milliseconds of a span) or is slow (string sizes), and cannot be overridden.
  */
 export const replacements: Readonly<Record<string, string>> = {
   int: "strictInt",
@@ -69,13 +72,11 @@ export const replacements: Readonly<Record<string, string>> = {
   size: "quickSize",
   lowerAscii: "asciiLower",
   upperAscii: "asciiUpper",
+  getMilliseconds: "millisecondsPart",
 };
 
 /** The call that `re.matches(text, pattern)` becomes. */
 export const regexMethod = "matchesLinear";
-
-const minInt = -(2n ** 63n);
-const maxInt = 2n ** 63n - 1n;
 
 /** Registers what policies can call beside the library's own functions. All are pure and synchronous. */
 export function registerFunctions(env: Environment): void {
@@ -100,11 +101,11 @@ export function registerFunctions(env: Environment): void {
   add("strictInt(int): int", (value: bigint) => value);
   add("strictInt(double): int", (value: number) => {
     if (!Number.isFinite(value)) throw new Error("int() of a double that is no number");
-    return inRange(BigInt(Math.trunc(value)));
+    return within64(BigInt(Math.trunc(value)));
   });
   add("strictInt(string): int", (text: string) => {
     if (!/^[-+]?\d{1,19}$/.test(text)) throw new Error("int() of a text that is no integer");
-    return inRange(BigInt(text));
+    return within64(BigInt(text));
   });
   add("strictDouble(double): double", (value: number) => value);
   add("strictDouble(int): double", (value: bigint) => Number(value));
@@ -115,7 +116,9 @@ export function registerFunctions(env: Environment): void {
     return Number(text);
   });
 
-  for (const form of ["quickSize(string)", "string.quickSize()"]) add(`${form}: int`, codePoints);
+  for (const form of ["quickSize(string)", "string.quickSize()"]) {
+    add(`${form}: int`, (text: string) => BigInt(codePoints(text)));
+  }
   for (const form of ["quickSize(list)", "list.quickSize()"]) {
     add(`${form}: int`, (list: readonly unknown[]) => BigInt(list.length));
   }
@@ -124,17 +127,20 @@ export function registerFunctions(env: Environment): void {
   }
   add("string.asciiLower(): string", (text: string) => text.replace(/[A-Z]+/g, (run) => run.toLowerCase()));
   add("string.asciiUpper(): string", (text: string) => text.replace(/[a-z]+/g, (run) => run.toUpperCase()));
+
+  add(`${TIMESTAMP}.millisecondsPart(): int`, (moment: Date) => BigInt(moment.getUTCMilliseconds()));
+  add(`${DURATION}.millisecondsPart(): int`, (span: Duration) => BigInt(Math.trunc(span.nanos / 1_000_000)));
 }
 
-function inRange(value: bigint): bigint {
-  if (value < minInt || value > maxInt) throw new Error("an integer left the range of 64 bits");
-  return value;
-}
-
-/** Size in code points, as CEL counts; for ASCII that is the length, which costs nothing to find out. */
-function codePoints(text: string): bigint {
-  if (Buffer.byteLength(text) === text.length) return BigInt(text.length);
-  let count = 0n;
-  for (const _ of text) count += 1n;
+/** Size in code points, as CEL counts; for ASCII that is the length, which costs next to nothing to find out. */
+export function codePoints(text: string): number {
+  if (Buffer.byteLength(text) === text.length) return text.length;
+  let count = text.length;
+  for (let i = 0; i < text.length - 1; i += 1) {
+    // Two halves of one character. A half alone counts as one.
+    if ((text.charCodeAt(i) & 0xfc00) !== 0xd800 || (text.charCodeAt(i + 1) & 0xfc00) !== 0xdc00) continue;
+    count -= 1;
+    i += 1;
+  }
   return count;
 }

@@ -1,4 +1,6 @@
 import { Environment } from "@marcbachmann/cel-js";
+import type { Duration } from "@marcbachmann/cel-js/evaluator";
+import { nanosOf, spanOf } from "./time.ts";
 
 const env = new Environment();
 const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)T\d\d:\d\d:\d\d(\.\d{1,3})?(Z|[+-]\d\d:\d\d)$/;
@@ -14,8 +16,12 @@ export function foldTimestamp(text: string): Date | null {
   return there.getUTCMonth() === month - 1 && there.getUTCDate() === day ? date : null;
 }
 
-/** The library's value of a duration literal such as `1h30m`, or `null`. */
-export function foldDuration(text: string): unknown {
-  if (!/^-?(\d{1,9}(\.\d{1,9})?(ns|us|ms|s|m|h))+$/.test(text)) return null;
-  return env.evaluate(`duration("${text}")`);
+/** The value of a duration literal such as `1h30m`, or `null`. */
+export function foldDuration(text: string): Duration | null {
+  if (!/^-?(\d{1,12}(\.\d{1,9})?(ns|us|ms|s|m|h))+$/.test(text)) return null;
+  try {
+    return spanOf(nanosOf(env.evaluate(`duration("${text}")`)));
+  } catch {
+    return null;
+  }
 }

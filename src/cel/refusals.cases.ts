@@ -30,7 +30,7 @@ export const refusals: readonly Refusal[] = [
   {
     source: "data.models == 'a'",
     code: "C002",
-    message: "named data is not supported by this version",
+    message: "unknown name 'data.models'; a *.data.yaml file here would name some",
     at: "data.models",
   },
   {
@@ -280,7 +280,7 @@ export const refusals: readonly Refusal[] = [
     source: "dyn(request.model) == 1",
     code: "C012",
     message:
-      "unknown function 'dyn'; known: has, size, int, double, string, bool, timestamp, duration, glob, inCidr, clamp, least, greatest",
+      "unknown function 'dyn'; known: has, size, int, double, string, bool, timestamp, duration, glob, inSet, inCidr, clamp, least, greatest",
     at: "dyn(request.model)",
   },
   {

@@ -1,0 +1,65 @@
+import { Duration } from "@marcbachmann/cel-js/evaluator";
+import { fail } from "./failure.ts";
+
+/** Spans and moments of time, exactly and in the specification's range; the library rounds, and lets them leave it. */
+
+const nanosPerSecond = 1_000_000_000n;
+const nanosPerMillisecond = 1_000_000;
+/** Years 1 to 9999. */
+const firstMoment = -62_135_596_800_000;
+const lastMoment = 253_402_300_799_999;
+/** Some 10,000 years. */
+const longestSeconds = 315_576_000_000n;
+
+/** A span of so many nanoseconds: seconds and nanoseconds have the same sign, so that equal spans look alike. */
+export function spanOf(nanos: bigint): Duration {
+  const seconds = nanos / nanosPerSecond;
+  if (seconds > longestSeconds || seconds < -longestSeconds) fail("duration_out_of_range");
+  return new Duration(seconds, Number(nanos % nanosPerSecond));
+}
+
+/** All of a span, in nanoseconds. */
+export function nanosOf(span: Duration): bigint {
+  return span.seconds * nanosPerSecond + BigInt(span.nanos);
+}
+
+export function addSpans(a: Duration, b: Duration): Duration {
+  return spanOf(nanosOf(a) + nanosOf(b));
+}
+
+export function subtractSpans(a: Duration, b: Duration): Duration {
+  return spanOf(nanosOf(a) - nanosOf(b));
+}
+
+/** Below zero, zero or above it, as `a` is shorter than `b`, as long or longer. */
+export function compareSpans(a: Duration, b: Duration): number {
+  const seconds = a.seconds - b.seconds;
+  return seconds === 0n ? a.nanos - b.nanos : seconds < 0n ? -1 : 1;
+}
+
+export function spanBetween(later: Date, earlier: Date): Duration {
+  const milliseconds = later.getTime() - earlier.getTime();
+  const rest = milliseconds % 1_000;
+  return new Duration((milliseconds - rest) / 1_000, rest * nanosPerMillisecond);
+}
+
+export function momentAfter(moment: Date, span: Duration): Date {
+  return inRange(moment.getTime() + Number(span.seconds) * 1_000 + Math.floor(span.nanos / nanosPerMillisecond));
+}
+
+export function momentBefore(moment: Date, span: Duration): Date {
+  return inRange(moment.getTime() - Number(span.seconds) * 1_000 - Math.floor(span.nanos / nanosPerMillisecond));
+}
+
+function inRange(milliseconds: number): Date {
+  if (!(milliseconds >= firstMoment && milliseconds <= lastMoment)) fail("timestamp_out_of_range");
+  return new Date(milliseconds);
+}
+
+/** A span as the specification writes it, such as `1800s` or `-0.5s`. */
+export function spanText(span: Duration): string {
+  const nanos = nanosOf(span);
+  const size = nanos < 0n ? -nanos : nanos;
+  const fraction = (size % nanosPerSecond).toString().padStart(9, "0").replace(/0+$/, "");
+  return `${nanos < 0n ? "-" : ""}${size / nanosPerSecond}${fraction === "" ? "" : `.${fraction}`}s`;
+}
