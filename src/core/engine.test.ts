@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import type { Modification } from "./decision.ts";
 import { type Effect, effects } from "./decision.ts";
-import { evaluate } from "./engine.ts";
+import { evaluate, recheck } from "./engine.ts";
 import { emptyFacts } from "./facts.ts";
 import { type CompiledPolicy, notApplicable, type RuleHit } from "./policy.ts";
 import { mode, onError, policyWith } from "./testing.ts";
@@ -111,6 +112,44 @@ describe("the engine", () => {
       },
     });
     expect(JSON.stringify(evaluate([policy], "request", facts))).not.toContain("secret");
+  });
+
+  test("a change that cannot be made is an error of its policy, whatever else the policy says", () => {
+    const changing = (modification: Modification, phase: "request" | "response" = "request") =>
+      policyWith({
+        evaluate: { [phase]: () => [hitOf("warn"), { ...hitOf("modify"), modifications: [modification] }] },
+      });
+    const decision = evaluate([changing({ op: "cap", path: "top_k", value: 5 })], "request", facts);
+    expect(decision).toMatchObject({ effect: "deny", outcome: "error", tally: { decided: 0, errors: 1 } });
+    expect(decision.findings.map(({ kind }) => kind)).toEqual(["error"]);
+    const cap: Modification = { op: "cap", path: "max_tokens", value: 5 };
+    expect(evaluate([changing(cap)], "request", facts).effect).toBe("modify");
+    expect(evaluate([changing(cap, "response")], "response", facts).outcome).toBe("error");
+  });
+
+  test("asked again, only rules that are marked so answer, and one that fails counts as its onError", () => {
+    const told: string[] = [];
+    const policies = [
+      policyWith({ id: "org/a", evaluate: { request: () => [hitOf("deny")] } }),
+      policyWith({ id: "org/b", mode: "warn", recheck: () => [hitOf("deny")] }),
+      policyWith({
+        id: "org/c",
+        onError: "warn",
+        recheck() {
+          throw new Error("broken");
+        },
+      }),
+      policyWith({ id: "org/d", recheck: () => notApplicable }),
+      policyWith({ id: "org/e", recheck: (_facts, content) => content!.texts().map(() => hitOf("deny")) }),
+    ];
+    const content = { texts: () => ["one"] };
+    const findings = recheck(policies, facts, ({ id }) => told.push(id), content);
+    expect(findings.map(({ policy, kind, effect }) => [policy, kind, effect])).toEqual([
+      ["org/b", "hit", "warn"],
+      ["org/c", "error", "warn"],
+      ["org/e", "hit", "deny"],
+    ]);
+    expect(told).toEqual(["org/c"]);
   });
 
   test("only the phase that is asked for is evaluated", () => {

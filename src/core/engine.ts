@@ -1,5 +1,6 @@
 import { type Decision, decide, type Effect, type Finding } from "./decision.ts";
 import type { Facts } from "./facts.ts";
+import { modificationProblem } from "./modifiable.ts";
 import type { Phase } from "./phases.ts";
 import { type CompiledPolicy, type Content, noContent, notApplicable, type RuleHit } from "./policy.ts";
 
@@ -37,10 +38,12 @@ export function evaluate(
         skipped += 1;
         continue;
       }
+      if (verdict !== null) {
+        const made = findingsOf(policy, phase, verdict);
+        findings ??= [];
+        for (const finding of made) findings.push(finding);
+      }
       decided += 1;
-      if (verdict === null) continue;
-      findings ??= [];
-      for (const hit of verdict) findings.push(toFinding(policy, hit));
     } catch (error) {
       errors += 1;
       findings ??= [];
@@ -50,6 +53,47 @@ export function evaluate(
   }
 
   return decide(phase, findings ?? nothing, { decided, notApplicable: skipped, errors });
+}
+
+/**
+ * Asks the rules that are marked `recheck`, of a request that was modified. Answers what fired or failed: the policies
+ * they belong to stand in the decision's tally already.
+ */
+export function recheck(
+  policies: readonly CompiledPolicy[],
+  facts: Facts,
+  onError?: (policy: CompiledPolicy, error: unknown) => void,
+  content: Content = noContent,
+): readonly Finding[] {
+  const findings: Finding[] = [];
+  for (const policy of policies) {
+    if (policy.recheck === undefined) continue;
+    try {
+      const verdict = policy.recheck(facts, content);
+      if (verdict !== null && verdict !== notApplicable) findings.push(...findingsOf(policy, "request", verdict));
+    } catch (error) {
+      findings.push(errorFinding(policy));
+      onError?.(policy, error);
+    }
+  }
+  return findings;
+}
+
+/**
+ * All hits of a policy as findings, or none.
+ *
+ * @throws Error when one of them asks for a change that cannot be made: an error of its policy
+ */
+function findingsOf(policy: CompiledPolicy, phase: Phase, hits: readonly RuleHit[]): Finding[] {
+  for (const { effect, modifications } of hits) {
+    if (effect !== "modify") continue;
+    if (phase !== "request") throw new Error(`nothing can be modified in phase ${phase}`);
+    for (const modification of modifications ?? []) {
+      const problem = modificationProblem(modification);
+      if (problem !== null) throw new Error(problem);
+    }
+  }
+  return hits.map((hit) => toFinding(policy, hit));
 }
 
 /** What a hit amounts to under its policy's mode. */

@@ -1,19 +1,24 @@
-import type { Finding, Modification } from "./decision.ts";
+import { compareFindings, type Finding, type Modification } from "./decision.ts";
+import {
+  type ModifiablePath,
+  type ModifiableSpec,
+  modifiableCatalogue,
+  modificationProblem,
+  textsOf,
+} from "./modifiable.ts";
 
-/** The parts of a request that rules may modify. */
-export const modifiablePaths = ["max_tokens", "temperature"] as const;
-/** One of the {@link modifiablePaths}. */
-export type ModifiablePath = (typeof modifiablePaths)[number];
-
-/** The operations that rules may use on them. `cap` also sets when the client sent nothing. */
-export const modificationOps = ["remove", "set", "floor", "cap"] as const;
-
-/** Code of the refusal when rules set one path to different values. */
+/** Code of the refusal when rules contradict each other about one path. */
 export const modifyConflictCode = "modify_conflict";
+
+/** Code of the refusal when a request that was modified would be modified once more. */
+export const modifyLoopCode = "modify_loop";
+
+/** Code of the refusal when what rules make of a request is no valid request. */
+export const modifyInvalidCode = "modify_invalid";
 
 /** What several rules' modifications amount to. */
 export interface MergedModifications {
-  /** To be applied in this order: at most one of each operation for each path. */
+  /** To be applied in this order; none when there is a conflict. */
   readonly modifications: readonly Modification[];
   /** The refusal when they contradict each other, else `null`. */
   readonly conflict: Finding | null;
@@ -21,60 +26,120 @@ export interface MergedModifications {
 
 const nothing: MergedModifications = Object.freeze({ modifications: Object.freeze([]), conflict: null });
 
-/**
- * What is wrong with a modification, or `null`. The message follows what was received and lists what is accepted.
- */
-export function modificationProblem({ op, path, value }: Modification): string | null {
-  if (!(modificationOps as readonly string[]).includes(op)) {
-    return `the operation '${op}' is not supported by this version; supported: ${modificationOps.join(", ")}`;
-  }
-  if (!(modifiablePaths as readonly string[]).includes(path)) {
-    return `'${path}' cannot be modified; what can be: ${modifiablePaths.join(", ")}`;
-  }
-  if (op === "remove") return value === undefined ? null : "'remove' takes no value";
-  if (typeof value !== "number" || !Number.isFinite(value)) return `'${op}' needs a number as value`;
-  if (path === "max_tokens" && !(Number.isSafeInteger(value) && value >= 1)) {
-    return `max_tokens must be an integer of at least 1, not ${value}`;
-  }
-  return path === "temperature" && (value < 0 || value > 2) ? `temperature must be from 0 to 2, not ${value}` : null;
+/** One modification and who asked for it. */
+interface Asked {
+  readonly change: Modification;
+  readonly finding: Finding;
 }
 
+/** The order in which the changes of one path are made. */
+const order = ["remove", "set", "append", "floor", "cap", "redact", "route"] as const;
+
 /**
- * Merges what all findings with the effect `modify` ask for, whatever their order.
+ * Merges what all findings with the effect `modify` ask for, whatever their order and however often they stand there.
  *
- * Of each path: `remove` beats `set`; of several `set` the one of highest priority holds, and different values of the
- * same priority conflict; then `floor` raises to the greatest floor, then `cap` lowers to the least cap.
+ * Of each path: `remove` beats `set`, and what several remove unites; of several `set` or `route` those of highest
+ * priority hold, and different values of the same priority conflict; `append` and `redact` unite, those of higher
+ * priority first; then `floor` raises to the greatest floor, then `cap` lowers to the least cap.
  */
 export function mergeModifications(findings: readonly Finding[]): MergedModifications {
-  const asked = findings.filter(({ effect, modifications }) => effect === "modify" && modifications !== undefined);
-  if (asked.length === 0) return nothing;
+  const all = findings.flatMap((finding): Asked[] =>
+    finding.effect === "modify" ? (finding.modifications ?? []).map((change) => ({ change, finding })) : [],
+  );
+  if (all.length === 0) return nothing;
+  const conflicts: Finding[] = [];
+  const paths = [...new Set(all.map(({ change }) => change.path))].sort();
+  const modifications = paths.flatMap((path) => {
+    const ofPath = all.filter(({ change }) => change.path === path);
+    const removed = ofPath.some(({ change }) => change.op === "remove");
+    return order.flatMap((op) => {
+      const asked = ofPath.filter(({ change }) => change.op === op);
+      return asked.length === 0 || (op === "set" && removed) ? [] : mergeOne(op, path, asked, conflicts);
+    });
+  });
+  conflicts.sort(compareFindings);
+  return conflicts.length > 0 ? { modifications: [], conflict: conflicts[0]! } : { modifications, conflict: null };
+}
 
-  const merged: Modification[] = [];
-  let conflict: Finding | null = null;
-  const paths = new Set(asked.flatMap(({ modifications }) => modifications!.map(({ path }) => path)));
-  for (const path of [...paths].sort()) {
-    const of = (op: Modification["op"]) =>
-      asked.flatMap((finding) =>
-        finding
-          .modifications!.filter((change) => change.op === op && change.path === path)
-          .map(({ value }) => ({
-            value: value as number,
-            finding,
-          })),
-      );
-    const [removes, sets, floors, caps] = [of("remove"), of("set"), of("floor"), of("cap")];
-    if (removes.length > 0) merged.push({ op: "remove", path });
-    else if (sets.length > 0) {
-      const highest = Math.max(...sets.map(({ finding }) => finding.priority));
-      const first = sets.filter(({ finding }) => finding.priority === highest);
-      const value = Math.min(...first.map((set) => set.value));
-      merged.push({ op: "set", path, value });
-      if (first.some((set) => set.value !== value)) conflict ??= conflictOn(path, first[0]!.finding);
+function mergeOne(
+  op: Modification["op"],
+  path: string,
+  asked: readonly Asked[],
+  conflicts: Finding[],
+): readonly Modification[] {
+  const values = asked.map(({ change }) => change.value);
+  switch (op) {
+    case "cap":
+      return [{ op, path, value: Math.min(...(values as number[])) }];
+    case "floor":
+      return [{ op, path, value: Math.max(...(values as number[])) }];
+    case "remove": {
+      if (values.includes(undefined)) return [{ op, path }];
+      return [{ op, path, value: [...new Set(values.flatMap(textsOf))].sort() }];
     }
-    if (floors.length > 0) merged.push({ op: "floor", path, value: Math.max(...floors.map(({ value }) => value)) });
-    if (caps.length > 0) merged.push({ op: "cap", path, value: Math.min(...caps.map(({ value }) => value)) });
+    case "append":
+    case "redact":
+      return united(asked);
+    case "set":
+    case "route": {
+      const highest = Math.max(...asked.map(({ finding }) => finding.priority));
+      const first = united(asked.filter(({ finding }) => finding.priority === highest));
+      if (first.length > 1) conflicts.push(conflictOn(path, asked));
+      return first.slice(0, 1);
+    }
   }
-  return { modifications: merged, conflict };
+}
+
+/** Each change once, those of higher priority first, else by what they say. */
+function united(asked: readonly Asked[]): readonly Modification[] {
+  const known = new Map<string, Modification>();
+  for (const { change } of [...asked].sort(byPriority)) {
+    const key = canonical(change.value);
+    if (!known.has(key)) known.set(key, change);
+  }
+  return [...known.values()];
+}
+
+function byPriority(a: Asked, b: Asked): number {
+  const [left, right] = [JSON.stringify(a.change.value) ?? "", JSON.stringify(b.change.value) ?? ""];
+  return b.finding.priority - a.finding.priority || (left < right ? -1 : left > right ? 1 : 0);
+}
+
+/** Whether two modifications cannot both be made when their rules have the same priority. */
+export function contradict(a: Modification, b: Modification): boolean {
+  if (a.op !== b.op || a.path !== b.path || (a.op !== "set" && a.op !== "route")) return false;
+  return canonical(a.value) !== canonical(b.value);
+}
+
+/** The same text for the same value: a list of one is what its element is, and the order of keys does not matter. */
+function canonical(value: unknown): string {
+  const plain = Array.isArray(value) && value.length === 1 ? value[0] : value;
+  return (
+    JSON.stringify(plain, (_key, part: unknown) =>
+      typeof part === "object" && part !== null && !Array.isArray(part)
+        ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+        : part,
+    ) ?? ""
+  );
+}
+
+/** The refusal names all who disagree, and stands under the first of them. */
+function conflictOn(path: string, asked: readonly Asked[]): Finding {
+  const policies = [...new Set(asked.map(({ finding }) => finding.policy))].sort();
+  const first = asked.map(({ finding }) => finding).sort(compareFindings)[0]!;
+  const who = policies.length === 1 ? `rules of ${policies[0]}` : policies.join(" and ");
+  return refusalInstead(first, modifyConflictCode, `${who} disagree on what ${path} should be`);
+}
+
+/** A refusal in place of a change that cannot be made; it stands under the rule that asked for the change. */
+export function refusalInstead(finding: Finding, code: string, message: string): Finding {
+  const { modifications: _, ...rest } = finding;
+  return { ...rest, effect: "deny", would: "deny", code, message, status: 403 };
+}
+
+/** The model that merged modifications route to; `undefined` when they do not. */
+export function routedModel(modifications: readonly Modification[]): string | undefined {
+  return modifications.find(({ op }) => op === "route")?.value as string | undefined;
 }
 
 /** A number in a body: its value, `undefined` when the client sent none or a rule removed it. */
@@ -86,29 +151,18 @@ export type Setting = number | undefined;
  *
  * @throws Error for a modification that should not have passed its policy's load: none is skipped in silence
  */
-export function modifySetting(path: string, sent: Setting, modifications: readonly Modification[]): Setting {
+export function modifySetting(path: ModifiablePath, sent: Setting, modifications: readonly Modification[]): Setting {
+  const { unsent }: ModifiableSpec = modifiableCatalogue[path];
   let value = sent;
   for (const modification of modifications) {
+    if (modification.path !== path) continue;
     const problem = modificationProblem(modification);
     if (problem !== null) throw new Error(problem);
-    if (modification.path !== path) continue;
     const bound = Number(modification.value);
     if (modification.op === "remove") value = undefined;
     else if (modification.op === "set") value = bound;
-    else if (modification.op === "cap") value = Math.min(value ?? bound, bound);
-    else if (value !== undefined) value = Math.max(value, bound);
+    else if (modification.op === "floor" && value !== undefined) value = Math.max(value, bound);
+    else if (modification.op === "cap" && (value ?? unsent ?? Number.POSITIVE_INFINITY) > bound) value = bound;
   }
   return value;
-}
-
-function conflictOn(path: string, finding: Finding): Finding {
-  const { modifications: _, ...rest } = finding;
-  return {
-    ...rest,
-    effect: "deny",
-    would: "deny",
-    code: modifyConflictCode,
-    message: `policies disagree on what ${path} should be`,
-    status: 403,
-  };
 }

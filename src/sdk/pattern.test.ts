@@ -9,6 +9,14 @@ describe("compilePattern", () => {
     expect(compilePattern("(?i)SELECT\\s").test("select *")).toBe(true);
   });
 
+  test("replaces every match that is not empty by the very text given", () => {
+    expect(compilePattern("b+").replaceAll("abbcb", "$1")).toBe("a$1c$1");
+    expect(compilePattern("b*").replaceAll("abbcb", "-")).toBe("a-c-");
+    expect(compilePattern("(?i)É|😀").replaceAll("é 😀!", "")).toBe(" !");
+    expect(compilePattern("b").replaceAll("aaa", "-")).toBe("aaa");
+    expect(() => compilePattern("a", 3).replaceAll("bbba", "-")).toThrow("is too long for a pattern");
+  });
+
   test.each([
     ["what is no expression", "(", "the pattern is not a valid RE2 expression"],
     ["lookahead", "a(?=b)", "the pattern is not a valid RE2 expression"],

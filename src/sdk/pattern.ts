@@ -18,6 +18,12 @@ export interface Pattern {
    * @throws Error when the text is longer than the pattern takes
    */
   test(text: string): boolean;
+  /**
+   * The text with this in place of every match that is not empty. It stands as it is written: `$1` means nothing.
+   *
+   * @throws Error when the text is longer than the pattern takes
+   */
+  replaceAll(text: string, replacement: string): string;
 }
 
 /**
@@ -36,14 +42,27 @@ export function compilePattern(source: string, maxText: number = maxPatternText)
   if (size > maxPatternSize) {
     throw new Error(`the pattern compiles to ${size} instructions, the most is ${maxPatternSize}`);
   }
+  const within = (text: string) => {
+    if (text.length > maxText) throw new Error(`a text of ${text.length} characters is too long for a pattern`);
+    return text;
+  };
   return {
     source,
     size,
-    test(text) {
-      if (text.length > maxText) throw new Error(`a text of ${text.length} characters is too long for a pattern`);
-      return program.test(text);
-    },
+    test: (text) => program.test(within(text)),
+    replaceAll: (text, replacement) =>
+      program.matcher(within(text)).replaceAll((match: string) => (match === "" ? "" : replacement)),
   };
+}
+
+/** What {@link compilePattern} has against a pattern, or `null`. */
+export function patternProblem(source: string): string | null {
+  try {
+    compilePattern(source);
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 function compile(source: string): RE2JS {
