@@ -66,8 +66,9 @@ export interface Temporary {
   readonly createdAt: number;
   /** It has no effect from here on, whether or not anything was loaded again. */
   readonly expiresAt: number;
-  /** When it was ended before its time; `null` when it was not. */
+  /** When it was ended, or had expired; `null` while it is open. */
   readonly endedAt: number | null;
+  /** Who ended it before its time; empty when it expired. */
   readonly endedBy: string;
 }
 

@@ -29,3 +29,8 @@ export async function idFromName(
 function randomText(length: number): string {
   return Array.from({ length }, () => alphabet[randomInt(alphabet.length)]).join("");
 }
+
+/** An id that sorts, as text, by the time it was made at. */
+export function timeOrderedId(ms: number): string {
+  return Bun.randomUUIDv7("hex", ms).replaceAll("-", "");
+}

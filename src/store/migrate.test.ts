@@ -29,6 +29,7 @@ describe("migrations", () => {
     expect(applied).toEqual([
       { name: "0001_control_plane.sql", applied_at: clock.ms },
       { name: "0002_records.sql", applied_at: clock.ms },
+      { name: "0003_policy_overlay.sql", applied_at: clock.ms },
     ]);
   });
 
@@ -94,6 +95,6 @@ describe("migrations", () => {
       children.map(async (child) => ({ code: await child.exited, errors: await new Response(child.stderr).text() })),
     );
     expect(outcomes).toEqual(children.map(() => ({ code: 0, errors: "" })));
-    expect(rows(path, "select name from migrations")).toHaveLength(2);
+    expect(rows(path, "select name from migrations")).toHaveLength(3);
   });
 });

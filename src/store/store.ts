@@ -9,6 +9,7 @@ import type {
   Teams,
   UsageLedger,
 } from "../core/control.ts";
+import type { PolicyStore } from "../core/policy-store.ts";
 import type { Clock } from "../core/ports.ts";
 import { createApplications } from "./applications.ts";
 import { createDecisionLog, encodeDecision, insertDecisions } from "./decisions.ts";
@@ -16,6 +17,7 @@ import type { Engine } from "./engine.ts";
 import { createKeys } from "./keys.ts";
 import { migrate, readMigrations } from "./migrate.ts";
 import { createOrganisations, ensureDefaultOrganisation } from "./organisations.ts";
+import { createPolicyStore } from "./policy-store.ts";
 import { openSqlite } from "./sqlite.ts";
 import { createTeams } from "./teams.ts";
 import { createUsageLedger, encodeUsage, insertUsage } from "./usage.ts";
@@ -28,6 +30,7 @@ export interface Store {
   readonly teams: Teams;
   readonly applications: Applications;
   readonly keys: Keys;
+  readonly policyStore: PolicyStore;
   readonly usage: UsageLedger;
   readonly decisions: DecisionLog;
   readonly records: RecordSink;
@@ -76,6 +79,7 @@ function createStore(engine: Engine, clock: Clock): Store {
     teams: createTeams(engine, clock),
     applications: createApplications(engine, clock),
     keys: createKeys(engine),
+    policyStore: createPolicyStore(engine, clock),
     usage: createUsageLedger(engine),
     decisions: createDecisionLog(engine),
     records: {

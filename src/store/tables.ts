@@ -104,6 +104,61 @@ interface DecisionTable {
   micros: number;
 }
 
+interface DatabasePolicyTable extends VersionedTable {
+  content: string;
+  status: string;
+  enabled: number;
+  deleted_at: number | null;
+  actor: string;
+}
+
+interface PolicyVersionTable {
+  policy_id: string;
+  version: number;
+  content: string;
+  status: string;
+  enabled: number;
+  action: string;
+  actor: string;
+  at: number;
+}
+
+interface PolicyItemTable extends Omit<VersionedTable, "id"> {
+  kind: "binding" | "setting";
+  policy_id: string;
+  application_id: string;
+  params: string;
+  mode: string | null;
+  deleted_at: number | null;
+  actor: string;
+}
+
+interface InterventionTable {
+  id: string;
+  kind: "break_glass" | "maintenance";
+  policy_id: string;
+  rule: string;
+  scope: string;
+  action: string;
+  message: string;
+  retry_after_seconds: number | null;
+  reason: string;
+  actor: string;
+  created_at: number;
+  expires_at: number;
+  ended_at: number | null;
+  ended_by: string;
+}
+
+interface PolicyChangeTable {
+  id: string;
+  at: number;
+  actor: string;
+  action: string;
+  subject: string;
+  detail: string;
+}
+
 /** Every table, by name: what Kysely checks queries against. */
 export interface Tables {
   organisations: OrganisationTable;
@@ -111,6 +166,11 @@ export interface Tables {
   applications: ApplicationTable;
   gateway_keys: GatewayKeyTable;
   settings: { name: string; value: string };
+  db_policies: DatabasePolicyTable;
+  policy_versions: PolicyVersionTable;
+  policy_items: PolicyItemTable;
+  interventions: InterventionTable;
+  policy_changes: PolicyChangeTable;
   usage: UsageTable;
   decisions: DecisionTable;
   /** A view: the decisions and those that stand in the ledger. */

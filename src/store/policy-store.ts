@@ -1,0 +1,58 @@
+import type { PolicyStore } from "../core/policy-store.ts";
+import type { Clock } from "../core/ports.ts";
+import { createDatabasePolicies, living, toDatabasePolicy } from "./db-policies.ts";
+import type { Engine } from "./engine.ts";
+import { createInterventions, toBreakGlass, toMaintenance } from "./interventions.ts";
+import { readCursor, toPage } from "./paging.ts";
+import { createPolicyItems, toBinding, toSetting } from "./policy-items.ts";
+import { toPolicyChange } from "./policy-trail.ts";
+
+/** Keeps what the control plane lays over the policies of git. */
+export function createPolicyStore(engine: Engine, clock: Clock): PolicyStore {
+  const { db } = engine;
+  return {
+    ...createDatabasePolicies(engine, clock),
+    ...createPolicyItems(engine, clock),
+    ...createInterventions(engine, clock),
+
+    overlay: (now) =>
+      // One moment for all of it.
+      db.transaction().execute(async (tx) => {
+        const policies = await living(tx).orderBy("id").execute();
+        const items = await tx
+          .selectFrom("policy_items")
+          .selectAll()
+          .where("deleted_at", "is", null)
+          .orderBy("policy_id")
+          .orderBy("application_id")
+          .execute();
+        const open = await tx
+          .selectFrom("interventions")
+          .selectAll()
+          .where("ended_at", "is", null)
+          .where("expires_at", ">", now)
+          .orderBy("id")
+          .execute();
+        const maintenance = open.findLast(({ kind }) => kind === "maintenance");
+        return {
+          policies: policies.map(toDatabasePolicy),
+          bindings: items.filter(({ kind }) => kind === "binding").map(toBinding),
+          settings: items.filter(({ kind }) => kind === "setting").map(toSetting),
+          breakGlass: open.filter(({ kind }) => kind === "break_glass").map(toBreakGlass),
+          maintenance: maintenance === undefined ? null : toMaintenance(maintenance),
+        };
+      }),
+
+    async changes(page, { subject }) {
+      let query = db
+        .selectFrom("policy_changes")
+        .selectAll()
+        .orderBy("id", "desc")
+        .limit(page.limit + 1);
+      if (subject !== undefined) query = query.where("subject", "=", subject);
+      const after = readCursor(page, ["string"]);
+      if (after !== null) query = query.where("id", "<", String(after[0]));
+      return toPage(await query.execute(), page, toPolicyChange, (row) => [row.id]);
+    },
+  };
+}
