@@ -8,7 +8,11 @@ const folderKeys = { teams: "teams", apps: "apps" } as const;
  * The scope of a policy: what its file says, inside what its folder allows. A file in `teams/<team>/` applies to that
  * team and one in `apps/<app>/` to that application, whether it says so or not.
  */
-export function compileScopeOf(content: PolicyFileContent, path: string, document: PolicyDocument): Scope {
+export function compileScopeOf(
+  content: { readonly scope?: PolicyFileContent["scope"] | Scope | undefined },
+  path: string,
+  document: Pick<PolicyDocument, "report">,
+): Scope {
   const [layer = "", owner = ""] = path.split("/");
   const given = (content.scope ?? {}) as Scope;
   const key = folderKeys[layer as keyof typeof folderKeys];
