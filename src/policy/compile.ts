@@ -1,15 +1,23 @@
 import type { ScopeFactory } from "../cel/bindings.ts";
 import type { Cel, CompiledCel } from "../cel/cel.ts";
+import type { ParamValues } from "../core/overlay.ts";
 import type { Phase } from "../core/phases.ts";
 import type { CompiledPolicy } from "../core/policy.ts";
-import { ConfigErrors, parseConfig } from "../sdk/config.ts";
-import { PolicyDocument } from "./document.ts";
+import type { Modules } from "./bundle.ts";
+import { readPolicy } from "./content.ts";
+import type { PolicyContext } from "./context.ts";
+import type { NamedData } from "./data.ts";
+import type { PolicyDocument } from "./document.ts";
+import { enforced } from "./enforced.ts";
+import { policyId } from "./kinds.ts";
+import { isLibraryId, type Library, useLibrary, withParams } from "./library.ts";
 import { compilePlugin, type PluginDirectory } from "./plugin.ts";
 import { fileProblem, type Problem } from "./problem.ts";
 import { compileRules } from "./rules.ts";
-import { manifestSchema, type PolicyFileContent, policySchema } from "./schema.ts";
+import type { PolicyFileContent } from "./schema.ts";
 import { compileScopeOf } from "./scope.ts";
 import type { PolicyFile } from "./tree.ts";
+import { compileTypeScript } from "./typescript.ts";
 
 /** What policies are compiled with. */
 export interface CompileTools {
@@ -17,12 +25,21 @@ export interface CompileTools {
   readonly dir: string;
   readonly registry: PluginDirectory;
   readonly cel: Cel;
+  /** The folder's named data; none when absent. */
+  readonly data?: NamedData;
+  /** The folder's library; empty when absent. */
+  readonly library?: Library;
+  /** The files that TypeScript policies may import, by path. */
+  readonly modules?: Modules;
+  /** Values for the policy's params instead of its defaults; they must be within its bounds. */
+  readonly params?: ParamValues;
 }
 
 /** An expression that decides something in a policy, for tools that look at its parts: coverage and explanations. */
 export interface Condition {
-  /** Where it stands in the policy's content, such as `match.0` or `rules.1.when`. */
+  /** Where it stands in the policy's content: `match.0`, `rules.1.when`, or `rules.0.must` of a `.cel` file. */
   readonly path: string;
+  /** As it is written: `must` says the opposite of what triggers the rule. */
   readonly cel: CompiledCel;
   /** Makes what it is evaluated with. */
   readonly scopes: ScopeFactory;
@@ -36,7 +53,7 @@ export interface CompiledFile {
   readonly policy?: CompiledPolicy;
   readonly problems: readonly Problem[];
   readonly owner: string;
-  /** What the file says; absent when there are problems, and of TypeScript. */
+  /** What the file says, with what it takes from the library; absent when there are problems, and of TypeScript. */
   readonly content?: PolicyFileContent;
   /** Gates, then the rules' conditions. Empty for a policy that has none, or whose conditions are code. */
   readonly conditions: readonly Condition[];
@@ -44,37 +61,39 @@ export interface CompiledFile {
   readonly document?: PolicyDocument;
 }
 
-/** The phases that the gateway asks policies in. What is for another would never be asked, so it is refused. */
-const enforced: readonly Phase[] = ["request", "response", "usage"];
-
 /** Compiles one policy file, whatever its form. All that is wrong in it is reported, not only the first. */
 export async function compileFile(file: PolicyFile, tools: CompileTools): Promise<CompiledFile> {
   switch (file.kind) {
     case "policy":
+    case "cel":
+    case "library":
       return compilePolicy(file, tools);
+    case "typescript":
+      return await compileTypeScript(file, tools.dir, tools.modules ?? new Map());
     default: {
-      const message = `files of the kind '${file.kind}' are not supported by this version; write a *.policy.yaml`;
-      const problems = [fileProblem("C028", file.label, message)];
+      const problems = [fileProblem("C028", file.label, `a file of the kind '${file.kind}' is no policy`)];
       return { id: policyId(file.path), file, problems, owner: "", conditions: [] };
     }
   }
 }
 
-function compilePolicy(file: PolicyFile, { registry, cel }: CompileTools): CompiledFile {
-  const document = new PolicyDocument(file.label, file.text);
+/** Compiles a policy of YAML, JSON or CEL. */
+export function compilePolicy(file: PolicyFile, tools: CompileTools): CompiledFile {
+  const { document, content: given } = readPolicy(file);
   const id = policyId(file.path);
   const refused = (owner = "") => ({ id, file, problems: document.problems, owner, document, conditions: [] });
-  if (document.problems.length > 0) return refused();
+  if (given === null) return refused();
 
-  const content = parse(document);
-  if (content === null) return refused();
-  const scope = compileScopeOf(content, file.path, document);
-  const compiled =
-    content.uses === undefined
-      ? compileRules(content, id, cel, document)
-      : compilePlugin(content, registry, cel, document);
+  const source = sourceOf(given, file, tools, document);
+  if (source === null) return refused(given.owner);
+  const content = tools.params === undefined ? source.content : withParams(source.content, tools.params);
+  const { notes } = source;
+  const scope = compileScopeOf(content, file.path, notes);
+  const { registry, cel, data } = tools;
+  const context: PolicyContext = { id, notes, registry, cel, data: data?.visibleTo(file.path) ?? {} };
+  const compiled = content.uses === undefined ? compileRules(content, context) : compilePlugin(content, context);
   const parts: Partial<CompiledPolicy> | undefined = compiled?.parts;
-  if (parts?.evaluate !== undefined) checkPhases(parts.evaluate, content.uses, document);
+  if (parts?.evaluate !== undefined) checkPhases(parts.evaluate, content.uses, notes);
   if (compiled === null || document.problems.length > 0) {
     parts?.dispose?.();
     return refused(content.owner);
@@ -88,83 +107,36 @@ function compilePolicy(file: PolicyFile, { registry, cel }: CompileTools): Compi
     onError: content.onError ?? plugin?.onError ?? "deny",
     priority: content.priority ?? 100,
     scope,
-    uses: content.uses ?? "rules",
+    uses: given.uses ?? "rules",
     ...compiled.parts,
   };
   const { conditions } = compiled;
   return { id, file, policy, problems: [], owner: content.owner ?? "", content, conditions, document };
 }
 
+/** What a file says, with what it takes from the library; `null` after noting why it cannot. */
+function sourceOf(
+  given: PolicyFileContent,
+  { kind }: PolicyFile,
+  { library }: CompileTools,
+  document: PolicyDocument,
+): { readonly content: PolicyFileContent; readonly notes: PolicyContext["notes"] } | null {
+  if (!isLibraryId(given.uses)) return { content: given, notes: document };
+  if (kind !== "library") return useLibrary(given, library ?? new Map(), document);
+  document.report("C047", ["uses"], "a library policy is whole in itself; it has rules or uses a policy type");
+  return null;
+}
+
 /** A policy type is looked at with its config: it may have a handler for a phase only when the config asks for one. */
-function checkPhases(evaluate: CompiledPolicy["evaluate"], uses: string | undefined, document: PolicyDocument): void {
+function checkPhases(
+  evaluate: CompiledPolicy["evaluate"],
+  uses: string | undefined,
+  notes: PolicyContext["notes"],
+): void {
   for (const phase of Object.keys(evaluate) as Phase[]) {
     if (enforced.includes(phase)) continue;
     const what = uses === undefined ? "rules" : `handlers of the policy type '${uses}'`;
     const message = `${what} in phase ${phase} are not enforced by this version; enforced: ${enforced.join(", ")}`;
-    document.report("C037", [uses === undefined ? "phase" : "uses"], message);
+    notes.report("C037", [uses === undefined ? "phase" : "uses"], message);
   }
-}
-
-/** The path is the identity: without the ending. */
-export function policyId(path: string): string {
-  return path.replace(/\.(policy\.(yaml|yml|json|ts)|cel)$/, "");
-}
-
-function parse(document: PolicyDocument): PolicyFileContent | null {
-  const content = parseWhatFits(document);
-  if (content === null) return null;
-  if (content.rules === undefined && content.uses === undefined) {
-    // A file whose rules were refused for their form has said enough.
-    if (document.problems.length === 0) {
-      document.report("C023", [], "a policy has either 'rules' or 'uses' with 'with'; this one has neither");
-    }
-    return null;
-  }
-  if (content.with !== undefined && content.uses === undefined) {
-    document.report("C033", ["with"], "'with' has no effect without 'uses'", "key");
-  }
-  return content;
-}
-
-/** The content without what the schema refuses, so that the rest of a wrong file is checked as well. */
-function parseWhatFits(document: PolicyDocument): PolicyFileContent | null {
-  try {
-    return parseConfig(policySchema, document.value);
-  } catch (error) {
-    if (!(error instanceof ConfigErrors)) throw error;
-    document.reportConfig("C023", [], error);
-    const rest = structuredClone(document.value);
-    for (const { path } of error.errors) remove(rest, path);
-    try {
-      return parseConfig(policySchema, rest);
-    } catch {
-      return null;
-    }
-  }
-}
-
-/** Elements of lists stay: without one the others would have another place. */
-function remove(value: unknown, path: readonly (string | number)[]): void {
-  const parent = path
-    .slice(0, -1)
-    .reduce<unknown>((at, part) => (at as Record<string | number, unknown>)?.[part], value);
-  const key = path.at(-1);
-  if (typeof parent === "object" && parent !== null && !Array.isArray(parent) && key !== undefined) {
-    delete (parent as Record<string | number, unknown>)[key];
-  }
-}
-
-/** The manifest's default; what is wrong is added to `problems`. */
-export function compileManifest(file: PolicyFile | undefined, problems: Problem[]): "allow" | "deny" {
-  if (file === undefined) return "allow";
-  const document = new PolicyDocument(file.label, file.text);
-  try {
-    if (document.problems.length === 0) return parseConfig(manifestSchema, document.value).default ?? "allow";
-  } catch (error) {
-    if (!(error instanceof ConfigErrors)) throw error;
-    document.reportConfig("C023", [], error);
-  } finally {
-    problems.push(...document.problems);
-  }
-  return "allow";
 }

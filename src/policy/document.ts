@@ -18,7 +18,28 @@ import { scalarOffsets } from "./scalar.ts";
 /** Where a value stands in a document: names of maps and positions in lists. */
 export type Path = readonly (string | number)[];
 
-/** A parsed YAML or JSON file that can say where each of its values stands. Collects the problems found in it. */
+/** Where a value stands that is written in another form than YAML. */
+export interface Place {
+  readonly key: readonly [start: number, end: number];
+  readonly value: readonly [start: number, end: number];
+  /** Maps positions in the value's text to positions in the file, where it is a text. */
+  readonly offset?: (offset: number) => number;
+}
+
+/** How a file that is not YAML as a whole is read. */
+export interface Layout {
+  /** Of the same length as the file, with what is YAML in it at the place where it stands. */
+  readonly yaml: string;
+  /** By path, with dots: what is not YAML. */
+  readonly places: ReadonlyMap<string, Place>;
+  /** Puts the file's content together. */
+  readonly content: (yaml: unknown) => unknown;
+}
+
+/**
+ * A parsed file of YAML or JSON, or of a form that holds some of it, that can say where each of its values stands.
+ * Collects the problems found in it.
+ */
 export class PolicyDocument {
   readonly source: SourceText;
   readonly problems: Problem[] = [];
@@ -27,10 +48,17 @@ export class PolicyDocument {
   /** The file's content as plain data; `undefined` when it is not YAML. */
   readonly value: unknown;
   readonly #document: Document.Parsed;
+  readonly #places: Layout["places"] | undefined;
 
-  constructor(file: string, text: string) {
+  constructor(file: string, text: string, layout?: Layout) {
     this.source = new SourceText(file, text);
-    this.#document = parseDocument(text, { uniqueKeys: true, strict: true, prettyErrors: false, logLevel: "error" });
+    this.#places = layout?.places;
+    this.#document = parseDocument(layout?.yaml ?? text, {
+      uniqueKeys: true,
+      strict: true,
+      prettyErrors: false,
+      logLevel: "error",
+    });
     for (const { code, message, pos } of [...this.#document.errors, ...this.#document.warnings]) {
       const check = code === "DUPLICATE_KEY" ? "C021" : "C020";
       const text = check === "C021" ? this.#duplicate(pos) : yamlMessage(code, message);
@@ -39,7 +67,8 @@ export class PolicyDocument {
     }
     if (this.problems.length > 0) return;
     try {
-      this.value = this.#document.toJS({ maxAliasCount: 100 });
+      const value: unknown = this.#document.toJS({ maxAliasCount: 100 });
+      this.value = layout === undefined ? value : layout.content(value);
     } catch (error) {
       this.problems.push(this.source.problem("C020", `not valid YAML: ${(error as Error).message}`, 0, 1));
     }
@@ -64,6 +93,10 @@ export class PolicyDocument {
 
   /** Where a part of the text at a path stands in the file; `undefined` when there is no text. */
   rangeIn(path: Path, range: { start: number; end: number }): readonly [start: number, end: number] | undefined {
+    const offset = this.#places?.get(path.join("."))?.offset;
+    if (offset !== undefined) {
+      return [offset(range.start), range.end > range.start ? offset(range.end - 1) + 1 : offset(range.start) + 1];
+    }
     const node = this.#nodeAt(path);
     if (node === null || !isScalar(node) || typeof node.value !== "string") return undefined;
     const offsets = scalarOffsets(node as Scalar<string>, this.source.text);
@@ -103,7 +136,15 @@ export class PolicyDocument {
     return (isAlias(node) ? node.resolve(this.#document) : node) as Node | null;
   }
 
+  /** A number as it is written; `undefined` where there is none. */
+  numberAt(path: Path): string | undefined {
+    const node = this.#nodeAt(path);
+    return isScalar(node) && typeof node.value === "number" ? (node as Scalar<number>).source : undefined;
+  }
+
   #rangeOf(path: Path, at: "key" | "value"): readonly [number, number] {
+    const place = this.#places?.get(path.join("."));
+    if (place !== undefined) return place[at];
     const parent = this.#nodeAt(path.slice(0, -1));
     const pair = isMap(parent) ? pairOf(parent, path.at(-1)!) : undefined;
     const node = path.length === 0 ? this.#document.contents : this.#nodeAt(path);

@@ -1,15 +1,25 @@
-import type { CompiledPolicy } from "../core/policy.ts";
+import type { PolicyException } from "../core/exceptions.ts";
+import type { PolicyOverlay } from "../core/overlay.ts";
 import { Snapshot } from "../core/snapshot.ts";
-import { type CompiledFile, type CompileTools, compileFile, compileManifest } from "./compile.ts";
+import { type CompiledFile, type CompileTools, compileFile } from "./compile.ts";
+import { conflicts, duplicateIds } from "./conflicts.ts";
+import { readData } from "./data.ts";
+import { readExceptions } from "./exception-file.ts";
+import { applyExceptions } from "./exceptions.ts";
+import type { FileKind } from "./kinds.ts";
+import type { Library } from "./library.ts";
+import { manifestProblems, type PolicyManifest, readManifest } from "./manifest.ts";
 import { fileProblem, type Problem, sortProblems } from "./problem.ts";
-import { ruleId } from "./rules.ts";
-import { overlap } from "./scope.ts";
 import { labelOf, type PolicyFile, type PolicyTree, readPolicyTree } from "./tree.ts";
 
 /** What a policies folder is loaded with. */
-export interface LoadOptions extends CompileTools {
+export interface LoadOptions extends Pick<CompileTools, "dir" | "registry" | "cel"> {
   /** Whether a folder without any policy is accepted. */
   readonly allowEmpty?: boolean;
+  /** Whether the library's policies are part of the set as well, with their defaults: for looking at them alone. */
+  readonly withLibrary?: boolean;
+  /** What the control plane lays over the folder; nothing when absent. */
+  readonly overlay?: PolicyOverlay;
 }
 
 /** Where a policy came from. */
@@ -29,6 +39,13 @@ export type LoadResult =
       /** By policy id. */
       readonly sources: ReadonlyMap<string, LoadedSource>;
       readonly files: readonly PolicyFile[];
+      /** The policies as they were compiled, before any exception. */
+      readonly compiled: readonly CompiledFile[];
+      /** What further policies of this folder are compiled with. */
+      readonly tools: CompileTools;
+      readonly manifest: PolicyManifest;
+      /** Expired ones as well. */
+      readonly exceptions: readonly PolicyException[];
     }
   | { readonly ok: false; readonly problems: readonly Problem[]; readonly files: readonly PolicyFile[] };
 
@@ -37,95 +54,64 @@ export async function loadPolicies(options: LoadOptions): Promise<LoadResult> {
   return compileTree(await readPolicyTree(options.dir), options);
 }
 
-/** Milliseconds of compiling after which requests get their turn: a large set takes longer than any of them may wait. */
-const turnMs = 5;
-
 /** The forms that policies are written in. */
-const policyKinds: readonly PolicyFile["kind"][] = ["policy", "cel", "typescript"];
+const policyKinds: readonly FileKind[] = ["policy", "cel", "typescript"];
 
 /** Compiles what was read. Every resource that a refused set had taken is given back. */
 export async function compileTree(tree: PolicyTree, options: LoadOptions): Promise<LoadResult> {
+  const { dir, registry, cel } = options;
   const problems: Problem[] = [...tree.problems];
-  const manifest = tree.files.find(({ kind }) => kind === "manifest");
-  const defaultEffect = compileManifest(manifest, problems);
+  const ofKind = (...kinds: readonly FileKind[]) => tree.files.filter(({ kind }) => kinds.includes(kind));
+
+  const read = readManifest(ofKind("manifest")[0], problems);
+  const data = readData(ofKind("data"), problems);
+  const modules = new Map(ofKind("module", "typescript").map((file) => [file.path, file]));
+  const basic: CompileTools = { dir, registry, cel, data, modules };
+  const shelf = await compileAll(ofKind("library"), basic);
+  const library: Library = new Map(shelf.map(({ id, content, policy }) => [id, policy ? (content ?? null) : null]));
+  const tools: CompileTools = { ...basic, library };
+  const own = await compileAll(ofKind(...policyKinds), tools);
+
+  problems.push(...[...shelf, ...own].flatMap((file) => file.problems));
+  problems.push(...duplicateIds(shelf), ...duplicateIds(own), ...conflicts(own));
+  const targets = { rules: new Map(own.map(({ id, policy }) => [id, policy?.rules])), manifest: read.manifest };
+  const exceptions = readExceptions(ofKind("exception"), targets, problems);
+  const ids = own.map(({ id }) => id);
+  problems.push(...manifestProblems(read, tree.files, ids));
+  if (own.length === 0 && problems.length === 0 && options.allowEmpty !== true) {
+    const message = "there are no policies here; put one in org/, or start with --allow-empty";
+    problems.push(fileProblem("C039", labelOf(dir), message));
+  }
+
+  const refused = problems.length > 0;
+  dispose(refused || options.withLibrary !== true ? shelf : []);
+  if (refused) {
+    dispose(own);
+    return { ok: false, problems: sortProblems(problems), files: tree.files };
+  }
+  const compiled = options.withLibrary === true ? [...own, ...shelf] : own;
+  const policies = compiled.map(({ policy }) => policy).filter((policy) => policy !== undefined);
+  const sources = compiled.map(({ id, file, owner }) => [id, { path: file.path, text: file.text, owner }] as const);
+  const snapshot = new Snapshot(tree.digest, applyExceptions(policies, exceptions), read.manifest.default);
+  const { files } = tree;
+  return { ok: true, snapshot, sources: new Map(sources), files, compiled, tools, manifest: read.manifest, exceptions };
+}
+
+/** Milliseconds of compiling after which requests get their turn: a large set takes longer than any of them may wait. */
+const turnMs = 5;
+
+async function compileAll(files: readonly PolicyFile[], tools: CompileTools): Promise<CompiledFile[]> {
   const compiled: CompiledFile[] = [];
   let from = performance.now();
-  for (const file of tree.files.filter(({ kind }) => policyKinds.includes(kind))) {
-    compiled.push(await compileFile(file, options));
+  for (const file of files) {
+    compiled.push(await compileFile(file, tools));
     if (performance.now() - from < turnMs) continue;
     await new Promise((resolve) => setImmediate(resolve));
     from = performance.now();
   }
-
-  problems.push(...compiled.flatMap((file) => file.problems));
-  problems.push(...duplicateIds(compiled), ...conflicts(compiled));
-  if (compiled.length === 0 && problems.length === 0 && options.allowEmpty !== true) {
-    const message = "there are no policies here; put one in org/, or start with --allow-empty";
-    problems.push(fileProblem("C039", labelOf(options.dir), message));
-  }
-  const policies = compiled.map(({ policy }) => policy).filter((policy) => policy !== undefined);
-  if (problems.length > 0) {
-    for (const policy of policies) policy.dispose?.();
-    return { ok: false, problems: sortProblems(problems), files: tree.files };
-  }
-  const sources = compiled.map(({ id, file, owner }) => [id, { path: file.path, text: file.text, owner }] as const);
-  const snapshot = new Snapshot(tree.digest, policies, defaultEffect);
-  return { ok: true, snapshot, sources: new Map(sources), files: tree.files };
+  return compiled;
 }
 
-function duplicateIds(files: readonly CompiledFile[]): Problem[] {
-  const first = new Map<string, CompiledFile>();
-  const problems: Problem[] = [];
-  for (const file of files) {
-    const other = first.get(file.id);
-    if (other === undefined) first.set(file.id, file);
-    else {
-      const message = `the policy id '${file.id}' is already taken by ${other.file.label}`;
-      problems.push(fileProblem("C030", file.file.label, message));
-    }
-  }
-  return problems;
-}
-
-/** One `set` of a policy file, with where it stands. */
-interface SetChange {
-  readonly file: CompiledFile & { readonly policy: CompiledPolicy };
-  readonly rule: number;
-  readonly position: number;
-  readonly path: string;
-  readonly value: unknown;
-}
-
-/** Enforced rules of policies that may apply to one request must not set the same thing to different values. */
-function conflicts(files: readonly CompiledFile[]): Problem[] {
-  const sets = files.flatMap(setsOf);
-  const problems: Problem[] = [];
-  for (const [i, later] of sets.entries()) {
-    const earlier = sets
-      .slice(0, i)
-      .find(
-        (other) =>
-          other.path === later.path &&
-          other.value !== later.value &&
-          other.file.policy.priority === later.file.policy.priority &&
-          overlap(other.file.policy.scope, later.file.policy.scope),
-      );
-    if (earlier === undefined) continue;
-    const rule = `${earlier.file.id}/${ruleId(earlier.file.content!.rules![earlier.rule]!, earlier.rule)}`;
-    const message = `${later.path} is set to ${later.value} here and to ${earlier.value} by ${rule}; give one of the policies another priority`;
-    const { document } = later.file;
-    document?.report("C035", ["rules", later.rule, "modify", later.position], message);
-    problems.push(document?.problems.at(-1) ?? fileProblem("C035", later.file.file.label, message));
-  }
-  return problems;
-}
-
-function setsOf(file: CompiledFile): SetChange[] {
-  const { policy, content } = file;
-  if (policy === undefined || policy.mode !== "enforce") return [];
-  return (content?.rules ?? []).flatMap((spec, rule) =>
-    (spec.modify ?? []).flatMap(({ op, path, value }, position) =>
-      op === "set" ? [{ file: { ...file, policy }, rule, position, path, value }] : [],
-    ),
-  );
+function dispose(files: readonly CompiledFile[]): void {
+  for (const { policy } of files) policy?.dispose?.();
 }

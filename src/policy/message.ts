@@ -1,10 +1,11 @@
 import type { CelScope } from "../cel/bindings.ts";
-import type { Cel, CelNames, CompiledCel } from "../cel/cel.ts";
+import type { CelNames, CompiledCel } from "../cel/cel.ts";
 import { celText } from "../cel/cel.ts";
 import { CelProblem } from "../cel/checks.ts";
 import type { FactName, Facts } from "../core/facts.ts";
 import type { Phase } from "../core/phases.ts";
-import type { Path, PolicyDocument } from "./document.ts";
+import type { PolicyContext } from "./context.ts";
+import type { Path } from "./document.ts";
 
 /** Longest value that is put into a message: some of them are the client's own words. */
 const maxValueLength = 200;
@@ -16,12 +17,13 @@ export interface MessageTemplate {
   fill(facts: Facts, scope: CelScope): string;
 }
 
-/** Compiles a message. Unknown placeholders are noted in the document. */
+/** Compiles the message at a path of the file. Unknown placeholders are noted. */
 export function compileMessage(
   template: string,
   phase: Phase,
   names: CelNames,
-  { cel, document, path }: { cel: Cel; document: PolicyDocument; path: Path },
+  { cel, notes }: Pick<PolicyContext, "cel" | "notes">,
+  path: Path,
 ): MessageTemplate {
   const parts: (string | CompiledCel)[] = [];
   let from = 0;
@@ -33,7 +35,7 @@ export function compileMessage(
     } catch (error) {
       if (!(error instanceof CelProblem)) throw error;
       const range = { start: match.index + 1, end: from - 1 };
-      document.reportCel(path, error, range, error.code === "C003" ? "C003" : "C025");
+      notes.reportCel(path, error, range, error.code === "C003" ? "C003" : "C025");
     }
   }
   parts.push(template.slice(from));

@@ -1,4 +1,3 @@
-import type { Cel } from "../cel/cel.ts";
 import { pluginCel } from "../cel/plugin-tools.ts";
 import type { Facts } from "../core/facts.ts";
 import type { Phase } from "../core/phases.ts";
@@ -7,8 +6,8 @@ import { ConfigErrors, instantiate } from "../registry/instantiate.ts";
 import type { Plugin } from "../sdk/plugin.ts";
 import { suggestion } from "../sdk/suggest.ts";
 import type { Condition } from "./compile.ts";
-import type { PolicyDocument } from "./document.ts";
-import { compileCondition } from "./rules.ts";
+import { compileCondition } from "./condition.ts";
+import type { PolicyContext } from "./context.ts";
 import type { PolicyFileContent } from "./schema.ts";
 
 /** What policies need of the registry of plugins. */
@@ -29,42 +28,36 @@ interface CompiledPlugin {
 const ruleKeys = ["phase", "params", "variables", "rules"] as const;
 
 /** What a policy that uses a plugin contributes to a compiled policy; `null` after noting what is wrong with it. */
-export function compilePlugin(
-  content: PolicyFileContent,
-  registry: PluginDirectory,
-  cel: Cel,
-  document: PolicyDocument,
-): CompiledPlugin | null {
+export function compilePlugin(content: PolicyFileContent, context: PolicyContext): CompiledPlugin | null {
+  const { registry, cel, notes, data } = context;
   const name = content.uses!;
   for (const key of ruleKeys) {
     if (content[key] === undefined) continue;
     const message =
       key === "phase" ? `the policy type '${name}' has phases of its own` : `'${key}' does not go with 'uses'`;
-    document.report("C033", [key], message, "key");
+    notes.report("C033", [key], message, "key");
   }
   // Gates may be asked in any phase, so they can read only what every phase has.
   const gates = (content.match ?? []).map((source, i) =>
-    compileCondition(source, "request", {}, { cel, document, path: ["match", i] }),
+    compileCondition(source, "request", { data }, context, { path: ["match", i], says: "gate" }),
   );
 
   const plugin = registry.get(name);
   if (plugin === undefined) {
-    const message = name.startsWith("library/")
-      ? "library policies are not supported by this version"
-      : `there is no policy type '${name}'${suggestion(name, registry.names(), "types")}`;
-    document.report("C026", ["uses"], message);
+    const message = `there is no policy type '${name}'${suggestion(name, registry.names(), "types")}`;
+    notes.report("C026", ["uses"], message);
     return null;
   }
   try {
-    const parts = gated(instantiate(plugin, content.with ?? {}, pluginCel(cel), registry), gates);
+    const parts = gated(instantiate(plugin, content.with ?? {}, pluginCel(cel, { data }), registry), gates);
     const scopes = cel.scopes(new Map());
     const conditions = gates.flatMap((gate, i) => (gate === null ? [] : [{ path: `match.${i}`, cel: gate, scopes }]));
     return { parts, conditions };
   } catch (error) {
     if (!(error instanceof ConfigErrors)) throw error;
     if (content.with === undefined)
-      for (const { message } of error.errors) document.report("C027", ["uses"], `'with' is missing: ${message}`);
-    else document.reportConfig("C027", ["with"], error);
+      for (const { message } of error.errors) notes.report("C027", ["uses"], `'with' is missing: ${message}`);
+    else notes.reportConfig("C027", ["with"], error);
     return null;
   }
 }

@@ -1,25 +1,33 @@
 import { type Static, type TLiteral, type TSchema, type TUnion, Type as t } from "@sinclair/typebox";
 import { paramTypes } from "../cel/names.ts";
-import { modifiablePaths, modificationOps } from "../core/modify.ts";
+import { modifiablePaths, modificationOps } from "../core/modifiable.ts";
 import { phases, surfaces } from "../core/phases.ts";
 import { closeObjects } from "../sdk/config.ts";
 
-function oneOf<const T extends readonly string[]>(values: T, description: string): TUnion<TLiteral<T[number]>[]> {
+/** One of these words. */
+export function oneOf<const T extends readonly string[]>(
+  values: T,
+  description: string,
+): TUnion<TLiteral<T[number]>[]> {
   return t.Union(
     values.map((value) => t.Literal(value as T[number])),
     { description },
   );
 }
 
-const text = (description: string) => t.String({ minLength: 1, maxLength: 1_000, description });
+/** A line of text. */
+export const text = (description: string) => t.String({ minLength: 1, maxLength: 1_000, description });
 const expression = (description: string) => t.String({ minLength: 1, description });
-const words = (description: string) => t.Array(t.String({ minLength: 1 }), { minItems: 1, description });
+/** A list of words that is not empty. */
+export const words = (description: string) => t.Array(t.String({ minLength: 1 }), { minItems: 1, description });
 
 /** `modify` operations as a file may write them; which of them are supported is checked with a message of its own. */
 const modification = t.Object({
   op: t.String({ description: `One of ${modificationOps.join(", ")}.` }),
   path: t.String({ description: `One of ${modifiablePaths.join(", ")}.` }),
-  value: t.Optional(t.Unknown({ description: "A number; none for remove." })),
+  value: t.Optional(
+    t.Unknown({ description: "What the operation takes; none for remove, save for the names of tools." }),
+  ),
 });
 
 const scopeLists = {
@@ -35,7 +43,8 @@ const scopeLists = {
   ),
 };
 
-const scope = t.Object(
+/** Which requests something applies to. */
+export const scope = t.Object(
   {
     ...scopeLists,
     except: t.Optional(t.Object(scopeLists, { description: "Requests that match this are left out." })),
@@ -73,9 +82,8 @@ const rule = t.Object({
   status: t.Optional(t.Integer({ minimum: 400, maximum: 599, description: "HTTP status of the refusal; 403." })),
   message: t.Optional(text("Said to the client; {request.model}, {params.x} and {vars.x} are filled in.")),
   modify: t.Optional(t.Array(modification, { minItems: 1, description: "What to change in the request." })),
-  // `not` is for editors, which then mark it; the loader refuses it with a sentence of its own.
   recheck: t.Optional(
-    t.Unknown({ not: {}, description: "Refused: not supported by this version, in which every rule is asked once." }),
+    t.Boolean({ description: "Whether the rule is asked once more when the request was modified; false when absent." }),
   ),
 });
 
@@ -111,35 +119,41 @@ export const policySchema = t.Object(
     rules: t.Optional(
       t.Array(rule, { minItems: 1, description: "Named conditions; all are evaluated, deny overrides." }),
     ),
-    uses: t.Optional(text("A policy type, instead of rules.")),
-    with: t.Optional(t.Object({}, { additionalProperties: true, description: "The policy type's config." })),
+    uses: t.Optional(text("A policy type, or library/<name> for a policy of the library; instead of rules.")),
+    with: t.Optional(
+      t.Object(
+        {},
+        {
+          additionalProperties: true,
+          description: "The policy type's config, or values for the library policy's params.",
+        },
+      ),
+    ),
   },
   { description: "A Sluice policy." },
 );
 
 /** A policy file's content, after {@link policySchema}. */
-export type PolicyFileContent = Static<typeof policySchema>;
+export type PolicyFileContent = Omit<Static<typeof policySchema>, "rules"> & {
+  readonly rules?: readonly RuleContent[];
+};
 /** One of its rules. */
-export type RuleContent = Static<typeof rule>;
+export type RuleContent = Static<typeof rule> & {
+  /** Instead of `when`, in `.cel` files: what must be true. */
+  readonly must?: string;
+};
 /** Its params. */
 export type ParamContent = Static<typeof param>;
 /** Its scope. */
 export type ScopeContent = Static<typeof scope>;
-
-/** The content of `policies/sluice.yaml`. */
-export const manifestSchema = t.Object(
-  {
-    default: t.Optional(oneOf(["allow", "deny"], "What a request that no policy applies to gets; allow when absent.")),
-  },
-  { description: "The manifest of a policies folder." },
-);
 
 /** The JSON Schema that editors check policy files with. */
 export function policyJsonSchema(): object {
   return toJsonSchema(policySchema, "Sluice policy");
 }
 
-function toJsonSchema(schema: TSchema, title: string): object {
+/** A schema as editors read it. */
+export function toJsonSchema(schema: TSchema, title: string): object {
   const plain = JSON.parse(JSON.stringify(closeObjects(schema))) as object;
   return { $schema: "http://json-schema.org/draft-07/schema#", title, ...plain };
 }

@@ -1,18 +1,13 @@
 import { createHash } from "node:crypto";
-import { readdir, readFile, stat } from "node:fs/promises";
+import { lstat, readdir, readFile, stat } from "node:fs/promises";
 import { basename, join, relative } from "node:path";
+import { classify, type FileKind } from "./kinds.ts";
 import { fileProblem, type Problem } from "./problem.ts";
 
 /** Largest policy file, in bytes. */
 const maxFileBytes = 256 * 1024;
-/** Folders inside folders; also what ends a circle of symbolic links. */
+/** Folders inside folders; also where a circle of symbolic links is noticed. */
 const maxDepth = 12;
-
-/**
- * The kinds of files that are read. `library` files are policies that are checked and not put to work by themselves;
- * of a `module`, which TypeScript policies import, only a change of content matters.
- */
-export type FileKind = "policy" | "cel" | "typescript" | "exception" | "data" | "manifest" | "library" | "module";
 
 /** A file of the policies folder, with its content. */
 export interface PolicyFile {
@@ -38,18 +33,13 @@ interface Entry {
   readonly absolute: string;
   readonly size: number;
   readonly stamp: string;
+  /** Why it cannot be read, when that shows already; `whatever` when its name says nothing of what it would be. */
+  readonly problem?: { readonly message: string; readonly whatever: boolean };
 }
 
-const manifestName = "sluice.yaml";
-const layers = ["org", "teams", "apps"];
-const policyFile = /\.policy\.(yaml|yml|json)$/;
-const testFile = /\.test\.(yaml|yml)$/;
-const laterKinds = /\.(cel|policy\.ts|exception\.(yaml|yml|json)|data\.(yaml|yml|json))$/;
-const dataFile = /\.(yaml|yml|json)$/;
-
 /**
- * Reads a policies folder: the manifest and every policy of every layer. `library/**` and tests are passed over, and so
- * is everything that is not named like a policy, such as a README; what looks like a policy and cannot be used is a
+ * Reads a policies folder: the manifest, the library and every file of every layer. Tests are passed over, and so is
+ * everything that is not named like a policy, such as a README; what looks like a policy and cannot be used is a
  * problem.
  *
  * @param label what problems call the folder
@@ -66,14 +56,15 @@ export async function readPolicyTree(dir: string, label = labelOf(dir)): Promise
   for (const entry of entries) {
     const name = `${label}/${entry.path}`;
     const kind = classify(entry.path);
-    if (kind === "ignored") continue;
-    if (typeof kind === "object") {
+    if (entry.problem !== undefined && (kind !== "ignored" || entry.problem.whatever)) {
+      problems.push(fileProblem("C038", name, entry.problem.message));
+    } else if (typeof kind === "object") {
       problems.push(fileProblem(kind.code, name, kind.message));
-      continue;
+    } else if (kind !== "ignored") {
+      const text = await readText(entry);
+      if (text.ok) files.push({ kind, path: entry.path, label: name, text: text.value });
+      else problems.push(fileProblem("C038", name, text.problem));
     }
-    const text = await readText(entry);
-    if (text.ok) files.push({ kind, path: entry.path, label: name, text: text.value });
-    else problems.push(fileProblem("C038", name, text.problem));
   }
   return toTree(files, problems);
 }
@@ -88,10 +79,15 @@ export function withFile(tree: PolicyTree, path: string, text: string, label: st
   const files = tree.files.filter((file) => file.path !== path);
   const others = tree.problems.filter(({ file }) => file !== name);
   if (kind === "ignored") {
-    const message = "this is not the name of a policy file; known: *.policy.yaml and sluice.yaml";
+    const message = "this is not the name of a policy file, such as org/<name>.policy.yaml";
     return toTree(files, [...others, fileProblem("C029", name, message)]);
   }
   if (typeof kind === "object") return toTree(files, [...others, fileProblem(kind.code, name, kind.message)]);
+  if (kind === "typescript" || kind === "module") {
+    // Looking at it would run it: TypeScript is trusted because it was reviewed where it stands.
+    const message = "TypeScript policies are code; they are taken from the policies folder alone";
+    return toTree(files, [...others, fileProblem("C028", name, message)]);
+  }
   if (Buffer.byteLength(text) > maxFileBytes) {
     return toTree(files, [...others, fileProblem("C038", name, tooLarge(Buffer.byteLength(text)))]);
   }
@@ -117,6 +113,10 @@ export async function treeStamp(dir: string): Promise<string> {
   }
 }
 
+function unreadable(path: string, absolute: string, message: string, whatever: boolean): Entry {
+  return { path, absolute, size: 0, stamp: message, problem: { message, whatever } };
+}
+
 /** The folder as problems name it: relative to the working directory, else only its last part. */
 export function labelOf(dir: string): string {
   const path = relative(process.cwd(), dir).replaceAll("\\", "/");
@@ -131,50 +131,20 @@ async function list(dir: string, folder = "", depth = 0): Promise<Entry[]> {
     const absolute = join(dir, path);
     // Followed, not looked at: mounted volumes put symbolic links where the files should be.
     const info = await stat(absolute).catch(() => null);
-    if (info === null) continue;
-    if (info.isDirectory()) {
-      if (path !== "library" && path !== "node_modules" && depth < maxDepth) {
-        found.push(...(await list(dir, path, depth + 1)));
-      }
+    if (info === null) {
+      // What is gone in the meantime is gone; a link that leads nowhere was written to lead somewhere.
+      const link = await lstat(absolute).catch(() => null);
+      if (link !== null) found.push(unreadable(path, absolute, "the link leads nowhere", false));
+    } else if (info.isDirectory()) {
+      if (path === "node_modules") continue;
+      if (depth < maxDepth) found.push(...(await list(dir, path, depth + 1)));
+      else found.push(unreadable(path, absolute, `folders may be nested ${maxDepth} deep; this one is deeper`, true));
     } else if (info.isFile()) {
       const stamp = `${info.size} ${info.mtimeMs} ${info.ino}`;
       found.push({ path, absolute, size: info.size, stamp });
     }
   }
   return found;
-}
-
-type Kind = FileKind | "ignored" | { readonly code: Problem["code"]; readonly message: string };
-
-function classify(path: string): Kind {
-  if (path === manifestName) return "manifest";
-  if (testFile.test(path)) return "ignored";
-  const [layer = "", ...rest] = path.split("/");
-  const name = rest.at(-1) ?? layer;
-  const inLayer = layers.includes(layer) && rest.length > 0;
-  const isPolicy = policyFile.test(path);
-
-  if (isPolicy || laterKinds.test(path)) {
-    if (!inLayer) return misplaced(`policies stand in org/, teams/<team>/ or apps/<app>/; move ${name} into one`);
-    if (layer !== "org" && rest.length < 2) {
-      return misplaced(`policies of ${layer} stand in a folder of their own: ${layer}/<name>/${name}`);
-    }
-  }
-  if (isPolicy) return "policy";
-  const later = laterKinds.exec(path);
-  if (later !== null) {
-    const message = `files of the kind *${later[0]} are not supported by this version; write a *.policy.yaml`;
-    return { code: "C028", message };
-  }
-  if (dataFile.test(path) && (inLayer || (rest.length === 0 && !path.endsWith(".json")))) {
-    const known = "*.policy.yaml, *.test.yaml and sluice.yaml";
-    return misplaced(`${name} is named like no kind of policy file; known: ${known}`);
-  }
-  return "ignored";
-}
-
-function misplaced(message: string): Kind {
-  return { code: "C029", message };
 }
 
 function tooLarge(size: number): string {
