@@ -47,6 +47,11 @@ export interface Tally {
   readonly decided: number;
   readonly notApplicable: number;
   readonly errors: number;
+  /**
+   * How many of those that were asked the control plane had added; absent for none. It is not recorded: what it is for
+   * is {@link withDefault}.
+   */
+  readonly additions?: number;
 }
 
 /** The one result of a phase. */
@@ -111,6 +116,36 @@ export function decide(phase: Phase, findings: readonly Finding[], tally: Tally)
   for (const finding of ordered) effect = strongest(effect, finding.effect);
   const outcome = ordered[0]!.kind === "error" ? "error" : "ok";
   return { phase, effect, outcome, findings: ordered, tally };
+}
+
+/** Code of the refusal of what no policy decided, where the manifest says `default: deny`. */
+export const noPolicyCode = "no_policy";
+
+/** What a client is told of it. */
+export const noPolicyMessage = "no policy allows this request, and the policy set denies by default";
+
+/**
+ * The decision of a request that no policy of git's decided, where the manifest says `default: deny`. What the control
+ * plane added can refuse such a request, and cannot let it pass.
+ */
+export function withDefault(decision: Decision, undecided: "allow" | "deny"): Decision {
+  if (undecided === "allow" || decision.effect === "deny") return decision;
+  const { tally, findings } = decision;
+  if (tally.decided + tally.errors > (tally.additions ?? 0)) return decision;
+  if (findings.length === 0) return { ...decision, effect: "deny", outcome: "not_applicable" };
+  const refusal: Finding = {
+    policy: "sluice",
+    rule: "default",
+    kind: "hit",
+    mode: "enforce",
+    effect: "deny",
+    would: "deny",
+    code: noPolicyCode,
+    message: noPolicyMessage,
+    status: 403,
+    priority: 0,
+  };
+  return extend(decision, [refusal]);
 }
 
 /** Adds findings made after the decision (a limit that could not be reserved) to it. */

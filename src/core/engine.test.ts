@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Modification } from "./decision.ts";
-import { type Effect, effects } from "./decision.ts";
+import { type Effect, effects, withDefault } from "./decision.ts";
 import { evaluate, recheck } from "./engine.ts";
 import { emptyFacts } from "./facts.ts";
 import { type CompiledPolicy, notApplicable, type RuleHit } from "./policy.ts";
@@ -156,5 +156,72 @@ describe("the engine", () => {
     const policy = policyWith({ evaluate: { usage: () => [hitOf("deny")] } });
     expect(evaluate([policy], "request", facts)).toMatchObject({ effect: "allow", outcome: "not_applicable" });
     expect(evaluate([policy], "usage", facts).effect).toBe("deny");
+  });
+});
+
+describe("an override", () => {
+  const over = (rules: readonly string[]) => (_: unknown, rule?: string) =>
+    rule === undefined || rules.includes(rule) ? ({ label: "break-glass:bg_1", action: "allow" } as const) : undefined;
+
+  test("keeps the hits that it is for from their effect, and they stay in the decision", () => {
+    const hits = [hitOf("deny"), { ...hitOf("deny"), rule: "other" }];
+    const policy = policyWith({ evaluate: { request: () => hits }, override: over(["r"]) });
+    const { effect, findings } = evaluate([policy], "request", facts);
+    expect(effect).toBe("deny");
+    expect(findings.map(({ rule, effect, would, override }) => [rule, effect, would, override])).toEqual([
+      ["other", "deny", "deny", undefined],
+      ["r", "allow", "deny", "break-glass:bg_1"],
+    ]);
+  });
+
+  test("keeps errors from their effect as well", () => {
+    const fail = () => {
+      throw new Error("broken");
+    };
+    const policy = policyWith({ evaluate: { request: fail }, recheck: fail, override: over([]) });
+    const { effect, findings, tally } = evaluate([policy], "request", facts);
+    expect(effect).toBe("allow");
+    expect(findings).toMatchObject([{ kind: "error", would: "deny", override: "break-glass:bg_1" }]);
+    expect(tally).toEqual({ decided: 0, notApplicable: 0, errors: 1 });
+    expect(recheck([policy], facts)).toMatchObject([{ kind: "error", effect: "allow" }]);
+  });
+
+  test("leaves what an exception of git's has overridden to the exception", () => {
+    const hit = { ...hitOf("deny"), override: "exception:org/x" };
+    const policy = policyWith({ evaluate: { request: () => [hit] }, override: over(["r"]) });
+    expect(evaluate([policy], "request", facts).findings[0]?.override).toBe("exception:org/x");
+  });
+});
+
+describe("default: deny", () => {
+  const quiet = { request: () => null };
+  const says = (effect: Effect) => ({ request: () => [hitOf(effect)] });
+  const effectOf = (policies: readonly CompiledPolicy[]) =>
+    withDefault(evaluate(policies, "request", facts), "deny").effect;
+
+  test.each([
+    ["no policy", [], "deny"],
+    ["a policy of git's that fires nothing", [policyWith({ evaluate: quiet })], "allow"],
+    ["an added policy that fires nothing", [policyWith({ evaluate: quiet, added: true })], "deny"],
+    ["an added policy that warns", [policyWith({ evaluate: says("warn"), added: true })], "deny"],
+    ["an added policy that modifies", [policyWith({ evaluate: says("modify"), added: true })], "deny"],
+    [
+      "both",
+      [policyWith({ evaluate: quiet }), policyWith({ id: "db/x", evaluate: says("warn"), added: true })],
+      "warn",
+    ],
+    [
+      "an added policy that is not applicable",
+      [policyWith({ evaluate: { request: () => notApplicable }, added: true })],
+      "deny",
+    ],
+  ] as const)("with %s", (_name, policies, wanted) => {
+    expect(effectOf(policies)).toBe(wanted);
+  });
+
+  test("is told as the reason beside what an added policy found", () => {
+    const decision = evaluate([policyWith({ evaluate: says("warn"), added: true })], "request", facts);
+    expect(withDefault(decision, "deny").findings[0]).toMatchObject({ policy: "sluice", code: "no_policy" });
+    expect(withDefault(decision, "allow")).toBe(decision);
   });
 });

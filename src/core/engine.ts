@@ -28,6 +28,7 @@ export function evaluate(
   let decided = 0;
   let skipped = 0;
   let errors = 0;
+  let additions = 0;
 
   for (const policy of policies) {
     const ask = policy.evaluate[phase];
@@ -39,7 +40,7 @@ export function evaluate(
         continue;
       }
       if (verdict !== null) {
-        const made = findingsOf(policy, phase, verdict);
+        const made = findingsOf(policy, phase, verdict, facts);
         findings ??= [];
         for (const finding of made) findings.push(finding);
       }
@@ -47,12 +48,14 @@ export function evaluate(
     } catch (error) {
       errors += 1;
       findings ??= [];
-      findings.push(errorFinding(policy));
+      findings.push(errorFinding(policy, { override: policy.override?.(facts)?.label }));
       onError?.(policy, error);
     }
+    if (policy.added) additions += 1;
   }
 
-  return decide(phase, findings ?? nothing, { decided, notApplicable: skipped, errors });
+  const tally = { decided, notApplicable: skipped, errors };
+  return decide(phase, findings ?? nothing, additions === 0 ? tally : { ...tally, additions });
 }
 
 /**
@@ -70,9 +73,10 @@ export function recheck(
     if (policy.recheck === undefined) continue;
     try {
       const verdict = policy.recheck(facts, content);
-      if (verdict !== null && verdict !== notApplicable) findings.push(...findingsOf(policy, "request", verdict));
+      if (verdict !== null && verdict !== notApplicable)
+        findings.push(...findingsOf(policy, "request", verdict, facts));
     } catch (error) {
-      findings.push(errorFinding(policy));
+      findings.push(errorFinding(policy, { override: policy.override?.(facts)?.label }));
       onError?.(policy, error);
     }
   }
@@ -84,7 +88,7 @@ export function recheck(
  *
  * @throws Error when one of them asks for a change that cannot be made: an error of its policy
  */
-function findingsOf(policy: CompiledPolicy, phase: Phase, hits: readonly RuleHit[]): Finding[] {
+function findingsOf(policy: CompiledPolicy, phase: Phase, hits: readonly RuleHit[], facts: Facts): Finding[] {
   for (const { effect, modifications } of hits) {
     if (effect !== "modify") continue;
     if (phase !== "request") throw new Error(`nothing can be modified in phase ${phase}`);
@@ -93,7 +97,14 @@ function findingsOf(policy: CompiledPolicy, phase: Phase, hits: readonly RuleHit
       if (problem !== null) throw new Error(problem);
     }
   }
-  return hits.map((hit) => toFinding(policy, hit));
+  return hits.map((hit) => toFinding(policy, overridden(policy, hit, facts)));
+}
+
+/** The hit, with what keeps it from its effect now if anything does. An exception of git's goes first. */
+export function overridden({ override }: Pick<CompiledPolicy, "override">, hit: RuleHit, facts: Facts): RuleHit {
+  if (override === undefined || hit.override !== undefined) return hit;
+  const active = override(facts, hit.rule);
+  return active === undefined ? hit : { ...hit, override: active.label };
 }
 
 /** What a hit amounts to under its policy's mode. */
@@ -115,22 +126,30 @@ export function toFinding(policy: Pick<CompiledPolicy, "id" | "mode" | "priority
   };
 }
 
-/** What a policy that could not be evaluated amounts to: its `onError`, under its mode. */
+/**
+ * What a policy that could not be evaluated amounts to: its `onError`, under its mode.
+ *
+ * @param override what keeps it from its effect now
+ */
 export function errorFinding(
   policy: Pick<CompiledPolicy, "id" | "mode" | "onError" | "priority">,
-  message = "a policy could not be evaluated",
+  {
+    message = "a policy could not be evaluated",
+    override,
+  }: { readonly message?: string; readonly override?: string | undefined } = {},
 ): Finding {
   return {
     policy: policy.id,
     rule: "",
     kind: "error",
     mode: policy.mode,
-    effect: underMode(policy.mode, policy.onError),
+    effect: override === undefined ? underMode(policy.mode, policy.onError) : "allow",
     would: policy.onError,
     code: policyErrorCode,
     message,
     status: 403,
     priority: policy.priority,
+    ...(override !== undefined && { override }),
   };
 }
 

@@ -1,4 +1,4 @@
-import { type Decision, extend } from "../core/decision.ts";
+import { extend, withDefault } from "../core/decision.ts";
 import { createLocalTime } from "../core/local-time.ts";
 import { mergeModifications } from "../core/modify.ts";
 import type { Surface } from "../core/phases.ts";
@@ -153,7 +153,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const counting = addTokenFacts(facts, rules, view, route, deps.tokens);
     if (counting !== undefined) await counting;
 
-    let decision = withDefault(call, call.judge("request"));
+    let decision = withDefault(call.judge("request"), call.snapshot.defaultEffect);
     if (decision.findings.length > 0 && decision.effect !== "deny") {
       const { conflict, modifications } = mergeModifications(decision.findings);
       if (conflict !== null) decision = extend(decision, [conflict]);
@@ -168,12 +168,6 @@ export function createGateway(deps: GatewayDeps): Gateway {
     call.record(decision, (performance.now() - from) * 1000);
     call.sentMs = call.elapsedMs;
     return decision.effect === "deny" ? refuseByPolicy(call, decision) : null;
-  }
-
-  /** A request that no policy decided gets what the manifest says. */
-  function withDefault(call: Call, decision: Decision): Decision {
-    const undecided = decision.outcome === "not_applicable" && decision.findings.length === 0;
-    return undecided && call.snapshot.defaultEffect === "deny" ? { ...decision, effect: "deny" } : decision;
   }
 
   function editsFor(call: Call, format: WireFormat): { edit: BodyEdit; withhold: boolean } {

@@ -4,7 +4,7 @@ import { entry } from "../core/entry.ts";
 import type { Facts } from "../core/facts.ts";
 import type { Identity } from "../core/identity.ts";
 import type { CounterState, LimitRequest, LimitScope, Reservation, ReserveResult } from "../core/limits.ts";
-import type { CompiledPolicy } from "../core/policy.ts";
+import type { ActiveOverride, CompiledPolicy } from "../core/policy.ts";
 import type { GatewayDeps } from "./deps.ts";
 
 /** What became of a request's limits. */
@@ -21,6 +21,8 @@ export interface LimitOutcome {
 interface Wanted {
   readonly policy: CompiledPolicy;
   readonly limit: LimitRequest;
+  /** What keeps the limit from refusing, such as a break-glass; `undefined` when nothing does. */
+  readonly override: string | undefined;
   readonly reservation: Reservation;
 }
 
@@ -51,12 +53,16 @@ export function reserveLimits(
   const observed: Wanted[] = [];
   for (const policy of policies) {
     try {
-      const list = policy.mode === "enforce" ? enforced : observed;
-      for (const limit of policy.limits!(facts)) list.push(want(policy, limit, facts, identity));
+      for (const limit of policy.limits!(facts)) {
+        const override = overrideOf(policy, limit, facts);
+        if (override?.action === "skip") continue;
+        const list = policy.mode === "enforce" && override === undefined ? enforced : observed;
+        list.push(want(policy, limit, override?.label, facts, identity));
+      }
     } catch (error) {
       deps.metrics.policyError(policy.id);
       deps.logger.error({ policy: policy.id, err: error }, "a policy failed to declare its limits");
-      outcome.findings.push(errorFinding(policy));
+      outcome.findings.push(errorFinding(policy, { override: policy.override?.(facts)?.label }));
     }
   }
   const observe = () => {
@@ -104,14 +110,14 @@ function note(
 ): void {
   if (granted) outcome.held.push(id);
   for (let i = 0; i < wanted.length; i += 1) {
-    const { policy, limit } = wanted[i]!;
+    const { policy, limit, override } = wanted[i]!;
     const state = states[i]!;
     const spent = exhausted.includes(i);
     deps.metrics.limit(policy.id, limit.name, spent ? "exhausted" : "granted");
     if (spent && policy.limitHit !== undefined) {
       const hit = policy.limitHit(limit, state);
       const headers = { "retry-after": String(state.resetSeconds), ...hit.headers };
-      outcome.findings.push(toFinding(policy, { ...hit, headers }));
+      outcome.findings.push(toFinding(policy, { ...hit, headers, ...(override !== undefined && { override }) }));
     }
     if (policy.mode !== "enforce") continue;
     if (limit.unit === "tokens" && outcome.reservedTokens === 0) outcome.reservedTokens = limit.amount;
@@ -126,16 +132,33 @@ function note(
 function unavailable(wanted: readonly Wanted[]): Finding[] {
   return wanted
     .filter(({ limit }) => limit.onStoreDown !== "allow")
-    .map(({ policy }) => ({
-      ...errorFinding({ ...policy, onError: "deny" }, "a limit could not be checked"),
+    .map(({ policy, override }) => ({
+      ...errorFinding({ ...policy, onError: "deny" }, { message: "a limit could not be checked", override }),
       code: "store_unavailable",
       status: 503,
     }));
 }
 
-function want(policy: CompiledPolicy, limit: LimitRequest, facts: Facts, identity: Identity): Wanted {
+/** What keeps a limit from refusing now. Which rule it would refuse by is asked only where something may. */
+function overrideOf(policy: CompiledPolicy, limit: LimitRequest, facts: Facts): ActiveOverride | undefined {
+  if (policy.override === undefined) return undefined;
+  return policy.override(facts, policy.limitHit?.(limit, { used: limit.max, resetSeconds: 0 }).rule);
+}
+
+function want(
+  policy: CompiledPolicy,
+  limit: LimitRequest,
+  override: string | undefined,
+  facts: Facts,
+  identity: Identity,
+): Wanted {
   const { unit, window, max, amount } = limit;
-  return { policy, limit, reservation: { key: keyOf(policy, limit, facts, identity), unit, window, max, amount } };
+  return {
+    policy,
+    limit,
+    override,
+    reservation: { key: keyOf(policy, limit, facts, identity), unit, window, max, amount },
+  };
 }
 
 /**

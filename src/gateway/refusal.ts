@@ -1,4 +1,4 @@
-import type { Decision, Finding } from "../core/decision.ts";
+import { type Decision, type Finding, noPolicyCode, noPolicyMessage } from "../core/decision.ts";
 import type { Refusal, WireFormat } from "../core/wire.ts";
 import { errorCatalogue, fillPlaceholders, SluiceError } from "../errors.ts";
 import type { Call } from "./call.ts";
@@ -19,8 +19,7 @@ export function refuseByPolicy(call: Call, decision: Decision): HeadedRefusal {
     revision: call.snapshot.revision,
   };
   if (finding === undefined) {
-    const message = "no policy allows this request, and the policy set denies by default";
-    return { status: 403, code: "no_policy", message, type: "policy_denied", sluice };
+    return { status: 403, code: noPolicyCode, message: noPolicyMessage, type: "policy_denied", sluice };
   }
   // Money that is spent does not come back by trying again.
   const headers = finding.status === 402 ? { "x-should-retry": "false", ...finding.headers } : finding.headers;
