@@ -11,6 +11,7 @@ import { version } from "../../package.json";
 const verbs: Readonly<Record<string, () => Promise<{ register(program: Command): void }>>> = {
   start: () => import("./start.ts"),
   check: () => import("./check.ts"),
+  test: () => import("./test.ts"),
   new: () => import("./new.ts"),
   apps: () => import("./apps.ts"),
   keys: () => import("./keys.ts"),

@@ -1,0 +1,28 @@
+import { readdir } from "node:fs/promises";
+import { join, relative, resolve } from "node:path";
+import { labelOf } from "../tree.ts";
+import { parseTestFile, type TestFile } from "./cases.ts";
+
+const testFile = /\.test\.(yaml|yml)$/;
+const policyEnding = /\.(policy\.(yaml|yml|json|ts)|cel)$/;
+
+/** Reads every test file of a policies folder, those of its library included, in the order of their paths. */
+export async function findTests(dir: string): Promise<readonly TestFile[]> {
+  const names = (await readdir(dir, { recursive: true })).map((name) => name.replaceAll("\\", "/"));
+  const label = labelOf(dir);
+  const wanted = names.filter((name) => testFile.test(name) && !/(^|\/)(\.|node_modules\/)/.test(name)).sort();
+  return Promise.all(
+    wanted.map(async (path) => parseTestFile(`${label}/${path}`, path, await Bun.file(join(dir, path)).text())),
+  );
+}
+
+/**
+ * Whether a test file is meant by an argument of the command line: its path, the path of a folder above it or of a policy
+ * that it tests, or such a policy's id.
+ */
+export function isMeant(file: TestFile, argument: string, dir: string, cwd: string): boolean {
+  const path = relative(dir, resolve(cwd, argument)).replaceAll("\\", "/");
+  if (path === "" || path === file.path || file.path.startsWith(`${path}/`)) return true;
+  const id = policyEnding.test(path) ? path.replace(policyEnding, "") : argument;
+  return file.policies.includes(id);
+}

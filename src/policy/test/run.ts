@@ -1,0 +1,80 @@
+import { type Decision, decide, extend, type Modification } from "../../core/decision.ts";
+import { evaluate } from "../../core/engine.ts";
+import { type Facts, readFact } from "../../core/facts.ts";
+import type { Identity } from "../../core/identity.ts";
+import type { LimitRequest } from "../../core/limits.ts";
+import { mergeModifications } from "../../core/modify.ts";
+import type { Surface } from "../../core/phases.ts";
+import type { CompiledPolicy } from "../../core/policy.ts";
+import { compileScope } from "../../core/snapshot.ts";
+import type { TestCase } from "./cases.ts";
+import { type LimitsTaken, takeLimits } from "./limits.ts";
+
+/** What came of one case. */
+export interface Outcome {
+  readonly decision: Decision;
+  readonly modifications: readonly Modification[];
+  readonly limits: readonly LimitRequest[];
+  /** Limits that the case itself mocks and no policy declares. */
+  readonly unknownLimits: readonly string[];
+  /** What policies threw. */
+  readonly errors: readonly { readonly policy: string; readonly error: unknown }[];
+}
+
+/**
+ * Judges a case by policies, with the engine of the server: scopes, then the phase, then what is to be modified, then
+ * limits. A policy whose scope leaves the request out is not asked.
+ */
+export function runCase(policies: readonly CompiledPolicy[], one: TestCase): Outcome {
+  const inScope = policies.filter((policy) => applies(policy, one));
+  const errors: { policy: string; error: unknown }[] = [];
+  const content = { texts: () => one.texts };
+  const note = ({ id }: CompiledPolicy, error: unknown) => void errors.push({ policy: id, error });
+  let decision = evaluate(inScope, one.phase, one.facts, note, content);
+
+  const { conflict, modifications } = mergeModifications(decision.findings);
+  if (conflict !== null) decision = extend(decision, [conflict]);
+  let unknownLimits = one.ownLimits;
+  let taken: LimitsTaken = { limits: [], findings: [], names: [] };
+  if (one.phase === "request" && decision.effect !== "deny") {
+    taken = takeLimits(inScope, one.facts, one.limits);
+    decision = withLimits(decision, taken);
+    unknownLimits = unknownLimits.filter((name) => !taken.names.includes(name));
+  }
+  return {
+    decision,
+    modifications: conflict === null ? modifications : [],
+    limits: taken.limits,
+    unknownLimits,
+    errors,
+  };
+}
+
+/** A policy that only declares limits has decided as well. */
+function withLimits(decision: Decision, { limits, findings }: LimitsTaken): Decision {
+  if (findings.length > 0) return extend(decision, findings);
+  if (limits.length === 0 || decision.tally.decided > 0) return decision;
+  return decide(decision.phase, decision.findings, { ...decision.tally, decided: 1 });
+}
+
+function applies(policy: CompiledPolicy, { facts, timeZone }: TestCase): boolean {
+  const text = (name: Parameters<typeof readFact>[1]) => read(facts, name, "") as string;
+  const labels = (name: Parameters<typeof readFact>[1]) => read(facts, name, {}) as Readonly<Record<string, string>>;
+  const identity: Identity = {
+    org: { id: text("org.id"), labels: labels("org.labels"), timeZone },
+    team: { id: text("team.id") },
+    app: { id: text("app.id"), name: text("app.name"), labels: labels("app.labels") },
+    env: text("app.env"),
+    key: { id: text("key.id") },
+  };
+  return compileScope(policy.scope)(identity, text("request.model"), text("request.surface") as Surface);
+}
+
+/** Scopes are told by what the gateway knows of the key: a fact that cannot be had is one of the rules' alone. */
+function read(facts: Facts, name: Parameters<typeof readFact>[1], otherwise: unknown): unknown {
+  try {
+    return readFact(facts, name);
+  } catch {
+    return otherwise;
+  }
+}
