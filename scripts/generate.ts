@@ -4,6 +4,7 @@ import type { AdminDeps } from "../src/admin/deps.ts";
 import { createOpenApiDocument } from "../src/admin/openapi.ts";
 import { configJsonSchema, configReference, envExample } from "../src/config/reference.ts";
 import { policyJsonSchema } from "../src/policy/schema.ts";
+import { testJsonSchema } from "../src/policy/test/schema.ts";
 
 /** A committed file that is made from the code. */
 export interface Artefact {
@@ -18,6 +19,7 @@ export const artefacts: readonly Artefact[] = [
   { path: "CONFIGURATION.md", generate: configReference },
   { path: "schema/json/config.schema.json", generate: () => json(configJsonSchema()) },
   { path: "schema/json/policy.schema.json", generate: () => json(policyJsonSchema()) },
+  { path: "schema/json/test.schema.json", generate: () => json(testJsonSchema()) },
   {
     path: "schema/openapi.json",
     // Nothing of the dependencies is called before the first request.
