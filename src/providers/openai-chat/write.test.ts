@@ -94,7 +94,7 @@ describe("only what is edited differs in the bytes for the provider", () => {
       { op: "cap", path: "max_tokens", value: 6 },
     ] as const;
     expect(written(`${head},"max_tokens":2}`, { modifications })).toBe(`${head},"max_tokens":6}`);
-    expect(() => written(`${head}}`, modify("set", "top_p", 1))).toThrow("'top_p' cannot be modified");
+    expect(() => written(`${head}}`, modify("set", "top_k", 1))).toThrow("'top_k' cannot be modified");
     expect(() => written(`${head}}`, modify("append", "max_tokens", 1))).toThrow("'append'");
   });
 });

@@ -1,38 +1,22 @@
-import { modifySetting } from "../../core/modify.ts";
 import type { BodyEdit, RequestView } from "../../core/wire.ts";
-import { noteEdit } from "../edits.ts";
+import { applyModifications, BodyDraft } from "../draft.ts";
 import { asObject, isObject } from "../json.ts";
 import { editMembers, memberValue } from "../json-text.ts";
-import { chatMaximums } from "./request.ts";
+import { chatModifiers } from "./modify.ts";
 
 /** The bytes for the provider, with only the edited members different. */
 export function writeChatRequest(view: RequestView, edit: BodyEdit): Uint8Array {
-  const edits = new Map<string, string | null>();
-  if (edit.model !== undefined && edit.model !== view.model) edits.set("model", JSON.stringify(edit.model));
-  if (edit.modifications !== undefined) noteModifications(view, edit.modifications, edits);
-  if (edit.askForUsage && view.stream && !asksForUsage(view)) edits.set("stream_options", streamOptions(view));
-  return edits.size === 0 ? view.raw : editMembers(view.raw, edits);
+  if (edit.modifications === undefined && edit.model === undefined && !edit.askForUsage) return view.raw;
+  const draft = new BodyDraft(view);
+  if (edit.modifications !== undefined) applyModifications(draft, edit.modifications, chatModifiers);
+  if (edit.model !== undefined && edit.model !== view.model) draft.set("model", JSON.stringify(edit.model));
+  if (edit.askForUsage && view.stream && !asksForUsage(view)) draft.set("stream_options", streamOptions(view));
+  return draft.bytes();
 }
 
 /** Whether the client itself asked for usage in the stream. */
 export function asksForUsage(view: RequestView): boolean {
   return asObject(view.body.stream_options).include_usage === true;
-}
-
-/** The maximum has two names here: each that was sent is changed; the newer one is added when none was. */
-function noteModifications(
-  view: RequestView,
-  modifications: NonNullable<BodyEdit["modifications"]>,
-  edits: Map<string, string | null>,
-): void {
-  const { maxTokens, maxCompletionTokens } = chatMaximums(view.body);
-  if (maxTokens !== undefined)
-    noteEdit(edits, "max_tokens", maxTokens, modifySetting("max_tokens", maxTokens, modifications));
-  if (maxCompletionTokens !== undefined || maxTokens === undefined) {
-    const value = modifySetting("max_tokens", maxCompletionTokens, modifications);
-    noteEdit(edits, "max_completion_tokens", maxCompletionTokens, value);
-  }
-  noteEdit(edits, "temperature", view.temperature, modifySetting("temperature", view.temperature, modifications));
 }
 
 /** The client's own options with usage asked for, their text otherwise untouched. */
