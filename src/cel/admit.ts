@@ -211,6 +211,7 @@ export function admit(root: Node, names: Names): Admitted {
       if (args.length > 0) {
         fail("C012", node, `${name}() takes no time zone; clock.hour and the like are in the organisation's zone`);
       }
+      call[0] = replacements[name] ?? name;
       return visit(receiver, bound);
     }
     if (!methods.includes(name)) fail("C012", node, unknownMethod(name, receiver));

@@ -100,8 +100,8 @@ export function registerFunctions(env: Environment): void {
 
   add("strictInt(int): int", (value: bigint) => value);
   add("strictInt(double): int", (value: number) => {
-    if (!Number.isFinite(value)) throw new Error("int() of a double that is no number");
-    return within64(BigInt(Math.trunc(value)));
+    if (!(Math.abs(value) < 2 ** 63)) throw new Error("int() of a double that is outside its range");
+    return BigInt(Math.trunc(value));
   });
   add("strictInt(string): int", (text: string) => {
     if (!/^[-+]?\d{1,19}$/.test(text)) throw new Error("int() of a text that is no integer");

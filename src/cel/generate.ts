@@ -1,5 +1,5 @@
 import { type CheckedType, children, type Node } from "./ast.ts";
-import { type Block, type Code, FunctionWriter, identifier, literal, NotCompilable } from "./code.ts";
+import { type Block, type Code, FunctionWriter, literal, NotCompilable } from "./code.ts";
 import { maxSteps } from "./cost.ts";
 import { callTemplates, kindOf, type Template } from "./generate-calls.ts";
 import { narrow } from "./ints.ts";
@@ -50,6 +50,8 @@ class Emitter {
 
   /** Writes what has to run before, and gives the code of the value. */
   emit(node: Node): Code {
+    // Where the checker knows no type, the value's own decides at each evaluation. An empty list needs none.
+    if (!isConcrete(typeName(node)) && !isEmpty(node)) throw new NotCompilable(typeName(node));
     switch (node.op) {
       case "value":
         return this.#value(node.args, typeName(node));
@@ -90,6 +92,28 @@ class Emitter {
     }
   }
 
+  /**
+   * Writes operands that all have a value, or none has. Their order does not show, unless one of them reads a variable:
+   * its failure is not absorbed, so whether it comes before another one's is part of the meaning.
+   */
+  #operands(nodes: readonly Node[], backward = false): readonly Code[] {
+    const pinned = nodes.length > 1 && nodes.some(readsVariable);
+    const codes = new Array<Code>(nodes.length);
+    for (let step = 0; step < nodes.length; step += 1) {
+      const i = backward ? nodes.length - 1 - step : step;
+      const code = isOpaque(nodes[i]!) ? this.#opaque(nodes[i]!) : this.emit(nodes[i]!);
+      codes[i] = pinned && code.fails ? this.#pin(code) : code;
+    }
+    return codes;
+  }
+
+  /** Evaluates here and now, instead of where the value is used. */
+  #pin({ text, fails }: Code): Code {
+    const name = this.#writer.name("r");
+    this.#writer.line(`const ${name} = ${text};`);
+    return { text: name, fails };
+  }
+
   #value(value: unknown, type: string): Code {
     return { text: this.#constantText(value, type), fails: false };
   }
@@ -115,22 +139,21 @@ class Emitter {
   #access(node: Node): Code {
     const [left, right] = node.args as [Node, Node | string];
     const kind = kindOf(left);
-    const holder = this.emit(left);
-    if (kind === "list") {
-      const index = this.emit(only(right as Node, "int"));
-      return { text: this.#writer.call("at", holder.text, index.text), fails: true };
+    if (kind !== "list" && kind !== "map") throw new NotCompilable(kind);
+    const helper = kind === "list" ? "at" : typeName(node) === "string" ? "textField" : "field";
+    if (typeof right === "string") {
+      return { text: this.#writer.call(helper, this.emit(left).text, literal(right)), fails: true };
     }
-    if (kind !== "map") throw new NotCompilable(kind);
-    const key = typeof right === "string" ? literal(right) : this.emit(only(right, "string")).text;
-    const helper = typeName(node) === "string" ? "textField" : "field";
-    return { text: this.#writer.call(helper, holder.text, key), fails: true };
+    only(right, kind === "list" ? "int" : "string");
+    const [holder, key] = this.#operands([left, right]) as [Code, Code];
+    return { text: this.#writer.call(helper, holder.text, key.text), fails: true };
   }
 
   #call(node: Node): Code {
     if (node.op === "rcall" && node.meta.alternate !== undefined) return this.#macro(node);
     if (node.op === "call" && (node.args as [string])[0] === "has") return this.#has(node);
     const template = templateOf(node);
-    const args = children(node).map((arg) => (isOpaque(arg) ? this.#opaque(arg) : this.emit(arg)));
+    const args = this.#operands(children(node), true);
     return {
       text: template.write(this.#writer, ...args.map(({ text }) => text)),
       fails: template.fails || args.some(({ fails }) => fails),
@@ -152,19 +175,20 @@ class Emitter {
   }
 
   #list(node: Node): Code {
-    const elements = (node.args as Node[]).map((element) => this.emit(element));
+    const elements = this.#operands(node.args as Node[], true);
     return { text: `[${elements.map(({ text }) => text).join(", ")}]`, fails: elements.some(({ fails }) => fails) };
   }
 
   #map(node: Node): Code {
-    const entries = (node.args as [Node, Node][]).map(([key, value]) => {
+    const pairs = node.args as [Node, Node][];
+    const values = this.#operands(pairs.map(([, value]) => value));
+    const entries = pairs.map(([key], i) => {
       if (key.op !== "value" || typeof key.args !== "string") throw new NotCompilable("key");
       // In an object literal this one would be the prototype.
       if (["__proto__", "constructor", "prototype"].includes(key.args)) throw new NotCompilable(key.args);
-      const { text, fails } = this.emit(value);
-      return { text: `${literal(key.args)}: ${text}`, fails };
+      return `${literal(key.args)}: ${values[i]!.text}`;
     });
-    return { text: `({ ${entries.map(({ text }) => text).join(", ")} })`, fails: entries.some(({ fails }) => fails) };
+    return { text: `({ ${entries.join(", ")} })`, fails: values.some(({ fails }) => fails) };
   }
 
   /**
@@ -223,17 +247,16 @@ class Emitter {
     const kind = kindOf(holder);
     if (kind === "map") {
       only(value, "string");
-      const [key, map] = [this.emit(value), this.emit(holder)];
+      const [key, map] = this.#operands([value, holder]) as [Code, Code];
       return { text: writer.call("has", map.text, key.text), fails: map.fails || key.fails };
     }
     if (kind !== "list") throw new NotCompilable(kind);
-    const needle = this.emit(value);
     const known = knownElements(holder);
     if (known !== null) {
-      const set = writer.constant(new Set(known));
-      return { text: `${set}.has(${needle.text})`, fails: needle.fails };
+      const { text, fails } = this.emit(value);
+      return { text: `${writer.constant(new Set(known))}.has(${text})`, fails };
     }
-    const list = this.emit(holder);
+    const [needle, list] = this.#operands([value, holder]) as [Code, Code];
     const fails = needle.fails || list.fails;
     // The engine's own comparison of texts, ints and bools is that of the language.
     const quick = ["string", "int", "bool"].includes(typeName(value));
@@ -248,7 +271,7 @@ class Emitter {
     if (type !== typeName(right) && !(kindOf(left) === kindOf(right) && !scalars.has(type))) {
       throw new NotCompilable(`${type} == ${typeName(right)}`);
     }
-    const [a, b] = [this.emit(left), this.emit(right)];
+    const [a, b] = this.#operands([left, right]) as [Code, Code];
     const fails = a.fails || b.fails;
     const quick = scalars.has(type) && type !== TIMESTAMP && type !== DURATION;
     if (quick) return { text: `(${a.text} ${negated ? "!==" : "==="} ${b.text})`, fails };
@@ -258,7 +281,7 @@ class Emitter {
   #binary(node: Node): Code {
     const writer = this.#writer;
     const [left, right] = node.args as [Node, Node];
-    const [a, b] = [this.emit(left), this.emit(right)];
+    const [a, b] = this.#operands([left, right]) as [Code, Code];
     const fails = a.fails || b.fails;
     const types = `${kindOf(left)} ${kindOf(right)}`;
     if (["<", "<=", ">", ">="].includes(node.op)) {
@@ -369,11 +392,23 @@ const timeOperators: Readonly<Record<string, Helper>> = {
   [`${DURATION} ${DURATION} -`]: "subtractSpans",
 };
 
+function isConcrete(type: string): boolean {
+  return !/\b(dyn|[A-Z?])\b/.test(type) && type !== "?";
+}
+
+function isEmpty(node: Node): boolean {
+  return (node.op === "list" || node.op === "map") && (node.args as unknown[]).length === 0;
+}
+
 function templateOf(node: Node): Template {
   const [name] = node.args as [string];
   const template = callTemplates[`${node.op === "rcall" ? "." : ""}${name}(${children(node).map(kindOf).join(", ")})`];
   if (template === undefined) throw new NotCompilable(name);
   return template;
+}
+
+function readsVariable(node: Node): boolean {
+  return node.op === "id" ? (node.args as string).startsWith("vars.") : children(node).some(readsVariable);
 }
 
 function isOpaque(node: Node): boolean {
@@ -402,9 +437,4 @@ function knownElements(node: Node): readonly unknown[] | null {
   if (!Array.isArray(elements) || elements.length === 0) return null;
   if (elements.every((value) => typeof value === "string")) return elements;
   return elements.every((value) => typeof value === "bigint") ? elements.map(narrow) : null;
-}
-
-/** A reader of plain properties of the first argument, for whoever has no facts. */
-export function propertyReader(names: ReadonlySet<string>): NameReader {
-  return (name) => (names.has(name) ? { text: `f.${identifier(name)}`, fails: false } : null);
 }

@@ -66,8 +66,9 @@ export function negate(a: Int): Int {
 export function truncate(value: number): Int {
   const whole = Math.trunc(value);
   if (whole <= mostExact && whole >= -mostExact) return whole + 0;
-  if (!Number.isFinite(value)) fail("numeric_overflow");
-  return narrow(within64(BigInt(whole)));
+  // The specification leaves out the least int, because doubles beside it are rounded to it.
+  if (!(Math.abs(whole) < 2 ** 63)) fail("numeric_overflow");
+  return narrow(BigInt(whole));
 }
 
 /** `int(string)`: decimal digits with an optional sign, and nothing else. */

@@ -1,6 +1,6 @@
 import { Environment } from "@marcbachmann/cel-js";
 import type { Duration } from "@marcbachmann/cel-js/evaluator";
-import { nanosOf, spanOf } from "./time.ts";
+import { isMoment, nanosOf, spanOf } from "./time.ts";
 
 const env = new Environment();
 const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)T\d\d:\d\d:\d\d(\.\d{1,3})?(Z|[+-]\d\d:\d\d)$/;
@@ -9,7 +9,7 @@ const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)T\d\d:\d\d:\d\d(\.\d{1,3})?(Z|[+-]\d\d:\d
 export function foldTimestamp(text: string): Date | null {
   const parts = rfc3339.exec(text);
   const date = new Date(text);
-  if (parts === null || Number.isNaN(date.getTime())) return null;
+  if (parts === null || !isMoment(date.getTime())) return null;
   // JavaScript moves February 30th into March.
   const [, year, month, day] = parts.map(Number) as [number, number, number, number];
   const there = new Date(Date.UTC(year, month - 1, day));

@@ -8,8 +8,10 @@ const nanosPerMillisecond = 1_000_000;
 /** Years 1 to 9999. */
 const firstMoment = -62_135_596_800_000;
 const lastMoment = 253_402_300_799_999;
-/** Some 10,000 years. */
+/** Some 10,000 years, as literals may be. */
 const longestSeconds = 315_576_000_000n;
+/** Some 292 years, which is what 64 bits hold in nanoseconds: the longest time between two moments. */
+const longestBetween = 9_223_372_036_854;
 
 /** A span of so many nanoseconds: seconds and nanoseconds have the same sign, so that equal spans look alike. */
 export function spanOf(nanos: bigint): Duration {
@@ -39,6 +41,7 @@ export function compareSpans(a: Duration, b: Duration): number {
 
 export function spanBetween(later: Date, earlier: Date): Duration {
   const milliseconds = later.getTime() - earlier.getTime();
+  if (!(Math.abs(milliseconds) <= longestBetween)) fail("duration_out_of_range");
   const rest = milliseconds % 1_000;
   return new Duration((milliseconds - rest) / 1_000, rest * nanosPerMillisecond);
 }
@@ -51,8 +54,13 @@ export function momentBefore(moment: Date, span: Duration): Date {
   return inRange(moment.getTime() - Number(span.seconds) * 1_000 - Math.floor(span.nanos / nanosPerMillisecond));
 }
 
+/** Whether so many milliseconds since 1970 are a moment of the years that there are. */
+export function isMoment(milliseconds: number): boolean {
+  return milliseconds >= firstMoment && milliseconds <= lastMoment;
+}
+
 function inRange(milliseconds: number): Date {
-  if (!(milliseconds >= firstMoment && milliseconds <= lastMoment)) fail("timestamp_out_of_range");
+  if (!isMoment(milliseconds)) fail("timestamp_out_of_range");
   return new Date(milliseconds);
 }
 
