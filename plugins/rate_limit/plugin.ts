@@ -107,14 +107,15 @@ export default definePlugin({
           : []),
       ],
       limits: ({ request }) => {
-        const demand: Demand = {
-          prompt: readsPrompt ? request.estimated_tokens : 0,
-          ...(readsCompletion ? completionOf(request, config.default_completion_tokens) : noCompletion),
-        };
+        const { completion, isOpen } = readsCompletion
+          ? completionOf(request, config.default_completion_tokens)
+          : noCompletion;
+        const demand: Demand = { prompt: readsPrompt ? request.estimated_tokens : 0, completion, isOpen };
         return limits.map((limit) => {
+          const { name, per, unit, window, max, onStoreDown } = limit;
           const amount = amountOf(limit, demand);
-          const reason: Reason = amount > limit.max ? "neverFits" : limit.unit === "requests" ? "spent" : "noRoom";
-          return { ...limit, amount, reason };
+          const reason: Reason = amount > max ? "neverFits" : unit === "requests" ? "spent" : "noRoom";
+          return { name, per, unit, window, max, onStoreDown, amount, reason };
         });
       },
     };

@@ -71,8 +71,8 @@ export interface UpstreamRequest {
   /** Path after the target's base URL, query string included. */
   readonly path: string;
   readonly body: Uint8Array;
-  /** Headers of the client that may pass; the target's credentials are added by the adapter. */
-  readonly headers: Readonly<Record<string, string>>;
+  /** Headers of the client that may pass. They are the adapter's from here on, which adds the target's credentials. */
+  readonly headers: Headers;
   /** Aborting it ends the call at the provider, at any time until the answer's last byte. */
   readonly signal: AbortSignal;
 }

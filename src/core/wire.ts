@@ -42,11 +42,12 @@ export interface RequestView {
   readonly temperature: number | undefined;
   /** The body's own user field; empty when absent. */
   readonly user: string;
-  readonly roles: () => readonly string[];
-  readonly toolNames: () => readonly string[];
-  readonly imageCount: () => number;
-  readonly characters: () => number;
-  readonly parts: () => readonly PromptPart[];
+  roles(): readonly string[];
+  toolNames(): readonly string[];
+  imageCount(): number;
+  characters(): number;
+  /** Read when it is first asked for, and kept. */
+  parts(): readonly PromptPart[];
 }
 
 /** Token counts of one call, normalised: see `fixtures/README.md`'s rules, which every reader follows. */

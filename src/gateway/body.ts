@@ -9,13 +9,16 @@ import type { PlainHeaders } from "./headers.ts";
  *
  * @throws SluiceError `body_too_large` before anything is parsed, `unsupported_encoding`, `invalid_request`
  */
-export async function readBody(request: Request, headers: PlainHeaders, maxBytes: number): Promise<Uint8Array> {
+export function readBody(request: Request, headers: PlainHeaders, maxBytes: number): Promise<Uint8Array> {
   const declared = headers["content-length"];
-  if (declared !== undefined && Number(declared) > maxBytes) throw new SluiceError("body_too_large", { max: maxBytes });
+  if (declared !== undefined && Number(declared) > maxBytes) {
+    return Promise.reject(new SluiceError("body_too_large", { max: maxBytes }));
+  }
   // With a declared length the HTTP parser already bounds the body; without one we count as it comes.
-  const raw = declared === undefined ? await readCounting(request, maxBytes) : await request.bytes();
+  const reading = declared === undefined ? readCounting(request, maxBytes) : request.bytes();
   const encoding = headers["content-encoding"];
-  return encoding === undefined || encoding === "identity" ? raw : decompress(raw, encoding, maxBytes);
+  if (encoding === undefined || encoding === "identity") return reading;
+  return reading.then((raw) => decompress(raw, encoding, maxBytes));
 }
 
 async function readCounting(request: Request, maxBytes: number): Promise<Uint8Array> {

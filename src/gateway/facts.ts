@@ -1,5 +1,5 @@
 import { costNanoUsd } from "../core/cost.ts";
-import type { FactName, Facts } from "../core/facts.ts";
+import { emptyFacts, type FactName, type Facts } from "../core/facts.ts";
 import type { Identity } from "../core/identity.ts";
 import type { LocalTime } from "../core/local-time.ts";
 import { notApplicable, type Verdict } from "../core/policy.ts";
@@ -63,20 +63,15 @@ export function requestFacts(sources: FactSources, reads: ReadonlySet<FactName>)
       source_ip: reads.has("request.source_ip") ? sources.sourceIp() : "",
       headers: reads.has("request.headers") ? pick(headers, sources.policyHeaders) : noPairs,
     },
-    event: { type: "", text: "", tool_name: "" },
-    stream: { output_tokens: 0, elapsed_ms: 0 },
-    response: { status: 0, bytes: 0, latency_ms: 0, finish_reason: "" },
-    usage: {
-      prompt_tokens: 0,
-      completion_tokens: 0,
-      total_tokens: 0,
-      cached_tokens: 0,
-      reasoning_tokens: 0,
-      cost_usd: 0,
-      provenance: "",
-    },
+    event: unknown.event,
+    stream: unknown.stream,
+    response: unknown.response,
+    usage: unknown.usage,
   };
 }
+
+/** What later phases know and this one does not; shared, because they put their own in its place. */
+const unknown = emptyFacts();
 
 /**
  * Computes the token facts if a rule reads them and a bound does not already decide. Answers a promise only when there
@@ -132,17 +127,21 @@ export function addAnswerFacts(
   costNano: number | null,
   provenance: string,
 ): void {
-  facts.response.status = answer.status;
-  facts.response.bytes = answer.bytes;
-  facts.response.latency_ms = Math.round(answer.latencyMs);
-  facts.response.finish_reason = answer.summary.finishReason;
-  facts.usage.prompt_tokens = usage.promptTokens;
-  facts.usage.completion_tokens = usage.completionTokens;
-  facts.usage.total_tokens = usage.totalTokens;
-  facts.usage.cached_tokens = usage.cachedTokens ?? 0;
-  facts.usage.reasoning_tokens = usage.reasoningTokens ?? 0;
-  facts.usage.cost_usd = (costNano ?? 0) / 1e9;
-  facts.usage.provenance = provenance;
+  facts.response = {
+    status: answer.status,
+    bytes: answer.bytes,
+    latency_ms: Math.round(answer.latencyMs),
+    finish_reason: answer.summary.finishReason,
+  };
+  facts.usage = {
+    prompt_tokens: usage.promptTokens,
+    completion_tokens: usage.completionTokens,
+    total_tokens: usage.totalTokens,
+    cached_tokens: usage.cachedTokens ?? 0,
+    reasoning_tokens: usage.reasoningTokens ?? 0,
+    cost_usd: (costNano ?? 0) / 1e9,
+    provenance,
+  };
 }
 
 /** Usage with nothing known of caches and reasoning. */

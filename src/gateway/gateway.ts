@@ -99,7 +99,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
         surface: call.surface,
         path: format.upstreamPath + queryOf(request.url),
         body: format.writeRequest(call.view!, edit),
-        headers: providerHeaders(headers, target),
+        headers: providerHeaders(request.headers, headers, target),
         signal: provider.signal,
       });
       provider.arrived();
@@ -332,10 +332,10 @@ export function createGateway(deps: GatewayDeps): Gateway {
 }
 
 /** Only the simulated provider takes settings from the client: how it should behave. */
-function providerHeaders(headers: PlainHeaders, target: Target): PlainHeaders {
-  const passed = towardsProvider(headers);
-  const settings = target.kind === "echo" ? headers["sluice-echo"] : undefined;
-  if (settings !== undefined) passed["sluice-echo"] = settings;
+function providerHeaders(headers: Headers, read: PlainHeaders, target: Target): Headers {
+  const passed = towardsProvider(headers, read);
+  const settings = target.kind === "echo" ? read["sluice-echo"] : undefined;
+  if (settings !== undefined) passed.set("sluice-echo", settings);
   return passed;
 }
 

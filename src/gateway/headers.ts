@@ -1,6 +1,6 @@
 import { SluiceError } from "../errors.ts";
 
-/** Headers as plain object with lower-case names: reading and writing one is several times cheaper than Headers. */
+/** Headers as plain object with lower-case names: for reading, which is several times cheaper than from Headers. */
 export type PlainHeaders = Record<string, string>;
 
 /** Headers that belong to one connection (RFC 9110 section 7.6.1) or that the relay sets itself. */
@@ -23,7 +23,6 @@ const clientOnly = new Set([
   ...connectionHeaders,
   "host",
   "expect",
-  "accept-encoding",
   "authorization",
   "x-api-key",
   "api-key",
@@ -68,31 +67,32 @@ export function presentedKey(headers: PlainHeaders): string {
   throw new SluiceError("missing_key", { accepted: "authorization: Bearer, x-api-key, api-key or x-goog-api-key" });
 }
 
-/** The client's headers that go on to the provider. */
-export function towardsProvider(headers: PlainHeaders): PlainHeaders {
-  const passed: PlainHeaders = {};
-  const named = connectionNamed(headers.connection);
-  for (const name in headers) {
-    if (clientOnly.has(name) || name.startsWith("sluice-") || name.startsWith("x-forwarded-")) continue;
-    if (named?.has(name)) continue;
-    passed[name] = headers[name]!;
+/**
+ * The client's headers that go on to the provider: `headers` itself, without what is not for it. Taking a few away
+ * costs a fraction of what making new ones does.
+ *
+ * @param read the same headers, as they were read
+ */
+export function towardsProvider(headers: Headers, read: PlainHeaders): Headers {
+  const named = connectionNamed(read.connection);
+  for (const name in read) {
+    const kept = !clientOnly.has(name) && !name.startsWith("sluice-") && !name.startsWith("x-forwarded-");
+    if (!kept || named?.has(name)) headers.delete(name);
   }
   // The relay reads the answer, so compression between it and the provider would only be undone here.
-  passed["accept-encoding"] = "identity";
-  passed["content-type"] = "application/json";
-  return passed;
+  headers.set("accept-encoding", "identity");
+  if (read["content-type"] !== "application/json") headers.set("content-type", "application/json");
+  return headers;
 }
 
-/** The provider's headers that go back to the client. */
-export function towardsClient(headers: Headers): PlainHeaders {
-  const passed: PlainHeaders = {};
+/** The provider's headers that go back to the client: `headers` itself, without what is not for it. */
+export function towardsClient(headers: Headers): Headers {
   const all = headers.toJSON();
   const named = connectionNamed(all.connection);
   for (const name in all) {
-    if (providerOnly.has(name) || named?.has(name)) continue;
-    passed[name] = all[name]!;
+    if (providerOnly.has(name) || named?.has(name)) headers.delete(name);
   }
-  return passed;
+  return headers;
 }
 
 /** Headers that a Connection header names are for this hop only, too. */

@@ -18,12 +18,12 @@ export interface LimitOutcome {
   readonly reservedTokens: number;
 }
 
-interface Wanted {
+/** A limit that a policy wants to take from, as the counters see it. */
+interface Wanted extends Reservation {
   readonly policy: CompiledPolicy;
   readonly limit: LimitRequest;
   /** What keeps the limit from refusing, such as a break-glass; `undefined` when nothing does. */
   readonly override: string | undefined;
-  readonly reservation: Reservation;
 }
 
 /** A {@link LimitOutcome} while it is being found out. */
@@ -53,7 +53,9 @@ export function reserveLimits(
   const observed: Wanted[] = [];
   for (const policy of policies) {
     try {
-      for (const limit of policy.limits!(facts)) {
+      const limits = policy.limits!(facts);
+      for (let i = 0; i < limits.length; i += 1) {
+        const limit = limits[i]!;
         const override = overrideOf(policy, limit, facts);
         if (override?.action === "skip") continue;
         const list = policy.mode === "enforce" && override === undefined ? enforced : observed;
@@ -66,14 +68,18 @@ export function reserveLimits(
     }
   }
   const observe = () => {
-    const refused = outcome.findings.some(({ effect }) => effect === "deny");
-    const taking = refused ? undefined : take(deps, `${requestId}:observed`, timeZone, observed, outcome);
+    if (observed.length === 0 || isRefused(outcome)) return outcome;
+    const taking = take(deps, `${requestId}:observed`, timeZone, observed, outcome);
     return taking === undefined ? outcome : taking.then(() => outcome);
   };
   // A policy that could not say its limits refuses already: nothing may be taken.
-  if (outcome.findings.some(({ effect }) => effect === "deny")) return outcome;
+  if (isRefused(outcome)) return outcome;
   const taking = take(deps, requestId, timeZone, enforced, outcome);
   return taking === undefined ? observe() : taking.then(observe);
+}
+
+function isRefused({ findings }: LimitOutcome): boolean {
+  return findings.length > 0 && findings.some(({ effect }) => effect === "deny");
 }
 
 /** Reserves one group and notes what came of it. */
@@ -91,8 +97,7 @@ function take(
     outcome.findings.push(...unavailable(wanted));
   };
   try {
-    const reservations = wanted.map(({ reservation }) => reservation);
-    const answer = deps.counters.reserve(id, timeZone, reservations);
+    const answer = deps.counters.reserve(id, timeZone, wanted);
     if (answer instanceof Promise) return answer.then((result) => note(deps, id, wanted, result, outcome), failed);
     note(deps, id, wanted, answer, outcome);
   } catch (error) {
@@ -112,7 +117,7 @@ function note(
   for (let i = 0; i < wanted.length; i += 1) {
     const { policy, limit, override } = wanted[i]!;
     const state = states[i]!;
-    const spent = exhausted.includes(i);
+    const spent = !granted && exhausted.includes(i);
     deps.metrics.limit(policy.id, limit.name, spent ? "exhausted" : "granted");
     if (spent && policy.limitHit !== undefined) {
       const hit = policy.limitHit(limit, state);
@@ -153,12 +158,7 @@ function want(
   identity: Identity,
 ): Wanted {
   const { unit, window, max, amount } = limit;
-  return {
-    policy,
-    limit,
-    override,
-    reservation: { key: keyOf(policy, limit, facts, identity), unit, window, max, amount },
-  };
+  return { policy, limit, override, key: keyOf(policy, limit, facts, identity), unit, window, max, amount };
 }
 
 /**

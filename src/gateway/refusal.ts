@@ -2,7 +2,6 @@ import { type Decision, type Finding, noPolicyCode, noPolicyMessage } from "../c
 import type { Refusal, WireFormat } from "../core/wire.ts";
 import { errorCatalogue, fillPlaceholders, SluiceError } from "../errors.ts";
 import type { Call } from "./call.ts";
-import type { PlainHeaders } from "./headers.ts";
 
 /** A refusal with the headers it needs. */
 export interface HeadedRefusal extends Refusal {
@@ -41,27 +40,27 @@ export function refuseByError(call: Call, error: unknown): HeadedRefusal {
 }
 
 /** Adds Sluice's own headers, which every gateway answer has. */
-export function setSluiceHeaders(call: Call, headers: PlainHeaders): void {
-  headers["sluice-request-id"] = call.id;
-  headers["sluice-decision-id"] = call.decisionId("request");
-  headers["sluice-revision"] = call.snapshot.revision;
-  headers["sluice-policies-evaluated"] = String(call.evaluated);
-  if (call.warnings.length > 0) headers["sluice-warnings"] = call.warnings.join(",");
-  if (call.route?.target.kind === "echo") headers["sluice-provider"] = "echo";
+export function setSluiceHeaders(call: Call, headers: Headers): void {
+  headers.set("sluice-request-id", call.id);
+  headers.set("sluice-decision-id", call.decisionId("request"));
+  headers.set("sluice-revision", call.snapshot.revision);
+  headers.set("sluice-policies-evaluated", String(call.evaluated));
+  if (call.warnings.length > 0) headers.set("sluice-warnings", call.warnings.join(","));
+  if (call.route?.target.kind === "echo") headers.set("sluice-provider", "echo");
   const tightest = call.limits?.tightest;
   if (tightest !== undefined) {
-    headers["ratelimit-limit"] = String(tightest.limit);
-    headers["ratelimit-remaining"] = String(Math.max(0, tightest.state.remaining));
-    headers["ratelimit-reset"] = String(tightest.state.resetSeconds);
+    headers.set("ratelimit-limit", String(tightest.limit));
+    headers.set("ratelimit-remaining", String(Math.max(0, tightest.state.remaining)));
+    headers.set("ratelimit-reset", String(tightest.state.resetSeconds));
   }
   const overhead = Math.max(0, call.elapsedMs - call.upstreamMs);
-  headers["server-timing"] = `sluice;dur=${overhead.toFixed(3)}`;
+  headers.set("server-timing", `sluice;dur=${overhead.toFixed(3)}`);
 }
 
 /** A refusal as the surface's SDKs expect it: one JSON body, never a stream. */
 export function refusalResponse(call: Call, format: WireFormat, refusal: HeadedRefusal) {
-  const headers: PlainHeaders = { "content-type": "application/json" };
+  const headers = new Headers({ "content-type": "application/json" });
   setSluiceHeaders(call, headers);
-  Object.assign(headers, refusal.headers);
+  for (const [name, value] of Object.entries(refusal.headers ?? {})) headers.set(name, value);
   return { body: format.writeRefusal(refusal), init: { status: refusal.status, headers } };
 }

@@ -1,4 +1,4 @@
-import type { ActualAmounts, Counters, Reservation, ReserveResult } from "../core/limits.ts";
+import type { ActualAmounts, CounterState, Counters, Reservation, ReserveResult } from "../core/limits.ts";
 import type { Clock } from "../core/ports.ts";
 import { SluiceError } from "../errors.ts";
 import { createCalendar } from "./calendar.ts";
@@ -29,6 +29,8 @@ export interface MemoryCounters extends Counters {
 
 /** Counters are tidied after so many reservations. */
 const tidyAfter = 64;
+
+const none: readonly number[] = Object.freeze([]);
 
 /** A full look for expired counters costs much, so it is made at most this often, in milliseconds. */
 const roomEvery = 1000;
@@ -111,28 +113,30 @@ export function createMemoryCounters({
       if (asked >= tidyAfter || counters.size + reservations.length > maxKeys) tidy(now, reservations.length);
       // What can fail comes first: nothing is taken until every counter is at hand.
       const touched: Counter[] = [];
-      for (const reservation of reservations) {
-        const { key, amount } = reservation;
+      for (let i = 0; i < reservations.length; i += 1) {
+        const { key, amount } = reservations[i]!;
         if (!(amount >= 0)) throw new RangeError(`cannot reserve ${amount} of ${key}`);
-        touched.push(counterOf(reservation, now, timeZone));
+        touched.push(counterOf(reservations[i]!, now, timeZone));
       }
       const cells: Cell[] = [];
-      const exhausted: number[] = [];
+      let exhausted: number[] | undefined;
       for (let i = 0; i < touched.length; i += 1) {
         const { amount, max } = reservations[i]!;
         const used = touched[i]!.usedAt(now);
         const cell = touched[i]!.cellAt(now);
         cells.push(cell);
         // Taken one after another, so that two reservations on one counter see each other.
-        if (used + amount > max) exhausted.push(i);
-        else cell.add(amount);
+        if (used + amount <= max) cell.add(amount);
+        else if (exhausted === undefined) exhausted = [i];
+        else exhausted.push(i);
       }
-      const granted = exhausted.length === 0;
-      if (!granted) {
+      const granted = exhausted === undefined;
+      if (exhausted !== undefined) {
         for (const [i, { amount }] of reservations.entries()) if (!exhausted.includes(i)) cells[i]!.add(-amount);
       }
-      const states = reservations.map(({ max }, i) => stateOf(touched[i]!, max, now));
-      const result: ReserveResult = { granted, states, exhausted };
+      const states: CounterState[] = [];
+      for (let i = 0; i < touched.length; i += 1) states.push(stateOf(touched[i]!, reservations[i]!.max, now));
+      const result: ReserveResult = { granted, states, exhausted: exhausted ?? none };
       if (granted) requests.open(requestId, { at: now, result, reservations, cells });
       return result;
     },
@@ -140,10 +144,12 @@ export function createMemoryCounters({
     settle(requestId, actual) {
       const holding = requests.close(requestId);
       if (holding === undefined) return;
-      giveBack(holding, ({ unit, amount }) => {
-        if (unit === "concurrency") return amount;
-        return amount - (actual[unit] ?? amount);
-      });
+      const { reservations, cells } = holding;
+      for (let i = 0; i < cells.length; i += 1) {
+        const { unit, amount } = reservations[i]!;
+        const rest = unit === "concurrency" ? amount : amount - (actual[unit] ?? amount);
+        if (rest !== 0) cells[i]!.add(-rest);
+      }
     },
 
     release(requestId) {

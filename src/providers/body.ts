@@ -42,10 +42,10 @@ function decode(raw: Uint8Array): string {
 }
 
 function parse(text: string): Json {
-  if (text.trim() === "") throw new SluiceError("malformed_json", { problem: "it is empty" });
   try {
     return JSON.parse(text);
   } catch (cause) {
+    if (text.trim() === "") throw new SluiceError("malformed_json", { problem: "it is empty" }, { cause });
     if (!(cause instanceof SyntaxError)) throw tooDeep(cause);
     throw new SluiceError("malformed_json", { problem: cause.message.replace(/^JSON Parse error: /, "") }, { cause });
   }

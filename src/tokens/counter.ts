@@ -52,16 +52,19 @@ export function createTokenCounter(options: TokenCounterOptions = {}): TiktokenC
 
   function countTexts(encoding: Encoding, texts: readonly string[]): TokenCount | Promise<TokenCount> {
     const sum = { tokens: 0, exact: true };
-    const missing: { readonly key: string; readonly text: string }[] = [];
-    for (const text of texts) {
+    let missing: { readonly key: string; readonly text: string }[] | undefined;
+    for (let i = 0; i < texts.length; i += 1) {
+      const text = texts[i]!;
       const key = keyOf(encoding, text);
       const known = remembered.get(key);
-      if (known === undefined) missing.push({ key, text });
-      else add(sum, known);
+      if (known !== undefined) add(sum, known);
+      else if (missing === undefined) missing = [{ key, text }];
+      else missing.push({ key, text });
     }
-    stats.hits += texts.length - missing.length;
+    stats.hits += texts.length - (missing?.length ?? 0);
+    if (missing === undefined) return sum;
     stats.misses += missing.length;
-    return missing.length === 0 ? sum : countMissing(encoding, missing, sum);
+    return countMissing(encoding, missing, sum);
   }
 
   async function countMissing(
@@ -91,18 +94,19 @@ export function createTokenCounter(options: TokenCounterOptions = {}): TiktokenC
     },
 
     countPrompt(view, model) {
-      const { texts, overhead, images, tools, plain } = measure(view);
-      const fixed = overhead + primingFor(model) + toolOverhead(tools, model);
-      const pictures = images.reduce((sum, image) => sum + imageTokens(image, model), 0);
-      return whenCounted(countTexts(encodingOf(model), texts), (counted) => {
-        const { tokens, exact } = forModel(counted, model, fixed, texts);
-        return { tokens: tokens + pictures, exact: exact && plain };
-      });
+      const prompt = measure(view);
+      const counted = countTexts(encodingOf(model), prompt.texts);
+      return counted instanceof Promise
+        ? counted.then((sum) => promptCount(sum, prompt, model))
+        : promptCount(counted, prompt, model);
     },
 
     countText(text, model) {
       const texts = text === "" ? [] : [text];
-      return whenCounted(countTexts(encodingOf(model), texts), (counted) => forModel(counted, model, 0, texts));
+      const counted = countTexts(encodingOf(model), texts);
+      return counted instanceof Promise
+        ? counted.then((sum) => forModel(sum, model, 0, texts))
+        : forModel(counted, model, 0, texts);
     },
 
     promptBound(view) {
@@ -119,13 +123,24 @@ export function createTokenCounter(options: TokenCounterOptions = {}): TiktokenC
 }
 
 /** What of a prompt has to be counted, and what costs a fixed number of tokens. */
-function measure(view: RequestView) {
+interface Measured {
+  readonly texts: readonly string[];
+  readonly images: readonly PromptPart["images"][number][];
+  readonly overhead: number;
+  readonly tools: number;
+  /** Whether it has neither images nor tools nor their results. */
+  readonly plain: boolean;
+}
+
+function measure(view: RequestView): Measured {
+  const parts = view.parts();
   const texts: string[] = [];
   const images: PromptPart["images"][number][] = [];
   let overhead = 0;
   let tools = 0;
   let results = 0;
-  for (const part of view.parts()) {
+  for (let i = 0; i < parts.length; i += 1) {
+    const part = parts[i]!;
     if (part.kind === "tool") {
       tools += 1;
     } else {
@@ -134,11 +149,21 @@ function measure(view: RequestView) {
       if (oneTokenRoles.has(part.role)) overhead += 1;
       else if (part.role !== "") texts.push(part.role);
     }
-    for (const text of part.texts) if (text !== "") texts.push(text);
-    images.push(...part.images);
+    for (let j = 0; j < part.texts.length; j += 1) if (part.texts[j] !== "") texts.push(part.texts[j]!);
+    for (let j = 0; j < part.images.length; j += 1) images.push(part.images[j]!);
   }
   overhead += results * tokensPerToolResult;
   return { texts, images, overhead, tools, plain: tools === 0 && results === 0 && images.length === 0 };
+}
+
+/** Turns the count of a prompt's texts into that of the prompt. */
+function promptCount(counted: TokenCount, { texts, images, overhead, tools, plain }: Measured, model: ModelInfo) {
+  const fixed = overhead + primingFor(model) + toolOverhead(tools, model);
+  const count = forModel(counted, model, fixed, texts);
+  if (plain) return count;
+  let { tokens } = count;
+  for (const image of images) tokens += imageTokens(image, model);
+  return { tokens, exact: false };
 }
 
 /** Turns a count under the encoding that was used into one for the model; no estimate exceeds the bound. */
@@ -170,11 +195,4 @@ function byteLength(texts: readonly string[]): number {
 function add(sum: { tokens: number; exact: boolean }, count: TokenCount): void {
   sum.tokens += count.tokens;
   sum.exact &&= count.exact;
-}
-
-function whenCounted(
-  counted: TokenCount | Promise<TokenCount>,
-  then: (counted: TokenCount) => TokenCount,
-): TokenCount | Promise<TokenCount> {
-  return counted instanceof Promise ? counted.then(then) : then(counted);
 }

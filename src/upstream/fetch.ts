@@ -9,9 +9,10 @@ import { SluiceError } from "../errors.ts";
 export function createUpstream(fetchFn: typeof fetch = fetch): Upstream {
   return {
     async send({ target, path, body, headers, signal }) {
+      for (const name in target.authHeaders) headers.set(name, target.authHeaders[name]!);
       const init = {
         method: "POST",
-        headers: { ...headers, ...target.authHeaders },
+        headers,
         body,
         signal,
         redirect: "manual",

@@ -1,5 +1,6 @@
 import type { JsonObject, PromptPart, RequestView } from "../../core/wire.ts";
 import { parseBody } from "../body.ts";
+import { Conversation, type ConversationFormat } from "../conversation.ts";
 import {
   optionalBoolean,
   optionalInteger,
@@ -12,40 +13,35 @@ import {
   requireString,
 } from "../fields.ts";
 import { asObject, asString, isArray } from "../json.ts";
-import { once } from "../once.ts";
-import { countCharacters, countImages, toolPart } from "../prompt-text.ts";
+import { toolPart } from "../prompt-text.ts";
 import { messagePart } from "./parts.ts";
+
+const messagesFormat: ConversationFormat = {
+  surface: "messages",
+  messagePart,
+  toolName: ({ name, type }) => asString(name) || asString(type),
+  moreParts: schemaParts,
+};
 
 /** Reads a messages body. The system prompt counts as a message of its own; unknown fields pass unread. */
 export function readMessagesRequest(raw: Uint8Array): RequestView {
   const body = parseBody(raw);
   const model = requireString(body, "model", 256);
   const messages = requireMessages(body);
-  for (const [i, message] of messages.entries()) checkMessage(message, i);
+  for (let i = 0; i < messages.length; i += 1) checkMessage(messages[i]!, i);
   const system = systemMessages(body);
-  const all = [...system, ...messages];
-  const tools = optionalObjects(body, "tools");
-  const metadata = optionalObject(body, "metadata") ?? {};
-
-  const messageParts = once(() => all.map(messagePart));
-  return {
-    surface: "messages",
+  return new Conversation(messagesFormat, {
     raw,
     body,
     model,
     stream: optionalBoolean(body, "stream") ?? false,
-    messageCount: all.length,
-    toolCount: tools.length,
+    messages: system.length === 0 ? messages : [...system, ...messages],
+    tools: optionalObjects(body, "tools"),
     maxTokensRequested: optionalInteger(body, "max_tokens", 0) ?? 0,
     choices: 1,
     temperature: optionalNumber(body, "temperature"),
-    user: optionalString(metadata, "user_id") ?? "",
-    roles: once(() => all.map(({ role }) => asString(role))),
-    toolNames: once(() => tools.map(({ name, type }) => asString(name) || asString(type))),
-    imageCount: once(() => countImages(messageParts())),
-    characters: once(() => countCharacters(messageParts())),
-    parts: once(() => [...messageParts(), ...tools.map(toolPart), ...schemaParts(body)]),
-  };
+    user: optionalString(optionalObject(body, "metadata") ?? {}, "user_id") ?? "",
+  });
 }
 
 function systemMessages(body: JsonObject): readonly JsonObject[] {

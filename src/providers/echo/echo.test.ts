@@ -24,7 +24,7 @@ beforeAll(() => {
 });
 afterAll(() => server.stop());
 
-const having = (setting: string) => ({ headers: { "sluice-echo": setting } });
+const having = (setting: string) => ({ headers: new Headers({ "sluice-echo": setting }) });
 const thrownBy = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(
     () => null,

@@ -15,7 +15,7 @@ export interface EchoRequest {
   readonly surface: Surface;
   readonly body: Uint8Array;
   /** With lower-case names. */
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Headers;
   readonly signal?: AbortSignal;
 }
 
@@ -45,7 +45,7 @@ export function createEcho(options: EchoOptions = {}): (request: EchoRequest) =>
 
   return async ({ surface, body, headers, signal }) => {
     const format = surface === "chat" ? openaiChat : anthropicMessages;
-    const override = headers?.[echoHeader] ?? "";
+    const override = headers?.get(echoHeader) ?? "";
     try {
       const how = override === "" ? settings : overrideSettings(settings, override);
       if (how.latencyMs > 0) await wait(how.latencyMs, signal);

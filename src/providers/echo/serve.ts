@@ -1,6 +1,5 @@
 import type { Surface } from "../../core/phases.ts";
 import { createEcho, type EchoOptions } from "./echo.ts";
-import { echoHeader } from "./settings.ts";
 
 /** A running echo server. */
 export interface EchoServer {
@@ -30,7 +29,7 @@ export function serveEcho(options: EchoOptions & { port?: number } = {}): EchoSe
       const path = url.slice(url.indexOf("/", 8), query === -1 ? undefined : query);
       const surface = surfaceOf[path];
       if (surface === undefined || request.method !== "POST") return new Response("not found", { status: 404 });
-      const headers = { [echoHeader]: request.headers.get(echoHeader) ?? "" };
+      const { headers } = request;
       try {
         return await echo({ surface, body: await request.bytes(), headers, signal: request.signal });
       } catch (error) {

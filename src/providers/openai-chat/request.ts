@@ -1,5 +1,6 @@
-import type { JsonObject, RequestView } from "../../core/wire.ts";
+import type { JsonObject, PromptPart, RequestView } from "../../core/wire.ts";
 import { parseBody } from "../body.ts";
+import { Conversation, type ConversationFormat } from "../conversation.ts";
 import {
   optionalBoolean,
   optionalInteger,
@@ -12,41 +13,40 @@ import {
   requireString,
 } from "../fields.ts";
 import { asObject, asString, isArray } from "../json.ts";
-import { once } from "../once.ts";
-import { countCharacters, countImages, toolPart } from "../prompt-text.ts";
+import { toolPart } from "../prompt-text.ts";
 import { messagePart } from "./parts.ts";
+
+const chat: ConversationFormat = { surface: "chat", messagePart, toolName, moreParts: schemaParts };
 
 /** Reads a chat completions body. Fields that are not known here pass unread. */
 export function readChatRequest(raw: Uint8Array): RequestView {
   const body = parseBody(raw);
   const model = requireString(body, "model", 256);
   const messages = requireMessages(body);
-  for (const [i, message] of messages.entries()) checkMessage(message, i);
-  const tools = [...optionalObjects(body, "tools"), ...optionalObjects(body, "functions")];
+  for (let i = 0; i < messages.length; i += 1) checkMessage(messages[i]!, i);
   const stream = optionalBoolean(body, "stream") ?? false;
   const streamOptions = optionalObject(body, "stream_options");
   if (streamOptions !== undefined) optionalBoolean(streamOptions, "include_usage");
   const { maxTokens, maxCompletionTokens } = chatMaximums(body);
-
-  const messageParts = once(() => messages.map(messagePart));
-  return {
-    surface: "chat",
+  return new Conversation(chat, {
     raw,
     body,
     model,
     stream,
-    messageCount: messages.length,
-    toolCount: tools.length,
+    messages,
+    tools: toolsOf(body),
     maxTokensRequested: Math.max(maxTokens ?? 0, maxCompletionTokens ?? 0),
     choices: optionalInteger(body, "n", 1, 128) ?? 1,
     temperature: optionalNumber(body, "temperature"),
     user: optionalString(body, "user") ?? "",
-    roles: once(() => messages.map(({ role }) => asString(role))),
-    toolNames: once(() => tools.map(toolName)),
-    imageCount: once(() => countImages(messageParts())),
-    characters: once(() => countCharacters(messageParts())),
-    parts: once(() => [...messageParts(), ...tools.map(toolPart), ...schemaParts(body)]),
-  };
+  });
+}
+
+/** Tools, and functions as they were called before there were tools. */
+function toolsOf(body: JsonObject): readonly JsonObject[] {
+  const tools = optionalObjects(body, "tools");
+  const functions = optionalObjects(body, "functions");
+  return functions.length === 0 ? tools : [...tools, ...functions];
 }
 
 /** The two names of the maximum: the newer one, and the deprecated one that other vendors still expect. */
@@ -54,6 +54,7 @@ export function chatMaximums(body: JsonObject): { maxTokens?: number; maxComplet
   // 0 is for the provider to refuse; here it counts as none.
   const maxTokens = optionalInteger(body, "max_tokens", 0);
   const maxCompletionTokens = optionalInteger(body, "max_completion_tokens", 0);
+  if (!maxTokens && !maxCompletionTokens) return none;
   return { ...(maxTokens && { maxTokens }), ...(maxCompletionTokens && { maxCompletionTokens }) };
 }
 
@@ -73,8 +74,11 @@ function toolName(tool: JsonObject): string {
   );
 }
 
+const nothing: readonly PromptPart[] = Object.freeze([]);
+const none = Object.freeze({});
+
 /** A response schema is shown to the model as a tool is. */
-function schemaParts(body: JsonObject) {
+function schemaParts(body: JsonObject): readonly PromptPart[] {
   const { json_schema: schema } = asObject(body.response_format);
-  return schema === undefined || schema === null ? [] : [toolPart(schema)];
+  return schema === undefined || schema === null ? nothing : [toolPart(schema)];
 }
