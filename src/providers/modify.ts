@@ -81,15 +81,13 @@ export function stringsAt(text: string, node: JsonNode, ...path: readonly string
 export function redactMembers(
   draft: BodyDraft,
   redact: Redact,
-  texts: readonly { readonly key: string; readonly named: boolean }[],
+  texts: readonly string[],
   definitions: readonly string[],
 ): void {
-  for (const { key, named } of texts) {
+  for (const key of texts) {
     draft.rewrite(key, (text, tree) => {
       const redaction = new PromptRedaction(text, redact);
-      // The names of messages are looked for one level down, and no deeper.
-      if (tree.kind === "array") for (const item of tree.items) redaction.content(item, named);
-      else redaction.content(tree);
+      redaction.content(tree);
       return spliced(text, redaction.splices);
     });
   }

@@ -106,11 +106,12 @@ function isJson(text: string): boolean {
 
 /** Members that hold bytes, seals, or words of the format itself: nothing that a model reads as text. */
 const formal = new Set([
-  ...["type", "role", "id", "tool_call_id", "tool_use_id", "call_id", "file_id", "detail", "format"],
-  ...["server_name", "tool_name"],
-  ...["file_data", "data", "signature", "encrypted_content", "encrypted_index", "media_type", "cache_control"],
-  ...["image_url", "input_audio", "audio", "video_url"],
+  ...["type", "role", "id", "tool_call_id", "tool_use_id", "file_id", "server_name", "tool_name", "media_type"],
+  ...["data", "file_data", "signature", "encrypted_content", "encrypted_index", "cache_control"],
+  ...["image_url", "video_url"],
 ]);
+/** Members of calls, and blocks that are calls: in them a name is what ties the call to its tool. */
+const calls = new Set(["function", "custom", "function_call", "tool_use", "server_tool_use", "mcp_tool_use"]);
 
 /** Gathers what changes when the texts of a prompt are redacted. */
 export class PromptRedaction {
@@ -128,10 +129,8 @@ export class PromptRedaction {
    * Everything that a model reads in a message, a part of one or a block: all strings, whatever the kind, save those
    * that belong to the format. What tools were called with is looked through to the last number.
    */
-  content(node: JsonNode, named = false): void {
-    if (node.kind === "string") this.#string(node, this.#redact);
-    for (const item of node.items) this.content(item);
-    for (const { key, value } of node.members) this.#member(node, key, value, named);
+  content(node: JsonNode): void {
+    this.#content(node, false);
   }
 
   /** The descriptions in a definition, at any depth; everything else in it has to stay as it is. */
@@ -143,22 +142,20 @@ export class PromptRedaction {
     }
   }
 
-  #member(parent: JsonNode, key: string, value: JsonNode, named: boolean): void {
-    switch (key) {
-      case "name":
-        // Of a message it is text; of a tool it is what ties a call to its definition.
-        if (named) this.content(value);
-        return;
-      case "arguments":
-      case "input":
-        this.#called(key, value);
-        return;
-      case "source":
-        this.#source(parent, value);
-        return;
-      default:
-        if (!formal.has(key)) this.content(value);
+  #content(node: JsonNode, isCall: boolean): void {
+    if (node.kind === "string") this.#string(node, this.#redact);
+    for (const item of node.items) this.#content(item, false);
+    const kinds = this.#kinds(node);
+    const ties = isCall || kinds.some((kind) => calls.has(kind));
+    for (const { key, value } of node.members) {
+      if (key === "source") this.#source(kinds, value);
+      else if (key !== "name" || !ties) this.#member(key, value);
     }
+  }
+
+  #member(key: string, value: JsonNode): void {
+    if (key === "arguments" || key === "input") this.#called(key, value);
+    else if (!formal.has(key)) this.#content(value, calls.has(key));
   }
 
   /** Arguments are JSON in a string, or JSON itself; the input of a tool of free form is a text. */
@@ -174,16 +171,15 @@ export class PromptRedaction {
   }
 
   /** Of a document its text; images and files are bytes or addresses. What says to be both is looked through. */
-  #source(parent: JsonNode, source: JsonNode): void {
+  #source(parents: readonly string[], source: JsonNode): void {
     const kinds = this.#kinds(source);
     const bytes = (kind: string) => kind === "url" || kind === "base64" || kind === "file";
-    const image = this.#kinds(parent);
-    if ((image.length > 0 && image.every((kind) => kind === "image")) || (kinds.length > 0 && kinds.every(bytes)))
-      return;
-    if (source.kind !== "object") this.content(source);
+    if (parents.length > 0 && parents.every((kind) => kind === "image")) return;
+    if (kinds.length > 0 && kinds.every(bytes)) return;
+    if (source.kind !== "object") this.#content(source, false);
     for (const { key, value } of source.members) {
-      if (key === "data" && kinds.includes("text")) this.content(value);
-      else this.#member(source, key, value, false);
+      if (key === "data" && kinds.includes("text")) this.#content(value, false);
+      else this.#member(key, value);
     }
   }
 

@@ -35,10 +35,7 @@ export const messagesModifiers: Modifiers = {
   tools: changeTools,
 };
 
-const texts = [
-  { key: "system", named: false },
-  { key: "messages", named: false },
-];
+const texts = ["system", "messages"];
 const definitions = ["tools", "output_config", "output_format"];
 
 function textOf(value: unknown): string | null {

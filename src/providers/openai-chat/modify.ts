@@ -37,10 +37,7 @@ export const chatModifiers: Modifiers = {
   tools: changeTools,
 };
 
-const texts = [
-  { key: "messages", named: true },
-  { key: "prediction", named: false },
-];
+const texts = ["messages", "prediction"];
 const definitions = ["tools", "functions", "response_format"];
 
 function changeText(draft: BodyDraft, key: string, changes: readonly Modification[]): void {
