@@ -1,10 +1,11 @@
 /** All that plugin and policy authors import. */
 export { Type as t } from "@sinclair/typebox";
-export type { FactName, Facts } from "../core/facts.ts";
+export { type FactName, type FactSpec, type Facts, factEntries, readFact } from "../core/facts.ts";
 export { compileGlob, compileGlobs } from "../core/glob.ts";
 export type { LimitScope, LimitUnit, LimitWindow, OnStoreDown } from "../core/limits.ts";
 export { createLocalTime, type LocalTime } from "../core/local-time.ts";
 export { type Content, notApplicable, type RuleHit, type Verdict } from "../core/policy.ts";
+export { ConfigErrors, type ConfigProblem } from "./config.ts";
 export { compilePattern, type Pattern } from "./pattern.ts";
 export {
   definePlugin,
