@@ -1,35 +1,51 @@
 import { type FSWatcher, watch } from "node:fs";
+import { stat } from "node:fs/promises";
 import { treeStamp } from "./tree.ts";
 
-/** How a folder is watched. */
+/** How a folder is watched. All times in milliseconds. */
 export interface WatchOptions {
-  /** Milliseconds without an event after which a burst of them counts as over. */
+  /** Without an event for so long, a burst of them counts as over. */
   readonly quietMs: number;
-  /** Milliseconds between two looks at the folder, for filesystems that do not tell of changes. */
+  /** Between two looks at names, sizes and times, for filesystems that do not tell of changes. */
   readonly pollMs: number;
+  /**
+   * After so long the owner reads the whole folder, whatever the looks saw: where times are coarse, a file can change and
+   * look the same. 30 seconds when absent.
+   */
+  readonly contentMs?: number;
 }
 
+/** Quiet times after which a burst that does not end is not waited for any longer. */
+const patience = 6;
+
 /**
- * Tells when a folder may have changed, by the system's own events and, because mounted volumes and swapped symbolic
- * links often raise none, by looking at names, sizes and times now and then.
+ * Tells when a folder may have changed: by the system's own events, and by looking at it now and then, because nothing
+ * tells of a change behind a symbolic link, of a mounted volume, or of a folder that was replaced by another.
  *
  * @param changed is never called while it still runs
  * @returns stops it; resolves when `changed` is no longer running
  */
 export function watchFolder(dir: string, options: WatchOptions, changed: () => Promise<void>): () => Promise<void> {
+  const { quietMs, pollMs, contentMs = 30_000 } = options;
   let quiet: ReturnType<typeof setTimeout> | undefined;
+  let burstFrom: number | undefined;
   let running: Promise<void> | undefined;
   let again = false;
   let stopped = false;
   let watcher: FSWatcher | undefined;
-  let stamp: string | undefined;
+  /** Whether an event told of something since the last look. */
+  let told = true;
+  let seen: { readonly identity: string; readonly stamp: string } | undefined;
+  let readAt = performance.now();
 
   const run = () => {
+    burstFrom = undefined;
     if (stopped) return;
     if (running !== undefined) {
       again = true;
       return;
     }
+    readAt = performance.now();
     running = changed().finally(() => {
       running = undefined;
       if (again) {
@@ -39,37 +55,44 @@ export function watchFolder(dir: string, options: WatchOptions, changed: () => P
     });
   };
   const soon = () => {
+    const now = performance.now();
+    burstFrom ??= now;
     clearTimeout(quiet);
-    quiet = setTimeout(run, options.quietMs);
+    // Somebody who writes all the time must not keep every change from being enforced.
+    const left = burstFrom + patience * quietMs - now;
+    quiet = setTimeout(run, Math.max(0, Math.min(quietMs, left)));
     quiet.unref();
-  };
-  const look = async () => {
-    const seen = await treeStamp(dir);
-    // At the first look too: what changed between the owner's own reading and it was seen by nobody.
-    const moved = seen !== stamp;
-    stamp = seen;
-    // A folder that was replaced is another one: the old watcher sees nothing of it.
-    if (moved) {
-      rewatch();
-      soon();
-    }
-    if (!stopped) next();
-  };
-  let timer: ReturnType<typeof setTimeout>;
-  const next = () => {
-    timer = setTimeout(() => void look(), options.pollMs);
-    timer.unref();
   };
   const rewatch = () => {
     if (stopped) return;
     watcher?.close();
     try {
-      watcher = watch(dir, { recursive: true, persistent: false }, soon);
+      watcher = watch(dir, { recursive: true, persistent: false }, () => {
+        told = true;
+        soon();
+      });
       watcher.on("error", () => watcher?.close());
     } catch {
       // No events here: the looks are enough.
       watcher = undefined;
     }
+  };
+  const look = async () => {
+    const next = { identity: await identityOf(dir), stamp: await treeStamp(dir) };
+    // At the first look too: what changed between the owner's own reading and it was seen by nobody.
+    const moved = next.stamp !== seen?.stamp;
+    // A folder that was replaced is another one, and one that changed in silence is not, or not whole, watched.
+    if (next.identity !== seen?.identity || (moved && !told)) rewatch();
+    seen = next;
+    told = false;
+    if (moved) soon();
+    else if (performance.now() - readAt >= contentMs) run();
+    if (!stopped) plan();
+  };
+  let timer: ReturnType<typeof setTimeout>;
+  const plan = () => {
+    timer = setTimeout(() => void look(), pollMs);
+    timer.unref();
   };
 
   rewatch();
@@ -81,4 +104,10 @@ export function watchFolder(dir: string, options: WatchOptions, changed: () => P
     watcher?.close();
     await running;
   };
+}
+
+/** What tells one folder from another of the same name. */
+async function identityOf(dir: string): Promise<string> {
+  const info = await stat(dir, { bigint: true }).catch(() => null);
+  return info === null ? "" : `${info.dev} ${info.ino}`;
 }
