@@ -20,8 +20,10 @@ export function branchesOf(condition: CompiledCel): readonly Slice[] {
   return branches;
 
   function collect(node: Node): void {
-    if (!isConnective(node) && isBool(node) && varies(node)) branches.push(sliceOf(node));
-    for (const part of operandsOf(node)) collect(part);
+    const connects = isConnective(node);
+    if (!connects && isBool(node) && varies(node)) branches.push(sliceOf(node));
+    // `request.stream == false` says as much of `request.stream` as that would itself.
+    for (const part of operandsOf(node)) if (connects || part.op !== "id") collect(part);
   }
 }
 

@@ -76,6 +76,9 @@ function casesOf(content: TestFileContent, document: PolicyDocument): TestCase[]
   return content.cases.flatMap((one, index) => {
     if (seen.has(one.name)) document.report("C092", ["cases", index, "name"], `the case '${one.name}' is there twice`);
     seen.add(one.name);
+    if (Object.keys(one.expect).length === 0) {
+      document.report("C023", ["cases", index, "expect"], "nothing is expected, so the case could not fail");
+    }
     const combinations = combinationsOf(one.matrix ?? {}, document, ["cases", index, "matrix"]);
     checkPhase(one, content, combinations, document, index);
     if (document.problems.length > 0) return [];

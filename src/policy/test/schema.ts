@@ -122,7 +122,6 @@ const expectation = t.Object(
     limits: t.Optional(t.Array(limit, { description: "All limits that are taken from; of each, what is named." })),
   },
   {
-    minProperties: 1,
     description: "What must come of it. policy, rule, code, message, status, would are those of the first finding.",
   },
 );
@@ -169,8 +168,21 @@ export type CaseContent = TestFileContent["cases"][number];
 /** What a case expects. */
 export type Expectation = CaseContent["expect"];
 
+interface JsonObject {
+  readonly properties: Record<string, unknown> & { readonly cases: { readonly items: JsonObject } };
+}
+
 /** The JSON Schema that editors check test files with. */
 export function testJsonSchema(): object {
-  const plain = JSON.parse(JSON.stringify(closeObjects(testFileSchema()))) as object;
-  return { $schema: "http://json-schema.org/draft-07/schema#", title: "Sluice policy tests", ...plain };
+  const plain = JSON.parse(JSON.stringify(closeObjects(testFileSchema()))) as JsonObject;
+  const { defaults: input, mocks } = plain.properties;
+  // Facts are many, so they stand there once.
+  Object.assign(plain.properties, {
+    defaults: { $ref: "#/definitions/input" },
+    mocks: { $ref: "#/definitions/mocks" },
+  });
+  const { properties } = plain.properties.cases.items;
+  Object.assign(properties, { input: { $ref: "#/definitions/input" }, mocks: { $ref: "#/definitions/mocks" } });
+  const head = { $schema: "http://json-schema.org/draft-07/schema#", title: "Sluice policy tests" };
+  return { ...head, ...plain, definitions: { input, mocks } };
 }
