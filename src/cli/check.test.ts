@@ -46,6 +46,35 @@ describe("sluice check", () => {
     });
   });
 
+  test("checks the types of TypeScript policies and of what they import, and exits 3", async () => {
+    const files = {
+      "org/a.policy.ts": [
+        'import { definePolicy } from "../../src/sdk";',
+        'import { most } from "./most.ts";',
+        "export default definePolicy({",
+        '  description: "Few messages.",',
+        '  reads: ["request.message_count"],',
+        "  request: ({ request }) =>",
+        '    request.message_cuont > most ? { decision: "deny", code: "many", message: "too many" } : null,',
+        "});",
+      ].join("\n"),
+      "org/most.ts": 'export const most: number = "5";\n',
+    };
+    const { code, output } = await check(files);
+    expect(code).toBe(3);
+    expect(output.split("\n").filter((line) => line.startsWith("policies/"))).toEqual([
+      "policies/org/a.policy.ts:7:13  C059  Property 'message_cuont' does not exist on type '{ readonly message_count: number; }'. Did you mean 'message_count'? (TS2551)",
+      "policies/org/most.ts:1:14  C059  Type 'string' is not assignable to type 'number'. (TS2322)",
+    ]);
+    expect(output).toMatch(/types checked in \d+\.\d s\n1 policy, 2 problems$/);
+  });
+
+  test("of code that is no TypeScript says only that", async () => {
+    const { output } = await check({ "org/a.policy.ts": "export default {" }, { format: "json" });
+    const { problems } = JSON.parse(output) as { problems: { code: string }[] };
+    expect(problems.map(({ code }) => code)).toEqual(["C055"]);
+  });
+
   test("writes JSON for programs", async () => {
     const { code, output } = await check({ "org/a.policy.yaml": broken }, { format: "json" });
     expect(code).toBe(3);

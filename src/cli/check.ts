@@ -2,7 +2,9 @@ import { resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { createCel } from "../cel/cel.ts";
 import { loadPolicies } from "../policy/load.ts";
-import { formatGithub, formatProblem, type Problem } from "../policy/problem.ts";
+import { formatGithub, formatProblem, type Problem, sortProblems } from "../policy/problem.ts";
+import type { PolicyFile } from "../policy/tree.ts";
+import { type TypeCheck, typecheckPolicies } from "../policy/typecheck.ts";
 import { discoverPlugins, PluginErrors } from "../registry/registry.ts";
 import { addSettings, readSettings } from "./settings.ts";
 
@@ -22,8 +24,12 @@ export interface CheckArgs {
 /** Exit code when policies or plugins are refused. */
 const checkFailed = 3;
 
+/** The kinds of files that hold a policy. */
+const policyKinds: readonly PolicyFile["kind"][] = ["policy", "cel", "typescript"];
+
 /**
- * Checks a policies folder with the loader that the server uses.
+ * Checks a policies folder with the loader that the server uses, and the types of its TypeScript policies, which the
+ * server does not look at.
  *
  * @returns the exit code: 0, or 3 when something is wrong
  */
@@ -37,11 +43,13 @@ export async function runCheck(args: CheckArgs): Promise<number> {
       cel: createCel(),
       allowEmpty: args.allowEmpty ?? false,
     });
-    const problems = result.ok ? [] : result.problems;
-    const policies = result.files.filter(({ kind }) => kind === "policy").length;
-    report(problems, policies, format, print);
     if (result.ok) await result.snapshot.retire();
-    return result.ok ? 0 : checkFailed;
+    const found = result.ok ? [] : result.problems;
+    const types = await checkTypes(resolve(args.policiesDir), result.files);
+    const problems = sortProblems([...found, ...typeProblems(types, found)]);
+    const policies = result.files.filter(({ kind }) => policyKinds.includes(kind)).length;
+    report(problems, policies, types, format, print);
+    return problems.length === 0 ? 0 : checkFailed;
   } catch (error) {
     if (!(error instanceof PluginErrors)) throw error;
     if (format === "json") print(JSON.stringify({ valid: false, policies: 0, problems: [], plugins: error.problems }));
@@ -50,18 +58,37 @@ export async function runCheck(args: CheckArgs): Promise<number> {
   }
 }
 
+/** `null` when there is nothing with types. */
+async function checkTypes(dir: string, files: readonly PolicyFile[]): Promise<TypeCheck | null> {
+  return files.some(({ kind }) => kind === "typescript") ? await typecheckPolicies(dir, files) : null;
+}
+
+/** Of a file that is not even TypeScript, or imports what it may not, the loader has said it better. */
+function typeProblems(types: TypeCheck | null, found: readonly Problem[]): readonly Problem[] {
+  if (types === null || !types.checked) return [];
+  const broken = new Set(found.filter(({ code }) => code === "C055" || code === "C056").map(({ file }) => file));
+  return types.problems.filter(({ file }) => !broken.has(file));
+}
+
 function report(
   problems: readonly Problem[],
   policies: number,
+  types: TypeCheck | null,
   format: CheckArgs["format"],
   print: CheckArgs["print"],
 ): void {
   if (format === "json") {
-    print(JSON.stringify({ valid: problems.length === 0, policies, problems }, null, 2));
+    const result = { valid: problems.length === 0, policies, problems };
+    print(JSON.stringify(types === null ? result : { ...result, types: summary(types) }, null, 2));
     return;
   }
   for (const problem of problems) print(format === "github" ? formatGithub(problem) : formatProblem(problem));
+  if (types !== null && format === "text") print(`types ${summary(types)}`);
   print(`${count(policies, "policy", "policies")}, ${count(problems.length, "problem", "problems")}`);
+}
+
+function summary(types: TypeCheck): string {
+  return types.checked ? `checked in ${types.seconds.toFixed(1)} s` : `not checked: ${types.reason}`;
 }
 
 function count(number: number, one: string, many: string): string {
