@@ -45,15 +45,22 @@ export function fileProblem(code: CheckCode, file: string, message: string): Pro
   return { code, file, line: 1, column: 1, message, length: 1 };
 }
 
-/** By file, then position, then code: the order in which problems are reported. */
+/**
+ * By file, then position, then code: the order in which problems are reported. Each is there once, even when several
+ * policies import the file it is in.
+ */
 export function sortProblems(problems: readonly Problem[]): Problem[] {
-  return [...problems].sort(
-    (a, b) =>
-      compare(a.file, b.file) ||
-      a.line - b.line ||
-      a.column - b.column ||
-      compare(a.code, b.code) ||
-      compare(a.message, b.message),
+  const sorted = [...problems].sort(compareProblems);
+  return sorted.filter((problem, i) => i === 0 || compareProblems(problem, sorted[i - 1]!) !== 0);
+}
+
+function compareProblems(a: Problem, b: Problem): number {
+  return (
+    compare(a.file, b.file) ||
+    a.line - b.line ||
+    a.column - b.column ||
+    compare(a.code, b.code) ||
+    compare(a.message, b.message)
   );
 }
 
