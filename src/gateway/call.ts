@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { costNanoUsd } from "../core/cost.ts";
-import { type Decision, decisionIdOf, type Modification } from "../core/decision.ts";
-import { evaluate } from "../core/engine.ts";
+import { type Decision, decisionIdOf, type Finding } from "../core/decision.ts";
+import { evaluate, recheck } from "../core/engine.ts";
 import type { Facts } from "../core/facts.ts";
 import type { Identity } from "../core/identity.ts";
-import { modifySetting } from "../core/modify.ts";
 import type { Phase, Surface } from "../core/phases.ts";
+import { type CompiledPolicy, type Content, noContent } from "../core/policy.ts";
 import type { PlainDecision, Provenance, Route } from "../core/ports.ts";
 import type { RuleSet, Snapshot } from "../core/snapshot.ts";
 import type { AnswerSummary, RequestView, TokenUsage } from "../core/wire.ts";
@@ -59,15 +59,21 @@ function closeSoon(close: () => void): void {
   });
 }
 
-/** One client call from its arrival to its last byte: what is known of it, and its one, certain ending. */
-export class Call {
+/**
+ * One client call from its arrival to its last byte: what is known of it, and its one, certain ending. To the rules it
+ * is the text that is judged.
+ */
+export class Call implements Content {
   readonly id = `req_${Bun.randomUUIDv7("base64url")}`;
   readonly snapshot: Snapshot;
   readonly surface: Surface;
   readonly arrived: number;
   readonly started = performance.now();
   identity: Identity | undefined;
+  /** The request as it goes to the provider. */
   view: RequestView | undefined;
+  /** The request as the client sent it, once rules modified it. */
+  asked: RequestView | undefined;
   route: Route | undefined;
   rules: RuleSet | undefined;
   facts: Facts | undefined;
@@ -75,8 +81,6 @@ export class Call {
   limits: LimitOutcome | undefined;
   /** Codes of the warnings that the answer carries. */
   readonly warnings: string[] = [];
-  /** What rules change in the request, merged. */
-  modifications: readonly Modification[] = [];
   requestBytes = 0;
   evaluated = 0;
   /** Milliseconds from arrival to when the request went on to the provider. */
@@ -91,6 +95,8 @@ export class Call {
   readonly #onEnd: () => void;
   #ended = false;
   #plain: PlainDecision | undefined;
+  #answer: AnswerSummary | undefined;
+  #texts: readonly string[] | undefined;
 
   /** @param onEnd is called once, when the call is closed and its rows are handed over */
   constructor(deps: GatewayDeps, surface: Surface, onEnd: () => void) {
@@ -111,29 +117,56 @@ export class Call {
     return decisionIdOf(this.id, phase);
   }
 
-  /** Takes what rules change, and lets what is reserved and recorded from here on know of it. */
-  modify(modifications: readonly Modification[]): void {
-    this.modifications = modifications;
-    const { request } = this.facts!;
-    const { choices, maxTokensRequested, temperature } = this.view!;
-    const maximum = modifySetting("max_tokens", maxTokensRequested || undefined, modifications);
-    request.max_tokens = (maximum ?? this.route!.model.maxOutput) * choices;
-    request.max_tokens_requested = (maximum ?? 0) * choices;
-    request.temperature = modifySetting("temperature", temperature, modifications) ?? 1;
+  /** Goes on with a request that rules modified. */
+  take(view: RequestView, route: Route, rules: RuleSet, facts: Facts): void {
+    this.asked ??= this.view;
+    this.view = view;
+    this.route = route;
+    this.rules = rules;
+    this.facts = facts;
+    this.#texts = undefined;
   }
 
-  /** Asks the engine for a phase, records its decision and keeps its warnings. */
-  judge(phase: Phase): Decision {
+  /** The texts of the prompt; once there is an answer to be judged, what the model wrote. */
+  texts(): readonly string[] {
+    if (this.#texts === undefined) {
+      const written = this.#answer?.text;
+      if (written === undefined) this.#texts = this.view?.parts().flatMap(({ texts }) => texts) ?? [];
+      else this.#texts = written === "" ? [] : [written];
+    }
+    return this.#texts;
+  }
+
+  /**
+   * Asks the engine for a phase.
+   *
+   * @param answer what the phase is about, when it is no longer the request
+   */
+  judge(phase: Phase, answer?: AnswerSummary): Decision {
     const { rules, facts } = this;
     if (rules === undefined || facts === undefined) throw new Error("a call is judged after its facts are known");
+    if (answer !== undefined) {
+      this.#answer = answer;
+      this.#texts = undefined;
+    }
     const from = performance.now();
-    const decision = evaluate(rules.inPhase[phase], phase, facts, (policy, error) => {
-      this.#deps.metrics.policyError(policy.id);
-      this.#deps.logger.error({ policy: policy.id, phase, ...loggable(error) }, "a policy could not be evaluated");
-    });
+    const content = phase === "usage" ? noContent : this;
+    const failed = (policy: CompiledPolicy, error: unknown) => this.#policyFailed(policy, phase, error);
+    const decision = evaluate(rules.inPhase[phase], phase, facts, failed, content);
     this.#deps.metrics.evaluated(phase, (performance.now() - from) / 1000);
     this.evaluated += decision.tally.decided + decision.tally.notApplicable + decision.tally.errors;
     return decision;
+  }
+
+  /** Asks the rules that want to see a modified request. */
+  recheck(): readonly Finding[] {
+    const failed = (policy: CompiledPolicy, error: unknown) => this.#policyFailed(policy, "request", error);
+    return recheck(this.rules!.policies, this.facts!, failed, this);
+  }
+
+  #policyFailed(policy: CompiledPolicy, phase: Phase, error: unknown): void {
+    this.#deps.metrics.policyError(policy.id);
+    this.#deps.logger.error({ policy: policy.id, phase, ...loggable(error) }, "a policy could not be evaluated");
   }
 
   /** Writes a phase's decision to the log and metrics, once it is final. */
@@ -144,7 +177,8 @@ export class Call {
       if (effect === "warn" && !this.warnings.includes(code)) this.warnings.push(code);
     }
     if (decision.findings.length === 0) metrics.plainDecision(decision.phase, decision.effect);
-    const { identity, view } = this;
+    const { identity } = this;
+    const view = this.asked ?? this.view;
     if (identity === undefined || view === undefined) return;
     const { phase, effect, outcome, tally, findings } = decision;
     if (phase === "request" && effect === "allow" && findings.length === 0) {
@@ -280,7 +314,7 @@ export class Call {
       userHash: user === "" ? "" : createHash("sha256").update(user).digest("hex").slice(0, 32),
       surface: this.surface,
       provider,
-      model: view?.model ?? "",
+      model: (this.asked ?? view)?.model ?? "",
       servedModel: ending.summary?.model ?? "",
       stream: view?.stream ?? false,
       usage,

@@ -1,6 +1,5 @@
 import { extend, withDefault } from "../core/decision.ts";
 import { createLocalTime } from "../core/local-time.ts";
-import { mergeModifications } from "../core/modify.ts";
 import type { Surface } from "../core/phases.ts";
 import type { Target } from "../core/ports.ts";
 import type { AnswerSummary, BodyEdit, JsonObject, StreamRelay, WireFormat } from "../core/wire.ts";
@@ -11,6 +10,7 @@ import type { GatewayDeps } from "./deps.ts";
 import { addAnswerFacts, addTokenFacts, plainUsage, requestFacts } from "./facts.ts";
 import { type PlainHeaders, presentedKey, towardsClient, towardsProvider } from "./headers.ts";
 import { reserveLimits } from "./limits.ts";
+import { modifyRequest } from "./modify.ts";
 import { ProviderCall } from "./provider-call.ts";
 import { type HeadedRefusal, refusalResponse, refuseByError, refuseByPolicy, setSluiceHeaders } from "./refusal.ts";
 import { relayStream, type StreamEnd } from "./relay.ts";
@@ -154,13 +154,11 @@ export function createGateway(deps: GatewayDeps): Gateway {
     if (counting !== undefined) await counting;
 
     let decision = withDefault(call.judge("request"), call.snapshot.defaultEffect);
-    if (decision.findings.length > 0 && decision.effect !== "deny") {
-      const { conflict, modifications } = mergeModifications(decision.findings);
-      if (conflict !== null) decision = extend(decision, [conflict]);
-      else if (modifications.length > 0) call.modify(modifications);
-    }
-    if (rules.limiting.length > 0 && decision.effect !== "deny") {
-      const reserving = reserveLimits(deps, call.id, identity, rules.limiting, facts);
+    if (decision.effect === "modify") decision = await modifyRequest({ deps, call, format, sources }, decision);
+    // Limits are those of the request as it is sent: of its model, with its maximum.
+    const { limiting } = call.rules;
+    if (limiting.length > 0 && decision.effect !== "deny") {
+      const reserving = reserveLimits(deps, call.id, identity, limiting, call.facts);
       call.limits = reserving instanceof Promise ? await reserving : reserving;
       if (call.limits.findings.length > 0) decision = extend(decision, call.limits.findings);
     }
@@ -173,13 +171,11 @@ export function createGateway(deps: GatewayDeps): Gateway {
   function editsFor(call: Call, format: WireFormat): { edit: BodyEdit; withhold: boolean } {
     const view = call.view!;
     const { target } = call.route!;
-    const { modifications } = call;
     const askForUsage = view.stream && target.takesUsageOption && !format.tellsUsage(view);
     // Nearly every request: nothing to edit, the bytes pass as they came.
-    if (target.model === view.model && modifications.length === 0 && !askForUsage) return noEdits;
+    if (target.model === view.model && !askForUsage) return noEdits;
     const edit: BodyEdit = {
       ...(target.model !== view.model && { model: target.model }),
-      ...(modifications.length > 0 && { modifications }),
       ...(askForUsage && { askForUsage }),
     };
     return { edit, withhold: askForUsage };
@@ -287,7 +283,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const provenance = summary.usage === null ? "estimated" : "provider";
     addAnswerFacts(call.facts!, { status, bytes, latencyMs: call.elapsedMs, summary }, usage, null, provenance);
     const from = performance.now();
-    const decision = call.judge("response");
+    const decision = call.judge("response", summary);
     call.record(decision, (performance.now() - from) * 1000);
     return decision.effect === "deny" ? refuseByPolicy(call, decision) : null;
   }
