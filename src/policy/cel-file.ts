@@ -1,3 +1,4 @@
+import { describeValue } from "../sdk/describe.ts";
 import { suggestion } from "../sdk/suggest.ts";
 import { type Place, PolicyDocument } from "./document.ts";
 import { type Problem, SourceText } from "./problem.ts";
@@ -91,7 +92,8 @@ function readHeader(source: SourceText, problems: Problem[]): { lines: HeaderLin
     } else if (isHeader) {
       const parts = headerLine.exec(line);
       if (parts === null) {
-        const message = "expected '//! key: value' at the beginning of a line, such as //! owner: platform";
+        const got = describeValue(line.trim());
+        const message = `expected '//! key: value' at the beginning of a line, such as //! owner: platform; got ${got}`;
         problems.push(source.problem("C040", message, at, at + line.length));
       } else {
         const [, key = "", value = ""] = parts;
@@ -125,7 +127,7 @@ function readEffect(
   const parts = effectValue.exec(first.value);
   const message = parts?.[3] === undefined ? undefined : unquote(parts[3]);
   if (parts === null || message === null) {
-    const text = `expected <code> <status> "<message>", such as ${example}`;
+    const text = `expected <code> <status> "<message>", such as ${example}; got ${describeValue(first.value)}`;
     problems.push(source.problem("C040", text, ...first.valueAt));
     return undefined;
   }
@@ -138,7 +140,6 @@ function readEffect(
   places.set("rules.0", { key: first.keyAt, value: first.valueAt });
   places.set("rules.0.then", { key: first.keyAt, value: first.keyAt });
   places.set("rules.0.code", place(0, code.length));
-  places.set("rules.0.id", place(0, code.length));
   if (status !== undefined)
     places.set("rules.0.status", place(first.value.indexOf(status, code.length), status.length));
   if (quoted !== undefined) {
@@ -147,7 +148,6 @@ function readEffect(
     places.set("rules.0.message", { key: value, value, offset: offsetsInQuotes(quoted, start + from) });
   }
   return {
-    id: code,
     // biome-ignore lint/suspicious/noThenProperty: the key is the file format's
     then: first.key,
     code,

@@ -7,14 +7,14 @@ import { ruleId } from "./rule.ts";
 import { overlap } from "./scope.ts";
 
 /** Files that would have the same id: names that differ only in their ending. */
-export function duplicateIds(files: readonly Pick<CompiledFile, "id" | "file">[]): Problem[] {
+export function duplicateIds(files: readonly Pick<CompiledFile, "id" | "file">[], what = "policy"): Problem[] {
   const first = new Map<string, Pick<CompiledFile, "id" | "file">>();
   const problems: Problem[] = [];
   for (const file of files) {
     const other = first.get(file.id);
     if (other === undefined) first.set(file.id, file);
     else {
-      const message = `the policy id '${file.id}' is already taken by ${other.file.label}`;
+      const message = `the ${what} id '${file.id}' is already taken by ${other.file.label}`;
       problems.push(fileProblem("C030", file.file.label, message));
     }
   }

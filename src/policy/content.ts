@@ -18,8 +18,9 @@ export function readPolicy({ label, path, text }: PolicyFile): ReadPolicy {
   }
   const { document, body } = readCelFile(label, text);
   const content = parse(document);
-  if (content === null) return { document, content };
-  const rules = (content.rules ?? []).map((rule) => ({ ...rule, must: body }));
+  if (content === null || body.trim() === "") return { document, content: null };
+  // The code is what people know the one rule by.
+  const rules = (content.rules ?? []).map((rule) => ({ ...rule, ...(rule.code && { id: rule.code }), must: body }));
   return { document, content: { ...content, rules } };
 }
 

@@ -72,7 +72,7 @@ export function useLibrary(given: PolicyFileContent, library: Library, document:
     base.uses === undefined
       ? withParams(merged, values as ParamValues)
       : { ...merged, uses: base.uses, with: { ...base.with, ...values } };
-  return { content, notes: new UseNotes(document, given, base.match?.length ?? 0) };
+  return { content, notes: new UseNotes(document, given, base) };
 }
 
 function checkValues(
@@ -99,15 +99,17 @@ class UseNotes implements Notes {
   readonly broken: Set<string>;
   readonly #document: PolicyDocument;
   readonly #given: PolicyFileContent;
+  readonly #base: PolicyFileContent;
   /** How many gates the library's policy has before those of the file. */
   readonly #gates: number;
 
-  constructor(document: PolicyDocument, given: PolicyFileContent, gates: number) {
+  constructor(document: PolicyDocument, given: PolicyFileContent, base: PolicyFileContent) {
     this.problems = document.problems;
     this.broken = document.broken;
     this.#document = document;
     this.#given = given;
-    this.#gates = gates;
+    this.#base = base;
+    this.#gates = base.match?.length ?? 0;
   }
 
   report(code: CheckCode, path: Path, message: string, at?: "key" | "value"): void {
@@ -124,7 +126,9 @@ class UseNotes implements Notes {
 
   reportCel(path: Path, problem: CelProblem, range?: { start: number; end: number }, code?: CheckCode): void {
     const own = this.#ownPath(path);
+    const param = own === null ? this.#paramIn(path, problem) : undefined;
     if (own !== null) this.#document.reportCel(own, problem, range, code);
+    else if (param !== undefined) this.#document.report(code ?? problem.code, ["with", param], problem.message);
     else this.#document.report(code ?? problem.code, ["uses"], this.#elsewhere(path, problem.message));
   }
 
@@ -146,6 +150,18 @@ class UseNotes implements Notes {
     if (root === "params") return this.#has("with", rest[0]) ? ["with", rest[0]!] : null;
     if (root === "with" || root === "scope") return this.#has(root, rest[0]) ? [root, ...rest] : null;
     return root !== undefined && Object.hasOwn(this.#given, root) ? [root, ...rest] : null;
+  }
+
+  /** The one param that the file sets in the wrong part of an expression: with its default the part was right. */
+  #paramIn(path: Path, { start, end }: CelProblem): string | undefined {
+    const text = path.reduce<unknown>(
+      (at, part) => (at as Record<string | number, unknown> | undefined)?.[part],
+      this.#base,
+    );
+    if (typeof text !== "string") return undefined;
+    const named = [...text.slice(start, end).matchAll(/\bparams\.(\w+)/g)].map(([, name = ""]) => name);
+    const set = [...new Set(named)].filter((name) => this.#has("with", name));
+    return set.length === 1 ? set[0] : undefined;
   }
 
   #has(section: "with" | "scope", name: string | number | undefined): boolean {

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "bun:test";
 import { fileURLToPath } from "node:url";
-import fc from "fast-check";
 import { refusals } from "../cel/refusals.cases.ts";
 import { createRegistry } from "../registry/registry.ts";
 import { definePlugin, t } from "../sdk/index.ts";
@@ -9,6 +8,7 @@ import { checks } from "./checks.ts";
 import { loadPolicies } from "./load.ts";
 import { formatGithub, formatProblem } from "./problem.ts";
 import { testFolder, testOptions } from "./testing.ts";
+import { refusedTypeScript } from "./typescript.cases.ts";
 
 async function load(files: Readonly<Record<string, string | Uint8Array>>) {
   await using folder = await testFolder(files);
@@ -25,12 +25,22 @@ describe("a folder is refused with every problem and its place:", () => {
   });
 });
 
+test("there are at least 60 folders of bad files", () => {
+  expect(badFiles.length).toBeGreaterThanOrEqual(60);
+});
+
+/**
+ * C028 is about what is not read from the folder, C059 about types, which `sluice check` looks at, C060 to C064 about
+ * what the control plane lays over the files, and C090 and on about tests of policies.
+ */
+const elsewhere = /^C028|^C059|^C06[0-4]|^C09/;
+
 test("every numbered check is provoked by a case", () => {
   const provoked = new Set<string>([
     ...refusals.map(({ code }) => code),
-    ...badFiles.flatMap(({ problems }) => problems.map(([, code]) => code)),
+    ...[...badFiles, ...refusedTypeScript].flatMap(({ problems }) => problems.map(([, code]) => code)),
   ]);
-  expect(Object.keys(checks).filter((code) => !provoked.has(code))).toEqual([]);
+  expect(Object.keys(checks).filter((code) => !provoked.has(code) && !elsewhere.test(code))).toEqual([]);
 });
 
 test("a problem is shown with its line and carets under what is meant", async () => {
@@ -62,7 +72,7 @@ test("a problem is shown with its line and carets under what is meant", async ()
 });
 
 describe("a folder that is in order", () => {
-  test("is one snapshot; tests, READMEs, the library and hidden files are passed over", async () => {
+  test("is one snapshot; tests, READMEs and hidden files are passed over, the library is not put to work", async () => {
     const result = await load({
       "sluice.yaml": "default: deny",
       "README.md": "# Policies",
@@ -70,7 +80,7 @@ describe("a folder that is in order", () => {
       "org/deep/er/b.policy.yml": "uses: request_size\nwith: { max_request_bytes: 5 }",
       "org/a.test.yaml": "cases: []",
       "org/.hidden.policy.yaml": "nonsense",
-      "library/c.policy.yaml": "nonsense",
+      "library/c.policy.yaml": "rules: [{ when: request.stream, then: deny }]",
       "teams/red/d.policy.json": '{ "rules": [{ "then": "warn" }] }',
       "apps/chat/e.policy.yaml": "scope: { env: [prod] }\nrules: [{ then: warn }]",
     });
@@ -144,52 +154,4 @@ test("a folder that is not there is a problem, and no path of the machine is tol
 test("the policies that ship are in order", async () => {
   const result = await loadPolicies(testOptions(fileURLToPath(new URL("../../policies", import.meta.url))));
   expect(result.ok ? [] : result.problems.map(formatProblem)).toEqual([]);
-});
-
-test("whatever a file says, the answer is a set or problems inside the file", async () => {
-  const line = fc.constantFrom(
-    "rules:",
-    "  - then: deny",
-    "    when: request.stream",
-    "    when: |",
-    "      request.modl",
-    "uses: request_size",
-    "with: { max_request_bytes: 5 }",
-    "variables: { a: request.bytes }",
-    "  a: &x vars.a",
-    "match: [*x]",
-    "- 1",
-    "{",
-    "'",
-    "scope: { env: [] }",
-    "params: { a: { type: int, default: '1' } }",
-    "\ta: b",
-    "? [a]: b",
-    "!!js/function 'x'",
-    "%YAML 1.1",
-    "---",
-    "\r",
-    "phase: usage",
-    "    message: '{vars.a} {now}'",
-  );
-  const text = fc.oneof(
-    fc.string({ unit: "binary", maxLength: 80 }),
-    fc.array(line, { maxLength: 12 }).map((lines) => lines.join("\n")),
-  );
-  await using folder = await testFolder();
-  await fc.assert(
-    fc.asyncProperty(text, async (content) => {
-      await folder.write("org/a.policy.yaml", content);
-      const result = await loadPolicies(testOptions(folder.dir));
-      if (result.ok) return;
-      expect(result.problems.length).toBeGreaterThan(0);
-      const lines = content.split("\n");
-      for (const problem of result.problems) {
-        expect(problem.line).toBeLessThanOrEqual(Math.max(1, lines.length));
-        expect(problem.column).toBeLessThanOrEqual((lines[problem.line - 1] ?? "").length + 1);
-        expect(formatProblem(problem)).toContain(problem.message);
-      }
-    }),
-    { numRuns: 500 },
-  );
 });

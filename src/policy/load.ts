@@ -1,14 +1,15 @@
 import type { PolicyException } from "../core/exceptions.ts";
-import type { PolicyOverlay } from "../core/overlay.ts";
+import { emptyOverlay, type OverlayProblem, type PolicyOverlay } from "../core/overlay.ts";
 import { Snapshot } from "../core/snapshot.ts";
 import { type CompiledFile, type CompileTools, compileFile } from "./compile.ts";
 import { conflicts, duplicateIds } from "./conflicts.ts";
 import { readData } from "./data.ts";
 import { readExceptions } from "./exception-file.ts";
 import { applyExceptions } from "./exceptions.ts";
-import type { FileKind } from "./kinds.ts";
+import { type FileKind, policyId } from "./kinds.ts";
 import type { Library } from "./library.ts";
 import { manifestProblems, type PolicyManifest, readManifest } from "./manifest.ts";
+import { layOver, revisionOf } from "./overlay.ts";
 import { fileProblem, type Problem, sortProblems } from "./problem.ts";
 import { labelOf, type PolicyFile, type PolicyTree, readPolicyTree } from "./tree.ts";
 
@@ -46,6 +47,8 @@ export type LoadResult =
       readonly manifest: PolicyManifest;
       /** Expired ones as well. */
       readonly exceptions: readonly PolicyException[];
+      /** What does not fit of what is laid over the folder. */
+      readonly overlayProblems: readonly OverlayProblem[];
     }
   | { readonly ok: false; readonly problems: readonly Problem[]; readonly files: readonly PolicyFile[] };
 
@@ -65,7 +68,7 @@ export async function compileTree(tree: PolicyTree, options: LoadOptions): Promi
 
   const read = readManifest(ofKind("manifest")[0], problems);
   const data = readData(ofKind("data"), problems);
-  const modules = new Map(ofKind("module", "typescript").map((file) => [file.path, file]));
+  const modules = new Map(ofKind("module", "typescript", "data").map((file) => [file.path, file]));
   const basic: CompileTools = { dir, registry, cel, data, modules };
   const shelf = await compileAll(ofKind("library"), basic);
   const library: Library = new Map(shelf.map(({ id, content, policy }) => [id, policy ? (content ?? null) : null]));
@@ -75,6 +78,8 @@ export async function compileTree(tree: PolicyTree, options: LoadOptions): Promi
   problems.push(...[...shelf, ...own].flatMap((file) => file.problems));
   problems.push(...duplicateIds(shelf), ...duplicateIds(own), ...conflicts(own));
   const targets = { rules: new Map(own.map(({ id, policy }) => [id, policy?.rules])), manifest: read.manifest };
+  const exceptionFiles = ofKind("exception").map((file) => ({ id: policyId(file.path), file }));
+  problems.push(...duplicateIds(exceptionFiles, "exception"));
   const exceptions = readExceptions(ofKind("exception"), targets, problems);
   const ids = own.map(({ id }) => id);
   problems.push(...manifestProblems(read, tree.files, ids));
@@ -90,11 +95,31 @@ export async function compileTree(tree: PolicyTree, options: LoadOptions): Promi
     return { ok: false, problems: sortProblems(problems), files: tree.files };
   }
   const compiled = options.withLibrary === true ? [...own, ...shelf] : own;
-  const policies = compiled.map(({ policy }) => policy).filter((policy) => policy !== undefined);
-  const sources = compiled.map(({ id, file, owner }) => [id, { path: file.path, text: file.text, owner }] as const);
-  const snapshot = new Snapshot(tree.digest, applyExceptions(policies, exceptions), read.manifest.default);
+  const { overlay = emptyOverlay } = options;
+  const { manifest } = read;
+  const laid = await layOver({ compiled, tools, manifest }, overlay);
+  for (const policy of laid.replaced) policy.dispose?.();
+  const sources = [...compiled, ...laid.files].map(
+    ({ id, file, owner }) => [id, { path: file.path, text: file.text, owner }] as const,
+  );
+  const snapshot = new Snapshot(
+    revisionOf(tree.digest, overlay),
+    applyExceptions(laid.policies, exceptions),
+    manifest.default,
+  );
   const { files } = tree;
-  return { ok: true, snapshot, sources: new Map(sources), files, compiled, tools, manifest: read.manifest, exceptions };
+  const overlayProblems = laid.problems;
+  return {
+    ok: true,
+    snapshot,
+    sources: new Map(sources),
+    files,
+    compiled,
+    tools,
+    manifest,
+    exceptions,
+    overlayProblems,
+  };
 }
 
 /** Milliseconds of compiling after which requests get their turn: a large set takes longer than any of them may wait. */
