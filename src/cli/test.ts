@@ -10,7 +10,7 @@ import { jsonReport } from "../policy/test/report-json.ts";
 import { junitReport } from "../policy/test/report-junit.ts";
 import { textReport } from "../policy/test/report-text.ts";
 import { runTests, type TestResult } from "../policy/test/tests.ts";
-import { discoverPlugins } from "../registry/registry.ts";
+import { discoverPlugins, PluginErrors } from "../registry/registry.ts";
 import { addSettings, readSettings } from "./settings.ts";
 
 /** Exit codes of the verb. No test at all counts as a failed one: a filter that misses must not look like success. */
@@ -58,26 +58,32 @@ export function register(program: Command): void {
     .option("--min-score <percent>", "Least mutation score.", percent, usualScore)
     .action(async (paths: readonly string[], flags: Flags) => {
       const { policies_dir: dir, plugins_dir: plugins } = readSettings(verb).values;
-      const registry = await discoverPlugins(resolve(plugins));
-      const run = runTests({
-        dir: resolve(dir),
-        registry,
-        cel: createCel(),
-        paths,
-        shared: [resolve(plugins)],
-        ...(flags.filter !== undefined && { filter: flags.filter }),
-        ...(flags.changedFrom !== undefined && { changedFrom: flags.changedFrom }),
-        ...(flags.coverage === true && { coverage: { rules: flags.minRules, branches: flags.minBranches } }),
-        ...(flags.mutate === true && { mutate: flags.minScore }),
-      });
-      const { report, result } = await run.catch((error: unknown) => {
-        if (error instanceof GitError) return verb.error(`error: ${error.message}`, { exitCode: 2 });
-        throw error;
-      });
-      process.stdout.write(`${writers[flags.format](report)}\n`);
-      if (result === "no_tests") process.stderr.write("no tests matched\n");
-      process.exitCode = exitCodes[result];
+      try {
+        process.exitCode = await run(resolve(dir), resolve(plugins), paths, flags);
+      } catch (error) {
+        if (error instanceof GitError) verb.error(`error: ${error.message}`, { exitCode: 2 });
+        if (!(error instanceof PluginErrors)) throw error;
+        for (const { file, message } of error.problems) process.stderr.write(`${file}  ${message}\n`);
+        process.exitCode = exitCodes.refused;
+      }
     });
+}
+
+async function run(dir: string, plugins: string, paths: readonly string[], flags: Flags): Promise<number> {
+  const { report, result } = await runTests({
+    dir,
+    registry: await discoverPlugins(plugins),
+    cel: createCel(),
+    paths,
+    shared: [plugins],
+    ...(flags.filter !== undefined && { filter: flags.filter }),
+    ...(flags.changedFrom !== undefined && { changedFrom: flags.changedFrom }),
+    ...(flags.coverage === true && { coverage: { rules: flags.minRules, branches: flags.minBranches } }),
+    ...(flags.mutate === true && { mutate: flags.minScore }),
+  });
+  process.stdout.write(`${writers[flags.format](report)}\n`);
+  if (result === "no_tests") process.stderr.write("no tests matched\n");
+  return exitCodes[result];
 }
 
 function percent(text: string): number {
