@@ -1,0 +1,171 @@
+import { testPlugin } from "../../src/sdk/testing.ts";
+import regexGuard from "./plugin.ts";
+
+const ticket = { name: "ticket", pattern: "\\bINT-[0-9]{6}\\b" };
+const card = { name: "card", pattern: "(?:\\d{4}[ -]?){3}\\d{4}" };
+const both = { patterns: [ticket, card], on: ["prompt", "answer"] };
+
+testPlugin(regexGuard, {
+  dir: import.meta.dir,
+  config: both,
+  cases: [
+    { name: "texts without any of the patterns pass", content: ["INT-12", "hello"], expects: "allow" },
+    { name: "a phase without texts passes", expects: "allow" },
+    {
+      name: "a prompt with one of them is refused; the finding names the pattern and quotes nothing",
+      content: ["hello", "see INT-123456"],
+      expects: {
+        deny: "promptMatch",
+        code: "prompt_pattern_found",
+        status: 403,
+        message: "The prompt holds what is not accepted here: ticket.",
+      },
+    },
+    {
+      name: "all that are found are named",
+      content: ["INT-123456 and 4111 1111 1111 1111"],
+      expects: { deny: "promptMatch", message: "The prompt holds what is not accepted here: ticket, card." },
+    },
+    {
+      name: "a pattern does not reach over from one text into the next",
+      content: ["INT-", "123456"],
+      expects: "allow",
+    },
+    {
+      name: "an answer is looked through as well",
+      phase: "response",
+      content: ["your ticket is INT-123456"],
+      expects: {
+        deny: "answerMatch",
+        code: "answer_pattern_found",
+        message: "The answer holds what is not accepted here: ticket.",
+      },
+    },
+    { name: "an answer without them passes", phase: "response", content: ["no ticket"], expects: "allow" },
+    {
+      name: "a hit may only warn",
+      config: { sets: ["sql_injection"], action: "warn" },
+      content: ["name = 'x' OR 1=1"],
+      expects: { warn: "promptMatch", message: "The prompt holds what is not accepted here: sql_tautology." },
+    },
+    {
+      name: "both sets are looked for",
+      config: { sets: ["sql_injection", "shell_injection"] },
+      content: ["'; DROP TABLE users; -- ", "$(rm -rf /)"],
+      expects: {
+        deny: "promptMatch",
+        message: "The prompt holds what is not accepted here: sql_stacked, shell_remove.",
+      },
+    },
+    {
+      name: "a prompt can be redacted instead: of what was found, and of nothing else",
+      config: { patterns: [ticket, card], action: "redact" },
+      content: ["INT-123456"],
+      expects: {
+        modify: "promptRedacted",
+        code: "prompt_redacted",
+        message: "Parts of the prompt were replaced: ticket.",
+        modifications: [{ op: "redact", path: "messages", value: { pattern: ticket.pattern } }],
+      },
+    },
+    {
+      name: "a redaction puts there what it is told to",
+      config: { patterns: [ticket], action: "redact", replacement: "#" },
+      content: ["INT-123456"],
+      expects: {
+        modify: "promptRedacted",
+        message: "Parts of the prompt were replaced: ticket.",
+        modifications: [{ op: "redact", path: "messages", value: { pattern: ticket.pattern, replace: "#" } }],
+      },
+    },
+    {
+      name: "nothing is redacted where nothing is found",
+      config: { patterns: [ticket], action: "redact" },
+      content: ["INT"],
+      expects: "allow",
+    },
+    {
+      name: "as much text as is allowed is looked through",
+      config: { patterns: [ticket], max_characters: 20 },
+      content: ["aaaaaaaaa ", "INT-123456"],
+      expects: { deny: "promptMatch", message: "The prompt holds what is not accepted here: ticket." },
+    },
+    {
+      name: "one character more is refused",
+      config: { patterns: [ticket], max_characters: 20 },
+      content: ["aaaaaaaaaaa", "aaaaaaaaaa"],
+      expects: {
+        deny: "promptTooLong",
+        code: "prompt_too_long_to_check",
+        status: 413,
+        message: "The prompt is 21 characters; more than 20 are not looked through.",
+      },
+    },
+    {
+      name: "or noted, when the policy says so",
+      config: { patterns: [ticket], max_characters: 20, too_long: "warn" },
+      content: ["INT-123456 INT-123456"],
+      expects: { warn: "promptTooLong", message: "The prompt is 21 characters; more than 20 are not looked through." },
+    },
+    {
+      name: "or let pass",
+      config: { patterns: [ticket], max_characters: 20, too_long: "allow" },
+      content: ["INT-123456 INT-123456"],
+      expects: "allow",
+    },
+    {
+      name: "an answer that is too long has a code of its own",
+      config: { patterns: [ticket], on: ["answer"], max_characters: 5 },
+      phase: "response",
+      content: ["123456"],
+      expects: {
+        deny: "answerTooLong",
+        code: "answer_too_long_to_check",
+        status: 403,
+        message: "The answer is 6 characters; more than 5 are not looked through.",
+      },
+    },
+  ],
+  refuses: [
+    { config: {}, at: "", message: "set patterns or sets, or both" },
+    { config: { patterns: [] }, at: "patterns" },
+    {
+      config: { patterns: [ticket, { name: "x", pattern: "a(?=b)" }] },
+      at: "patterns.1.pattern",
+      message: "the pattern is not a valid RE2 expression: invalid or unsupported Perl syntax: `(?=`",
+    },
+    {
+      config: { patterns: [{ name: "x", pattern: "a*" }] },
+      at: "patterns.0.pattern",
+      message: "the pattern matches the empty text, and so every text",
+    },
+    { config: { patterns: [ticket, ticket] }, at: "patterns.1.name", message: "the name 'ticket' is there twice" },
+    {
+      config: { patterns: [{ name: "sql_union", pattern: "x" }], sets: ["sql_injection"] },
+      at: "sets.0",
+      message: "the name 'sql_union' is there twice",
+    },
+    { config: { patterns: [{ name: "Not A Name", pattern: "x" }] }, at: "patterns.0.name" },
+    {
+      config: { sets: ["sql"] },
+      at: "sets.0",
+      message: "expected one of 'shell_injection', 'sql_injection', got 'sql'",
+    },
+    {
+      config: { patterns: [ticket], on: ["prompt", "answer"], action: "redact" },
+      at: "on",
+      message: "an answer cannot be redacted; use 'action: deny' or 'action: warn' for it",
+    },
+    {
+      config: { patterns: [ticket], replacement: "x" },
+      at: "replacement",
+      message: "'replacement' has no effect on 'action: deny'",
+    },
+    {
+      config: { patterns: [{ name: "x", pattern: "(?:a|b){200}c" }], max_characters: 2_000_000 },
+      at: "patterns.0.pattern",
+      message: "with this the patterns compile to more than 134 instructions, the most for 2000000 characters",
+    },
+    { config: { patterns: [ticket], max_characters: 2_000_001 }, at: "max_characters" },
+  ],
+});
