@@ -61,13 +61,13 @@ const factsOfKey: Readonly<Record<keyof Scope, readonly FactName[]>> = {
 };
 
 /** The facts that tell whether a request is in a scope, and the time. */
-function factsOf(scope: Scope): readonly FactName[] {
+export function factsOf(scope: Scope): readonly FactName[] {
   const keys = [...Object.keys(scope), ...Object.keys(scope.except ?? {})] as (keyof Scope)[];
   return ["now", ...keys.flatMap((key) => factsOfKey[key])];
 }
 
 /** Who the facts say is asking: what scopes are tested with. */
-function identityOf({ org, team, app, key }: Facts): Identity {
+export function identityOf({ org, team, app, key }: Facts): Identity {
   return {
     org: { id: org.id, labels: org.labels, timeZone: "UTC" },
     team: { id: team.id },
