@@ -85,7 +85,7 @@ export class StampedFolder {
           '    return { decision: "warn", code: ["code", params.stamp, helper].join("_"), message: "stamped" };',
           "  },",
           "  response({ params, state, request }) {",
-          "    if (state.seen !== request.model) throw new Error("the state is of another request");",
+          "    if (state.seen !== request.model) throw new Error('the state is of another request');",
           '    return { decision: "warn", code: ["later", params.stamp, helper].join("_"), message: "stamped" };',
           "  },",
           "});",
