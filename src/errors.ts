@@ -36,6 +36,7 @@ export const errorCatalogue = {
   not_found: [404, "There is no {resource} '{id}'."],
   conflict: [409, "{problem}"],
   invalid_input: [400, "{problem}"],
+  revision_refused: [409, "The revision '{id}' cannot be made live: {problem}."],
   stale_etag: [412, "The {resource} '{id}' changed since {received}; read it again and retry. It is now {current}."],
 
   internal: [500, "An internal error occurred. Quote the id {id} when you report it."],

@@ -103,7 +103,16 @@ export async function startTestAdmin() {
     policies: {
       snapshot: () => snapshot,
       source: (id) => ({ path: `${id}.policy.yaml`, text: `description: The policy ${id}.\n`, owner: "platform" }),
-      state: () => ({ revision: snapshot.revision, loadedAt: testStart, state: "ready", problems: [] }),
+      state: () => ({
+        revision: snapshot.revision,
+        loadedAt: testStart,
+        state: "ready",
+        problems: [],
+        files: snapshot.revision,
+        origin: "folder",
+        pin: null,
+        waiting: null,
+      }),
       types: () => [
         {
           name: "request_size",

@@ -1,6 +1,7 @@
 import type { Mode, OnError } from "./decision.ts";
 import type { Phase } from "./phases.ts";
 import type { DecisionRow, UsageRow } from "./ports.ts";
+import type { Pin } from "./revisions.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** Text labels, as policies select by them. */
@@ -298,6 +299,14 @@ export interface PolicyState {
   /** `degraded` while the files have problems and an earlier set stays live, `invalid` when there is none. */
   readonly state: "ready" | "degraded" | "invalid";
   readonly problems: readonly PolicyProblem[];
+  /** Id of the retained revision whose files are live; `none` while none are. */
+  readonly files: string;
+  /** Whether those files were in the policies folder or were retained from an earlier time. */
+  readonly origin: "folder" | "retained" | "none";
+  /** What stays live whatever the folder holds; `null` when the folder decides. */
+  readonly pin: Pin | null;
+  /** Id of what the folder holds in good order and is not live because of the pin; `null` when nothing waits. */
+  readonly waiting: string | null;
 }
 
 /** One policy type: a plugin as it describes itself. */

@@ -12,10 +12,7 @@ export function createPolicyDirectory(
   return {
     snapshot: () => service.live.current,
     source: (policyId) => service.sources().get(policyId) ?? null,
-    state() {
-      const { state, revision, loadedAt, problems } = service.status();
-      return { revision, loadedAt, state: state === "ready" ? "ready" : "degraded", problems };
-    },
+    state: () => service.status(),
     types,
     async validate(content, path) {
       const label = labelOf(options.dir);

@@ -63,11 +63,16 @@ async function running(options: Partial<PolicyServiceOptions> = {}): Promise<Run
 test("a valid folder is live at once", async () => {
   await using run = await running();
   expect(answer(run.service)).toBe("first");
+  const { revision } = run.service.live.current;
   expect(run.service.status()).toEqual({
     state: "ready",
-    revision: run.service.live.current.revision,
+    revision,
+    files: revision,
+    origin: "folder",
     loadedAt: 1_700_000_000_000,
     problems: [],
+    pin: null,
+    waiting: null,
   });
   expect(run.service.sources().get("org/a")).toEqual({ path, text: policyWith("first"), owner: "" });
   expect(run.events.map(({ result }) => result)).toEqual(["loaded"]);

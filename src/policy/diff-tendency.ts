@@ -1,0 +1,96 @@
+import type { Comparison } from "../cel/compare.ts";
+import type { Tendency } from "../core/revisions.ts";
+import type { RuleContent, ScopeContent } from "./schema.ts";
+
+/** What a change does to what may pass, and why. */
+export interface Judged {
+  readonly tendency: Tendency;
+  readonly why: string;
+}
+
+/** Makes a {@link Judged}. */
+export const judged = (tendency: Tendency, why: string): Judged => ({ tendency, why });
+
+/** Several changes taken together: as one, when they go one way. */
+export function joined(parts: readonly Judged[], otherwise: Judged): Judged {
+  const telling = parts.filter(({ tendency }) => tendency !== "neither");
+  if (telling.length === 0) return parts[0] ?? otherwise;
+  const first = telling[0]!;
+  if (telling.every(({ tendency }) => tendency === first.tendency)) return first;
+  const unknown = telling.find(({ tendency }) => tendency === "unknown");
+  return unknown ?? judged("unknown", "a part of it tightens and another one loosens");
+}
+
+/** The opposite change. */
+export function reversed({ tendency, why }: Judged): Judged {
+  return judged(tendency === "tightens" ? "loosens" : tendency === "loosens" ? "tightens" : tendency, why);
+}
+
+/** What more or fewer hits amount to, for whatever hits do. */
+export type Effects = readonly ("deny" | "modify" | "restrict" | "warn")[];
+
+/** What a rule's hits do; a rule that allows does nothing. `restrict` modifies so that less is asked for, or told. */
+export function effectsOf({ then: effect, modify = [] }: RuleContent): Effects {
+  if (effect === "modify") return [modify.every(({ op }) => op === "cap" || op === "redact") ? "restrict" : "modify"];
+  return effect === "allow" ? [] : [effect];
+}
+
+/** What it does that a condition fires for more requests, or fewer, than before. */
+export function whenItFires(comparison: Comparison, effects: Effects, what: string): Judged {
+  if (comparison === "same") return judged("neither", `${what} exactly the requests that it did`);
+  const telling = effects.filter((effect) => effect !== "warn");
+  if (telling.length === 0) return judged("neither", "it refuses nothing");
+  if (comparison === "unknown") return judged("unknown", "the conditions are too different to compare");
+  const more = comparison === "wider" ? "more" : "fewer";
+  if (telling.includes("modify")) {
+    return judged("unknown", `${what} ${more} requests, and what it modifies may let more or less through`);
+  }
+  return judged(comparison === "wider" ? "tightens" : "loosens", `${what} ${more} requests`);
+}
+
+const lists = ["orgs", "teams", "apps", "env", "keys", "models", "surfaces"] as const;
+
+/** How a scope stands to an earlier one. A list that is not there stands for everything. */
+export function compareScopes(earlier: ScopeContent = {}, later: ScopeContent = {}): Comparison {
+  const parts: Comparison[] = lists.map((key) => compareLists(earlier[key], later[key]));
+  parts.push(compareLabels(earlier.labels, later.labels));
+  parts.push(opposite(compareExcept(earlier.except, later.except)));
+  return combined(parts);
+}
+
+function compareExcept(earlier: ScopeContent["except"], later: ScopeContent["except"]): Comparison {
+  const none = (scope: ScopeContent["except"]) => scope === undefined || Object.keys(scope).length === 0;
+  if (none(earlier) && none(later)) return "same";
+  if (none(earlier)) return "wider";
+  return none(later) ? "narrower" : compareScopes(earlier, later);
+}
+
+function compareLists(earlier?: readonly string[], later?: readonly string[]): Comparison {
+  if (earlier === undefined) return later === undefined ? "same" : "narrower";
+  if (later === undefined) return "wider";
+  return compareSets(earlier, later);
+}
+
+/** How a set stands to an earlier one. */
+export function compareSets(earlier: readonly string[], later: readonly string[]): Comparison {
+  const grew = earlier.every((item) => later.includes(item));
+  const shrank = later.every((item) => earlier.includes(item));
+  if (grew) return shrank ? "same" : "wider";
+  return shrank ? "narrower" : "unknown";
+}
+
+function compareLabels(earlier: ScopeContent["labels"] = {}, later: ScopeContent["labels"] = {}): Comparison {
+  const pairs = (labels: object) => Object.entries(labels).map(([name, value]) => `${name}=${value}`);
+  // Every label must be there: the more of them, the fewer requests.
+  return opposite(compareSets(pairs(earlier), pairs(later)));
+}
+
+/** The comparison of what is left out. */
+export function opposite(comparison: Comparison): Comparison {
+  return comparison === "wider" ? "narrower" : comparison === "narrower" ? "wider" : comparison;
+}
+
+function combined(parts: readonly Comparison[]): Comparison {
+  const telling = new Set(parts.filter((part) => part !== "same"));
+  return telling.size === 0 ? "same" : telling.size === 1 ? [...telling][0]! : "unknown";
+}
