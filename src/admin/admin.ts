@@ -5,6 +5,7 @@ import { decisionRoutes } from "./decisions.ts";
 import type { AdminDeps } from "./deps.ts";
 import { keyRoutes } from "./keys.ts";
 import { modelRoutes } from "./models.ts";
+import { rememberOperator } from "./operator.ts";
 import { organisationRoutes } from "./organisations.ts";
 import { policyRoutes, policyTypeRoutes } from "./policies.ts";
 import { toInputProblem, toInternalProblem, toProblem, toResponse } from "./problems.ts";
@@ -22,7 +23,7 @@ const maxBodyBytes = 2 * 1024 * 1024;
 export function createAdmin(deps: AdminDeps) {
   const authenticate = async (request: Request, path: string) => {
     const operator = await deps.operators.identify(request.headers.get("authorization"));
-    if (operator !== null) return;
+    if (operator !== null) return rememberOperator(request, operator);
     deps.logger.warn(
       { method: request.method, path },
       "a request to the admin surface was refused: no valid credential",
