@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { readdirSync, readFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { labelOf } from "../tree.ts";
 import { parseTestFile, type TestFile } from "./cases.ts";
@@ -6,14 +6,15 @@ import { parseTestFile, type TestFile } from "./cases.ts";
 const testFile = /\.test\.(yaml|yml)$/;
 const policyEnding = /\.(policy\.(yaml|yml|json|ts)|cel)$/;
 
-/** Reads every test file of a policies folder, those of its library included, in the order of their paths. */
-export async function findTests(dir: string): Promise<readonly TestFile[]> {
-  const names = (await readdir(dir, { recursive: true })).map((name) => name.replaceAll("\\", "/"));
+/**
+ * Reads every test file of a policies folder, those of its library included, in the order of their paths. At once: test
+ * runners want to know their tests before anything runs.
+ */
+export function findTests(dir: string): readonly TestFile[] {
+  const names = readdirSync(dir, { recursive: true }).map((name) => String(name).replaceAll("\\", "/"));
   const label = labelOf(dir);
   const wanted = names.filter((name) => testFile.test(name) && !/(^|\/)(\.|node_modules\/)/.test(name)).sort();
-  return Promise.all(
-    wanted.map(async (path) => parseTestFile(`${label}/${path}`, path, await Bun.file(join(dir, path)).text())),
-  );
+  return wanted.map((path) => parseTestFile(`${label}/${path}`, path, readFileSync(join(dir, path), "utf8")));
 }
 
 /**

@@ -68,7 +68,7 @@ export async function openSuite(options: SuiteOptions): Promise<Suite> {
   const tree = await readPolicyTree(options.dir);
   const result = await compileTree(tree, { ...options, allowEmpty: true });
   const subjects = new Subjects(tree, options);
-  const all = result.ok ? await findTests(options.dir) : [];
+  const all = result.ok ? findTests(options.dir) : [];
   const wanted = all.filter((file) => options.files?.(file, subjects) ?? true);
   const files = wanted.map((file) => ({
     ...file,

@@ -1,0 +1,3 @@
+import { policyTests } from "../src/policy-tests.ts";
+
+policyTests(import.meta.dir);
