@@ -3,7 +3,10 @@ import { createAdmin } from "../src/admin/admin.ts";
 import type { AdminDeps } from "../src/admin/deps.ts";
 import { createOpenApiDocument } from "../src/admin/openapi.ts";
 import { configJsonSchema, configReference, envExample } from "../src/config/reference.ts";
+import { factsJsonSchema } from "../src/policy/fact-schema.ts";
+import { checksReference, factsReference, modificationsReference } from "../src/policy/reference.ts";
 import { policyJsonSchema } from "../src/policy/schema.ts";
+import { kindJsonSchemas } from "../src/policy/schema-kinds.ts";
 import { testJsonSchema } from "../src/policy/test/schema.ts";
 
 /** A committed file that is made from the code. */
@@ -19,6 +22,14 @@ export const artefacts: readonly Artefact[] = [
   { path: "CONFIGURATION.md", generate: configReference },
   { path: "schema/json/config.schema.json", generate: () => json(configJsonSchema()) },
   { path: "schema/json/policy.schema.json", generate: () => json(policyJsonSchema()) },
+  ...Object.entries(kindJsonSchemas()).map(([kind, schema]) => ({
+    path: `schema/json/${kind}.schema.json`,
+    generate: () => json(schema),
+  })),
+  { path: "schema/json/facts.schema.json", generate: () => json(factsJsonSchema()) },
+  { path: "schema/reference/facts.md", generate: factsReference },
+  { path: "schema/reference/modifications.md", generate: modificationsReference },
+  { path: "schema/reference/checks.md", generate: checksReference },
   { path: "schema/json/test.schema.json", generate: () => json(testJsonSchema()) },
   {
     path: "schema/openapi.json",

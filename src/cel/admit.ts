@@ -17,6 +17,13 @@ const methods = [
 ];
 const timeMethods =
   "getFullYear getMonth getDate getDayOfMonth getDayOfWeek getHours getMinutes getSeconds getMilliseconds".split(" ");
+/** Every function that policies may call, by the form of its call: `name(value)` or `value.name()`. */
+export const vocabulary: Readonly<Record<"functions" | "methods" | "macros" | "times", readonly string[]>> = {
+  functions,
+  methods: methods.filter((name) => !macros.includes(name)),
+  macros,
+  times: timeMethods,
+};
 const maxInt = 2n ** 63n - 1n;
 /** Keys that the library drops from map literals without a word. */
 const droppedKeys = new Set(["__proto__", "constructor", "prototype"]);

@@ -10,7 +10,8 @@ import { refusedTypeScript } from "./typescript.cases.ts";
 
 const silent = () => undefined;
 const logger: Logger = { debug: silent, info: silent, warn: silent, error: silent };
-const start = (dir: string) => createPolicyService({ ...testOptions(dir), logger, watch: false });
+const { registry, cel } = testOptions("");
+const start = (dir: string) => createPolicyService({ dir, registry, cel, logger, watch: false });
 const cases = [...badFiles, ...refusedTypeScript];
 
 describe("nothing is live after a start with", () => {

@@ -1,6 +1,6 @@
 import { type Static, Type as t } from "@sinclair/typebox";
 import { layers } from "./kinds.ts";
-import { oneOf, scope, text, toJsonSchema, words } from "./schema.ts";
+import { namePattern, oneOf, scope, text, toJsonSchema, words } from "./schema.ts";
 
 /** The content of a `*.exception.yaml` file. */
 export const exceptionSchema = t.Object(
@@ -23,8 +23,12 @@ export const exceptionSchema = t.Object(
 /** An exception file's content, after {@link exceptionSchema}. */
 export type ExceptionContent = Static<typeof exceptionSchema>;
 
-const items = t.Array(t.Unknown(), { description: "Texts, or integers." });
-const table = t.Record(t.String(), t.Unknown(), { description: "Names with texts, or with numbers." });
+// The types are for editors: what is wrong with a value is said beside the values before it.
+const items = t.Array(t.Unknown({ type: ["string", "integer"] }), { description: "Texts, or integers." });
+const table = t.Record(t.String(), t.Unknown({ type: ["string", "number"] }), {
+  description: "Names with texts, or with numbers; numbers are doubles when one of them is written with a point.",
+});
+const propertyNames = { pattern: namePattern };
 
 /** The content of a `*.data.yaml` file. What stands in lists and tables is checked with messages of its own. */
 export const dataSchema = t.Object(
@@ -32,10 +36,16 @@ export const dataSchema = t.Object(
     description: t.Optional(text("What the data is.")),
     owner: t.Optional(text("Who answers for it.")),
     lists: t.Optional(
-      t.Record(t.String(), items, { description: "Read as data.<name>; inSet('<name>', value) looks a value up." }),
+      t.Record(t.String(), items, {
+        propertyNames,
+        description: "Read as data.<name>; inSet('<name>', value) looks a value up.",
+      }),
     ),
     tables: t.Optional(
-      t.Record(t.String(), table, { description: "Read as data.<name>[key]; inSet('<name>', key) looks a name up." }),
+      t.Record(t.String(), table, {
+        propertyNames,
+        description: "Read as data.<name>[key]; inSet('<name>', key) looks a name up.",
+      }),
     ),
   },
   { description: "Named lists and tables that Sluice policies read." },

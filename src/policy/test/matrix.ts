@@ -3,7 +3,7 @@ import { type FactName, type FactSpec, factCatalogue, factEntries, isFactName } 
 import { describeSchema, describeValue } from "../../sdk/describe.ts";
 import { suggestion } from "../../sdk/suggest.ts";
 import type { Path, PolicyDocument } from "../document.ts";
-import { factSchema } from "./schema.ts";
+import { factSchema } from "../fact-schema.ts";
 
 /** Most combinations of one matrix. */
 const maxCombinations = 10_000;

@@ -1,8 +1,9 @@
-import { type Static, type TObject, type TSchema, Type as t } from "@sinclair/typebox";
+import { type Static, type TObject, Type as t } from "@sinclair/typebox";
 import { effects } from "../../core/decision.ts";
-import { type FactSpec, factEntries } from "../../core/facts.ts";
+import { factEntries } from "../../core/facts.ts";
 import { phases } from "../../core/phases.ts";
 import { closeObjects } from "../../sdk/config.ts";
+import { factFields, factSchema, instantPattern } from "../fact-schema.ts";
 
 const text = (description: string) => t.String({ minLength: 1, description });
 const oneOf = (values: readonly string[], description: string) =>
@@ -11,50 +12,15 @@ const oneOf = (values: readonly string[], description: string) =>
     { description },
   );
 
-/** What a test may give as the value of a fact. */
-export function factSchema({ type, doc: description, values }: Pick<FactSpec, "type" | "doc" | "values">): TSchema {
-  switch (type) {
-    case "string":
-      return values === undefined ? t.String({ description }) : oneOf(values, description);
-    case "int":
-      return t.Integer({ description });
-    case "double":
-      return t.Number({ description });
-    case "bool":
-      return t.Boolean({ description });
-    case "timestamp":
-      return t.String({ pattern: instantPattern, description: `${description} Such as 2026-11-20T19:00:00Z.` });
-    case "list<string>":
-      return t.Array(t.String(), { description });
-    default:
-      return t.Record(t.String(), t.String(), { description });
-  }
-}
-
-/** An instant with its offset from UTC. */
-const instantPattern = "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d(:\\d\\d(\\.\\d{1,3})?)?(Z|[+-]\\d\\d:\\d\\d)$";
-
 /** Facts as a case gives them: an object per root, and `now`. */
 function inputSchema(): TObject {
-  const roots: Record<string, Record<string, TSchema>> = {};
-  const fields: Record<string, TSchema> = {};
-  for (const [name, spec] of factEntries) {
-    const [root, field] = name.split(".") as [string, string | undefined];
-    const schema = t.Optional(factSchema(spec));
-    if (field === undefined) fields[root] = schema;
-    else {
-      roots[root] ??= {};
-      roots[root][field] = schema;
-    }
-  }
-  for (const [root, properties] of Object.entries(roots)) fields[root] = t.Optional(t.Object(properties));
   return t.Object(
     {
       phase: t.Optional(oneOf(phases, "The phase that is asked; request when absent.")),
       content: t.Optional(
         t.Array(t.String(), { description: "The texts that the phase is about, for policies that look into them." }),
       ),
-      ...fields,
+      ...factFields(),
     },
     { description: "Facts by root and name; those not given have their type's zero value." },
   );
