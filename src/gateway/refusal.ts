@@ -47,6 +47,7 @@ export function setSluiceHeaders(call: Call, headers: Headers): void {
   headers.set("sluice-policies-evaluated", String(call.evaluated));
   if (call.warnings.length > 0) headers.set("sluice-warnings", call.warnings.join(","));
   if (call.route?.target.kind === "echo") headers.set("sluice-provider", "echo");
+  if (call.asked !== undefined && call.asked.model !== call.view?.model) headers.set("sluice-model", call.view!.model);
   const tightest = call.limits?.tightest;
   if (tightest !== undefined) {
     headers.set("ratelimit-limit", String(tightest.limit));

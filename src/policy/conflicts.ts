@@ -29,7 +29,10 @@ interface Change {
   readonly change: Modification;
 }
 
-/** Enforced rules of policies that may apply to one request must not want the same thing to be different values. */
+/**
+ * Enforced rules of policies that may apply to one request must not want the same thing to be different values. Rules of
+ * one policy with conditions are meant to exclude each other: should both fire, the request is refused.
+ */
 export function conflicts(files: readonly CompiledFile[]): Problem[] {
   const changes = files.flatMap(changesOf);
   const problems: Problem[] = [];
@@ -39,6 +42,7 @@ export function conflicts(files: readonly CompiledFile[]): Problem[] {
       .find(
         (other) =>
           contradict(other.change, later.change) &&
+          !(other.file.id === later.file.id && (isConditional(other) || isConditional(later))) &&
           other.file.policy.priority === later.file.policy.priority &&
           overlap(other.file.policy.scope, later.file.policy.scope),
       );
@@ -53,6 +57,11 @@ export function conflicts(files: readonly CompiledFile[]): Problem[] {
     problems.push(document?.problemAt("C035", place, message) ?? fileProblem("C035", file.label, message));
   }
   return problems;
+}
+
+function isConditional({ file, rule }: Change): boolean {
+  const spec = file.content!.rules![rule]!;
+  return spec.when !== undefined || spec.must !== undefined;
 }
 
 function shown(value: unknown): string {
