@@ -37,6 +37,7 @@ export const errorCatalogue = {
   conflict: [409, "{problem}"],
   invalid_input: [400, "{problem}"],
   revision_refused: [409, "The revision '{id}' cannot be made live: {problem}."],
+  policy_refused: [422, "{problem}"],
   stale_etag: [412, "The {resource} '{id}' changed since {received}; read it again and retry. It is now {current}."],
 
   internal: [500, "An internal error occurred. Quote the id {id} when you report it."],

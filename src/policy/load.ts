@@ -49,6 +49,8 @@ export type LoadResult =
       readonly exceptions: readonly PolicyException[];
       /** What does not fit of what is laid over the folder. */
       readonly overlayProblems: readonly OverlayProblem[];
+      /** The database policies that are part of the set. */
+      readonly overlayFiles: readonly CompiledFile[];
     }
   | { readonly ok: false; readonly problems: readonly Problem[]; readonly files: readonly PolicyFile[] };
 
@@ -108,7 +110,7 @@ export async function compileTree(tree: PolicyTree, options: LoadOptions): Promi
     manifest.default,
   );
   const { files } = tree;
-  const overlayProblems = laid.problems;
+  const { problems: overlayProblems, files: overlayFiles } = laid;
   return {
     ok: true,
     snapshot,
@@ -119,6 +121,7 @@ export async function compileTree(tree: PolicyTree, options: LoadOptions): Promi
     manifest,
     exceptions,
     overlayProblems,
+    overlayFiles,
   };
 }
 
