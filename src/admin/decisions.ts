@@ -47,6 +47,9 @@ const decisionSchema = t.Object(
         would: effect,
         code: t.String(),
         message: t.String(),
+        override: t.Optional(
+          t.String({ description: "What kept it from its effect, such as exception:org/x or break-glass:bg_…." }),
+        ),
       }),
       { description: "Every rule that fired or failed; the one that explains the decision comes first." },
     ),

@@ -253,6 +253,8 @@ export interface DecisionReason {
   readonly would: UsageRow["decision"];
   readonly code: string;
   readonly message: string;
+  /** What kept it from its effect; absent when nothing did. */
+  readonly override?: string;
 }
 
 /** A decision record as it is read back. */

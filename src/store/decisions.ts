@@ -110,6 +110,7 @@ function toReason(finding: Finding): DecisionReason {
     would: finding.would,
     code: finding.code,
     message: finding.message,
+    ...(finding.override !== undefined && { override: finding.override }),
   };
 }
 
