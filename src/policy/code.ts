@@ -1,10 +1,18 @@
-import { type ParserOptions, parse } from "@babel/parser";
+import { createRequire } from "node:module";
+import type { ParseResult, ParserOptions } from "@babel/parser";
 import type { ArrayExpression, Expression, Node, ObjectExpression, Program } from "@babel/types";
 import type { CheckCode } from "./checks.ts";
 import { type Problem, SourceText } from "./problem.ts";
 
 /** Where a value stands in an object: names of keys and positions in lists. */
 export type CodePath = readonly (string | number)[];
+
+/** Loaded at the first problem: a server whose policies are in order does without it. */
+function parse(text: string): ParseResult {
+  const parser = createRequire(import.meta.url)("@babel/parser") as typeof import("@babel/parser");
+  const options: ParserOptions = { sourceType: "module", plugins: ["typescript"], errorRecovery: true };
+  return parser.parse(text, options);
+}
 
 type Range = readonly [start: number, end: number];
 
@@ -35,8 +43,7 @@ export class PolicyCode {
   get #body(): readonly Node[] {
     if (this.#program === undefined) {
       try {
-        const options: ParserOptions = { sourceType: "module", plugins: ["typescript"], errorRecovery: true };
-        this.#program = parse(this.source.text, options).program;
+        this.#program = parse(this.source.text).program;
       } catch {
         this.#program = null;
       }

@@ -218,6 +218,14 @@ describe("handlers", () => {
   });
 });
 
+test("the example in the README of the policies is a policy", async () => {
+  const readme = await Bun.file(join(dir, "README.md")).text();
+  const [, example] = /```ts\n([\s\S]*?)```/.exec(readme)!;
+  const facts = emptyFacts();
+  facts.request.tool_names = ["search", "shell"];
+  expect(await ask(example!, facts)).toMatchObject([{ code: "tool_not_listed", message: "shell is not listed" }]);
+});
+
 describe("a file is refused with every problem and its place:", () => {
   test.each(refusedTypeScript.map((bad) => [bad.name, bad] as const))("%s", async (_, { files, problems }) => {
     const path = Object.keys(files).find((name) => name.endsWith(".policy.ts"))!;
