@@ -3,14 +3,13 @@ import type { PolicyException } from "../core/exceptions.ts";
 import type { FactName, Facts } from "../core/facts.ts";
 import type { Identity } from "../core/identity.ts";
 import type { Surface } from "../core/phases.ts";
-import { type Ask, type CompiledPolicy, notApplicable, type RuleHit, type Scope } from "../core/policy.ts";
+import type { CompiledPolicy, Scope } from "../core/policy.ts";
 import { compileScope } from "../core/snapshot.ts";
 
 /**
  * A policy from which these exceptions are made: what fires in their scope, before they expire, is recorded with the
- * exception's id and has no effect. An exception from the whole policy also takes nothing from its limits.
- *
- * An error of the policy stays one: an exception is from what the policy says, and it said nothing.
+ * exception's id and has no effect, and what they are from takes nothing from its limits. From the whole policy, its
+ * errors have no effect either.
  */
 export function withExceptions(policy: CompiledPolicy, exceptions: readonly PolicyException[]): CompiledPolicy {
   if (exceptions.length === 0) return policy;
@@ -19,32 +18,15 @@ export function withExceptions(policy: CompiledPolicy, exceptions: readonly Poli
     const applies = (facts: Facts) =>
       facts.now.getTime() < expiresAt &&
       inScope(identityOf(facts), facts.request.model, facts.request.surface as Surface);
-    return { rule, override: `exception:${id}`, applies };
+    return { rule, active: { label: `exception:${id}`, action: "skip" } as const, applies };
   });
-  const whole = made.filter(({ rule }) => rule === "");
-
-  const excepted = (hit: RuleHit, facts: Facts): RuleHit => {
-    if (hit.override !== undefined) return hit;
-    const found = made.find(({ rule, applies }) => (rule === "" || rule === hit.rule) && applies(facts));
-    return found === undefined ? hit : { ...hit, override: found.override };
-  };
-  const wrap =
-    (ask: Ask): Ask =>
-    (facts, content) => {
-      const verdict = ask(facts, content);
-      if (verdict === null || verdict === notApplicable) return verdict;
-      return verdict.map((hit) => excepted(hit, facts));
-    };
-
-  const { evaluate, recheck, limits } = policy;
+  const { override: other } = policy;
   return {
     ...policy,
-    evaluate: Object.fromEntries(Object.entries(evaluate).map(([phase, ask]) => [phase, wrap(ask)])),
     reads: [...new Set([...policy.reads, ...exceptions.flatMap(({ scope }) => factsOf(scope))])],
-    ...(recheck && { recheck: wrap(recheck) }),
-    ...(limits && {
-      limits: (facts: Facts) => (whole.some(({ applies }) => applies(facts)) ? [] : limits(facts)),
-    }),
+    override: (facts, rule) =>
+      made.find((entry) => (entry.rule === "" || entry.rule === rule) && entry.applies(facts))?.active ??
+      other?.(facts, rule),
   };
 }
 
