@@ -8,8 +8,8 @@ import { gatewayRoutes } from "./gateway/routes.ts";
 export interface Readiness {
   /** `degraded` still serves; `unready` answers 503. */
   readonly status: "ready" | "degraded" | "unready";
-  /** The parts that are not well, each with what is wrong; empty when ready. */
-  readonly parts: readonly { readonly name: string; readonly problem: string }[];
+  /** The parts that are not well, or not as they usually are, each with how they are and what there is to know. */
+  readonly parts: readonly { readonly name: string; readonly state: string; readonly problem: string }[];
 }
 
 /** What the application is made of: ready objects, never URLs. */

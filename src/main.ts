@@ -15,8 +15,10 @@ import type { Clock } from "./core/ports.ts";
 import { createGateway } from "./gateway/gateway.ts";
 import { createMemoryCounters } from "./limits/memory.ts";
 import { createPolicyDirectory } from "./policy/directory.ts";
-import { formatProblem } from "./policy/problem.ts";
+import { createRevisionDirectory } from "./policy/revision-directory.ts";
+import { createRevisionStore } from "./policy/revisions.ts";
 import { createPolicyService } from "./policy/service.ts";
+import { describeStatus } from "./policy/status.ts";
 import { createEchoUpstream } from "./providers/echo/upstream.ts";
 import { wireFormats } from "./providers/formats.ts";
 import { createRecorder } from "./records/recorder.ts";
@@ -82,7 +84,15 @@ export async function startSluice(config: Config): Promise<Running> {
   const recorder = createRecorder({ sink: store.records, logger });
   const metrics = createMetrics({ dropped: () => recorder.dropped });
   const loading = { dir: values.policies_dir, registry, cel: createCel(), allowEmpty: values.allow_empty };
-  const policies = await createPolicyService({ ...loading, logger, clock, onReload: metrics.policyLoad });
+  const revisions = createRevisionStore({ dataDir: values.data_dir, policiesDir: values.policies_dir, clock });
+  const policies = await createPolicyService({
+    ...loading,
+    logger,
+    clock,
+    revisions,
+    onReload: metrics.policyLoad,
+    onStatus: metrics.policyStatus,
+  });
   const catalogue = createCatalogue(values);
   const tokens = createTokenCounter();
   const counters = createMemoryCounters({ clock });
@@ -91,11 +101,10 @@ export async function startSluice(config: Config): Promise<Running> {
   let closing = false;
 
   const readiness = (): Readiness => {
-    if (closing) return { status: "unready", parts: [{ name: "server", problem: "shutting down" }] };
-    const { state, problems } = policies.status();
-    if (state === "ready") return { status: "ready", parts: [] };
-    const problem = problems.map(formatProblem).join("\n");
-    return { status: state === "degraded" ? "degraded" : "unready", parts: [{ name: "policies", problem }] };
+    if (closing) return { status: "unready", parts: [{ name: "server", state: "unready", problem: "shutting down" }] };
+    const { state, problem } = describeStatus(policies.status());
+    const status = state === "invalid" ? "unready" : state === "degraded" ? "degraded" : "ready";
+    return { status, parts: problem === "" ? [] : [{ name: "policies", state, problem }] };
   };
 
   const gateway = createGateway({
@@ -125,7 +134,7 @@ export async function startSluice(config: Config): Promise<Running> {
       status: ready === "unready" ? "not_ready" : ready,
       version,
       startedAt,
-      parts: parts.map(({ name, problem }) => ({ name, state: ready, detail: problem })),
+      parts: parts.map(({ name, state, problem }) => ({ name, state, detail: problem })),
     };
   };
   const control: AdminDeps = {
@@ -140,6 +149,7 @@ export async function startSluice(config: Config): Promise<Running> {
     keyCache: keys,
     catalogue,
     policies: createPolicyDirectory(policies, loading, registry.describe),
+    revisions: createRevisionDirectory(policies, revisions, { onErrorOf: (type) => registry.get(type)?.onError }),
     usage: store.usage,
     decisions: store.decisions,
     recorder,

@@ -29,7 +29,7 @@ describe("every route", () => {
     });
     const { secret } = await admin.mint.mint({ application: application.id, env: "prod", name: "", expiresAt: null });
     for (const { method, path } of operations) {
-      const route = path.replace("{id}", "chat");
+      const route = path.replace(/\{\w+\}/g, "chat");
       const hasBody = method !== "GET";
       for (const key of [null, "", secret, `${admin.adminKey}x`, admin.adminKey.slice(0, -1)]) {
         for (const body of hasBody ? [undefined, "{", "{}"] : [undefined]) {

@@ -9,6 +9,7 @@ import { rememberOperator } from "./operator.ts";
 import { organisationRoutes } from "./organisations.ts";
 import { policyRoutes, policyTypeRoutes } from "./policies.ts";
 import { toInputProblem, toInternalProblem, toProblem, toResponse } from "./problems.ts";
+import { revisionRoutes } from "./revisions.ts";
 import { systemRoutes } from "./system.ts";
 import { usageRoutes } from "./usage.ts";
 
@@ -58,6 +59,7 @@ export function createAdmin(deps: AdminDeps) {
       .use(modelRoutes(deps))
       .use(policyTypeRoutes(deps))
       .use(policyRoutes(deps))
+      .use(revisionRoutes(deps))
       .use(usageRoutes(deps))
       .use(decisionRoutes(deps))
       .use(systemRoutes(deps))

@@ -13,6 +13,7 @@ import type {
   UsageLedger,
 } from "../core/control.ts";
 import type { Catalogue, Clock, Logger, Recorder } from "../core/ports.ts";
+import type { Revisions } from "../core/revisions.ts";
 
 /** Everything the control plane works on. Nothing here is called before the first request. */
 export interface AdminDeps {
@@ -27,6 +28,7 @@ export interface AdminDeps {
   readonly keyCache: KeyCache;
   readonly catalogue: Catalogue;
   readonly policies: PolicyDirectory;
+  readonly revisions: Revisions;
   readonly usage: UsageLedger;
   readonly decisions: DecisionLog;
   readonly recorder: Pick<Recorder, "flush" | "dropped">;

@@ -19,6 +19,7 @@ const tags = [
   { name: "Keys", description: "What applications authenticate with." },
   { name: "Models", description: "The models that clients can name." },
   { name: "Policies", description: "What may pass, and what the live set is." },
+  { name: "Revisions", description: "The policy sets that are kept, and which of them is live." },
   { name: "Usage", description: "What was used and what it cost." },
   { name: "Decisions", description: "What was decided, and why." },
   { name: "System", description: "How the gateway is and how it is set up." },

@@ -7,6 +7,7 @@ import { compileScope } from "../core/snapshot.ts";
 import { SluiceError } from "../errors.ts";
 import type { AdminDeps } from "./deps.ts";
 import { problems } from "./problems.ts";
+import { pinSchema, showPin } from "./revisions.ts";
 import {
   found,
   idParams,
@@ -88,6 +89,14 @@ const currentSchema = t.Object({
   }),
   policies: t.Integer({ description: "How many policies are live." }),
   problems: t.Array(problemEntrySchema, { description: "What keeps the files from being loaded." }),
+  files: t.String({ description: "Id of the revision whose files are in force; none when none are." }),
+  origin: oneOf(["folder", "retained", "none"], {
+    description: "Whether those files were in the policies folder, or kept from an earlier time.",
+  }),
+  pin: pinSchema,
+  waiting: t.Union([t.String(), t.Null()], {
+    description: "Id of what the policies folder holds in good order and is not live because of the pin.",
+  }),
 });
 
 const validateSchema = t.Object(
@@ -219,13 +228,17 @@ export function policyRoutes(deps: AdminDeps) {
     .get(
       "/current",
       () => {
-        const { revision, loadedAt, state, problems: open } = deps.policies.state();
+        const { revision, loadedAt, state, problems: open, files, origin, pin, waiting } = deps.policies.state();
         return {
           revision,
           loaded_at: showMaybeTime(loadedAt === 0 ? null : loadedAt),
           state,
           policies: deps.policies.snapshot().policies.length,
           problems: open.map(showProblem),
+          files,
+          origin,
+          pin: showPin(pin),
+          waiting,
         };
       },
       {

@@ -9,6 +9,10 @@ import type { Setting } from "../core/control.ts";
 import type { CompiledPolicy } from "../core/policy.ts";
 import type { Catalogue, ModelInfo } from "../core/ports.ts";
 import { Snapshot } from "../core/snapshot.ts";
+import { createRevisionDirectory } from "../policy/revision-directory.ts";
+import { createRevisionStore } from "../policy/revisions.ts";
+import { createPolicyService } from "../policy/service.ts";
+import { testFolder, testOptions } from "../policy/testing.ts";
 import { createRecorder } from "../records/recorder.ts";
 import { openStore } from "../store/store.ts";
 import { createTestLogger, TestClock, testStart } from "../store/testing.ts";
@@ -91,6 +95,10 @@ export async function startTestAdmin() {
   const recorder = createRecorder({ sink: store.records, logger });
   const { key: adminKey } = await ensureAdminKey(folder);
   const snapshot = new Snapshot("sha256:test", livePolicies);
+  const files = await testFolder({ "org/first.policy.yaml": "rules: [{ id: a, then: warn }]\n" });
+  const loading = testOptions(files.dir);
+  const kept = createRevisionStore({ dataDir: join(files.dir, "../data"), policiesDir: files.dir, clock });
+  const service = await createPolicyService({ ...loading, logger, clock, revisions: kept, watch: false });
   const deps: AdminDeps = {
     ...store,
     clock,
@@ -128,6 +136,7 @@ export async function startTestAdmin() {
       validate: (content, file) =>
         content.includes("bad") ? [{ code: "C002", file, line: 1, column: 2, message: "unknown name" }] : [],
     },
+    revisions: createRevisionDirectory(service, kept, { onErrorOf: () => undefined }),
     status: () => ({
       status: "ready",
       version: "0.1.0",
@@ -168,7 +177,12 @@ export async function startTestAdmin() {
     adminKey,
     app,
     call,
+    /** The policies folder that the revisions come from, and the service that loads it. */
+    files,
+    service,
     async [Symbol.asyncDispose]() {
+      await service.close();
+      await files[Symbol.asyncDispose]();
       await directory.close();
       await recorder.close();
       await store.close();

@@ -75,6 +75,10 @@ describe("policies", () => {
       state: "ready",
       policies: 5,
       problems: [],
+      files: "sha256:test",
+      origin: "folder",
+      pin: null,
+      waiting: null,
     });
   });
 

@@ -1,4 +1,4 @@
-import type { PolicyOverlay } from "../core/overlay.ts";
+import type { OverlayProblem, PolicyOverlay } from "../core/overlay.ts";
 import type { Clock, Logger } from "../core/ports.ts";
 import type { Pin } from "../core/revisions.ts";
 import { LiveSnapshot, Snapshot } from "../core/snapshot.ts";
@@ -15,7 +15,7 @@ export type LoadedSet = LoadResult & { readonly ok: true };
 
 /** How the policy set is. */
 export interface PolicyStatus {
-  /** `degraded` when something is wrong and an earlier set stays live, `invalid` when there is none. */
+  /** `degraded` when something is wrong, and what is live is not all that was written; `invalid` when nothing is live. */
   readonly state: "ready" | "degraded" | "invalid";
   /** Of the live set, with all that is laid over its files; `none` while there is none. */
   readonly revision: string;
@@ -27,6 +27,8 @@ export interface PolicyStatus {
   readonly loadedAt: number;
   /** What keeps the files as they are, or the pinned revision, from being live. */
   readonly problems: readonly Problem[];
+  /** Parts of what is laid over the files that do not fit them, and are not in force as they were meant. */
+  readonly overlayProblems: readonly OverlayProblem[];
   /** What is to stay live whatever the folder holds; `null` when the folder decides. */
   readonly pin: Pin | null;
   /** Digest of what the folder holds in good order and is not live because of the pin; `null` when nothing waits. */
@@ -110,15 +112,17 @@ export async function createPolicyService(options: PolicyServiceOptions): Promis
 
   const status = (): PolicyStatus => {
     const problems = [...inPin, ...inFolder, ...inOverlay];
+    const overlayProblems = set?.result.overlayProblems ?? [];
     const revision = live.current.revision;
     const files = set?.tree.digest ?? "none";
     return {
-      state: set === null ? "invalid" : problems.length > 0 ? "degraded" : "ready",
+      state: set === null ? "invalid" : problems.length + overlayProblems.length > 0 ? "degraded" : "ready",
       revision,
       files,
       origin,
       loadedAt: set?.at ?? 0,
       problems,
+      overlayProblems,
       pin,
       waiting: isPinned() && inFolder.length === 0 && tried !== files ? tried : null,
     };
@@ -183,6 +187,7 @@ export async function createPolicyService(options: PolicyServiceOptions): Promis
     const previous = live.publish(result.snapshot);
     set = { result, tree, at: clock.now() };
     logger.info({ revision, policies: policies.length }, "policies are live");
+    for (const { code, item, message } of result.overlayProblems) logger.warn({ code, item }, `${item}: ${message}`);
     retire(previous);
     return true;
   }

@@ -22,6 +22,12 @@ export interface Counter {
   of(labels: readonly string[]): (amount: number) => void;
 }
 
+/** A number that goes up and down, per label set. */
+export interface Gauge extends Counter {
+  /** Forgets a label set, for labels whose values would otherwise grow without end. */
+  forget(labels: readonly string[]): void;
+}
+
 /** Adds a counter to the registry. Label values are given in the order of `labelNames`. */
 export function counter(registry: Registry, name: string, help: string, labelNames: readonly string[]): Counter {
   return numbers(registry, name, help, "counter", labelNames, (series, amount) => {
@@ -30,7 +36,7 @@ export function counter(registry: Registry, name: string, help: string, labelNam
 }
 
 /** Adds a gauge, set to the given value. */
-export function gauge(registry: Registry, name: string, help: string, labelNames: readonly string[]) {
+export function gauge(registry: Registry, name: string, help: string, labelNames: readonly string[]): Gauge {
   return numbers(registry, name, help, "gauge", labelNames, (series, value) => {
     series.value = value;
   });
@@ -50,7 +56,7 @@ function numbers(
   type: "counter" | "gauge",
   labelNames: readonly string[],
   apply: (series: Series, amount: number) => void,
-): Counter {
+): Gauge {
   const all = new Map<string, Series>();
   if (labelNames.length === 0) all.set("", { labels: {}, value: 0 });
   register(registry, name, {
@@ -61,7 +67,8 @@ function numbers(
     const series = seriesOf(all, labelNames, labels);
     return (amount: number) => apply(series, amount);
   };
-  return Object.assign(count, { of });
+  const forget = (labels: readonly string[]) => void all.delete(keyOf(labels));
+  return Object.assign(count, { of, forget });
 }
 
 function seriesOf(all: Map<string, Series>, names: readonly string[], values: readonly string[]): Series {

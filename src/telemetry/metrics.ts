@@ -4,6 +4,8 @@ import type { Phase } from "../core/phases.ts";
 import type { Route } from "../core/ports.ts";
 import { counter, gauge, histogram, total } from "./instruments.ts";
 
+const policyStates = ["ready", "degraded", "invalid"] as const;
+
 /** Most distinct values of a label that a client can choose (models); later ones are counted as `other`. */
 const maxClientValues = 200;
 
@@ -50,6 +52,7 @@ export function createMetrics(sources: { dropped: () => Readonly<Record<string, 
   const streams = gauge(registry, "sluice_streams_active", "Streams being relayed.", []);
   const loads = counter(registry, "sluice_policy_loads_total", "Policy loads.", ["result"]);
   const revision = gauge(registry, "sluice_policy_revision_info", "1 for the revision in force.", ["revision"]);
+  const policyState = gauge(registry, "sluice_policy_state", "1 for the state that the policy set is in.", ["state"]);
   const reload = histogram(
     registry,
     "sluice_policy_reload_seconds",
@@ -121,9 +124,15 @@ export function createMetrics(sources: { dropped: () => Readonly<Record<string, 
       loads([event.result]);
       reload([], event.seconds);
       if (event.revision === current) return;
-      if (current !== "") revision([current], 0);
+      // Every edit makes a revision: those that are gone must not stay as series.
+      revision.forget([current]);
       revision([event.revision], 1);
       current = event.revision;
+    },
+    /** How the policy set is; `pinned` says so beside the other states. */
+    policyStatus({ state, pin }: { readonly state: string; readonly pin: object | null }) {
+      for (const known of policyStates) policyState([known], Number(known === state));
+      policyState(["pinned"], Number(pin !== null));
     },
   };
 }

@@ -1,0 +1,25 @@
+import { formatProblem } from "./problem.ts";
+import type { PolicyStatus } from "./service.ts";
+
+/** How the policies are, for people; `problem` is empty when there is nothing to know. */
+export interface DescribedStatus {
+  readonly state: PolicyStatus["state"] | "pinned";
+  readonly problem: string;
+}
+
+/** Says how the policies are: what is wrong with them, what is live instead, and what is pinned. */
+export function describeStatus(status: PolicyStatus): DescribedStatus {
+  const { state, files, origin, problems, overlayProblems, pin, waiting } = status;
+  const lines: string[] = problems.map(formatProblem);
+  for (const { code, item, message } of overlayProblems) lines.push(`${item}  ${code}  ${message}`);
+  if (problems.length > 0 && origin === "retained" && files !== pin?.revision) {
+    lines.push(`the policies folder cannot be used; the last good revision ${files} is live instead`);
+  }
+  if (pin !== null) {
+    const since = new Date(pin.at).toISOString();
+    const reason = pin.reason === "" ? "" : `: ${pin.reason}`;
+    lines.push(`pinned to ${pin.revision} by ${pin.actor} since ${since}${reason}`);
+  }
+  if (waiting !== null) lines.push(`the policies folder holds ${waiting}, which is in order and waits for the pin`);
+  return { state: state === "ready" && pin !== null ? "pinned" : state, problem: lines.join("\n") };
+}
