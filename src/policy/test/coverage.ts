@@ -139,12 +139,10 @@ function note(
 }
 
 function branchesOf({ cel, branches }: RecordedExpression, locator: Locator): BranchCoverage[] {
-  return branches.map(({ text, start, ...seen }) => ({
-    text,
-    true: seen.true,
-    false: seen.false,
-    ...locator.expression(cel.source, start),
-  }));
+  return branches.flatMap(({ text, start, ...seen }) => {
+    const place = locator.expression(cel.source, start);
+    return place === null ? [] : [{ text, true: seen.true, false: seen.false, ...place }];
+  });
 }
 
 /** The same place in the same expression, compiled with other params, is one branch. */

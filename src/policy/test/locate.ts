@@ -13,8 +13,11 @@ export interface Position {
 export interface Locator {
   /** Whether the file is made of rules of its own. */
   readonly hasRules: boolean;
-  /** Where a part of an expression stands; the first place when the expression is there several times. */
-  expression(source: string, offset: number, path?: readonly (string | number)[]): Position;
+  /**
+   * Where a part of an expression stands: the first place when the expression is there several times, `null` when it
+   * is not, because it is the library's.
+   */
+  expression(source: string, offset: number, path?: readonly (string | number)[]): Position | null;
   /** Where the value at a path of the content stands. */
   path(path: readonly (string | number)[]): Position;
 }
@@ -33,7 +36,9 @@ export function createLocator({ label, path, text }: PolicyFile): Locator {
     expression(expression, offset, path) {
       const place = path ?? pathsOf(document?.value, expression)[0];
       const range = place && document?.rangeIn(place, { start: offset, end: offset + 1 });
-      return at(range?.[0] ?? Math.max(0, text.indexOf(expression)) + offset);
+      if (range) return at(range[0]);
+      const from = document === null ? text.indexOf(expression) : -1;
+      return from < 0 ? null : at(from + offset);
     },
     path(place) {
       if (document === null) return at(0);

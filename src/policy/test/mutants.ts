@@ -30,7 +30,7 @@ function mutantsOfYaml(file: PolicyFile, expressions: readonly CompiledCel[]): r
   const inExpressions = expressions.flatMap((expression) =>
     pathsOf(content, expression.source).flatMap((path) =>
       expressionEdits(expression).map((edit) => ({
-        ...locator.expression(expression.source, edit.start, path),
+        ...locator.expression(expression.source, edit.start, path)!,
         change: changeText(expression.source, edit),
         text: withValue(path, applyEdit(expression.source, edit)),
       })),
@@ -51,7 +51,7 @@ function mutantsOfCel(file: PolicyFile, expressions: readonly CompiledCel[]): re
     const from = file.text.indexOf(expression.source);
     if (from < 0) return [];
     return expressionEdits(expression).map((edit) => ({
-      ...locator.expression(expression.source, edit.start),
+      ...locator.expression(expression.source, edit.start)!,
       change: changeText(expression.source, edit),
       text: applyEdit(file.text, { ...edit, start: from + edit.start, end: from + edit.end }),
     }));
@@ -61,7 +61,7 @@ function mutantsOfCel(file: PolicyFile, expressions: readonly CompiledCel[]): re
   const other = effect[1] === "deny" ? "warn" : "deny";
   const edit = { start: effect.index, end: effect.index + effect[0].length, replacement: `//! ${other}: ${effect[2]}` };
   const text = applyEdit(file.text, edit);
-  return [...mutants, { ...locator.expression(file.text, effect.index), change: `${effect[1]} → ${other}`, text }];
+  return [...mutants, { ...locator.expression(file.text, effect.index)!, change: `${effect[1]} → ${other}`, text }];
 }
 
 interface ValueChange {

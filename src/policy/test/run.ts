@@ -3,12 +3,12 @@ import { evaluate } from "../../core/engine.ts";
 import { type Facts, readFact } from "../../core/facts.ts";
 import type { Identity } from "../../core/identity.ts";
 import type { LimitRequest } from "../../core/limits.ts";
-import { mergeModifications } from "../../core/modify.ts";
 import type { Surface } from "../../core/phases.ts";
 import type { CompiledPolicy } from "../../core/policy.ts";
 import { compileScope } from "../../core/snapshot.ts";
 import type { TestCase } from "./cases.ts";
 import { type LimitsTaken, takeLimits } from "./limits.ts";
+import { modifyCase } from "./modify.ts";
 
 /** What came of one case. */
 export interface Outcome {
@@ -26,28 +26,27 @@ export interface Outcome {
  * limits. A policy whose scope leaves the request out is not asked.
  */
 export function runCase(policies: readonly CompiledPolicy[], one: TestCase): Outcome {
-  const inScope = policies.filter((policy) => applies(policy, one));
   const errors: { policy: string; error: unknown }[] = [];
   const content = { texts: () => one.texts };
   const note = ({ id }: CompiledPolicy, error: unknown) => void errors.push({ policy: id, error });
-  let decision = evaluate(inScope, one.phase, one.facts, note, content);
+  const judge = (facts: Facts) => {
+    const inScope = policies.filter((policy) => applies(policy, facts, one.timeZone));
+    return { decision: evaluate(inScope, one.phase, facts, note, content), policies: inScope };
+  };
+  const first = judge(one.facts);
+  const { facts, modifications, ...modified } = modifyCase(first.decision, first.policies, one.facts, content, judge);
 
-  const { conflict, modifications } = mergeModifications(decision.findings);
-  if (conflict !== null) decision = extend(decision, [conflict]);
+  let { decision } = modified;
   let unknownLimits = one.ownLimits;
-  let taken: LimitsTaken = { limits: [], findings: [], names: [] };
+  let limits: readonly LimitRequest[] = [];
   if (one.phase === "request" && decision.effect !== "deny") {
-    taken = takeLimits(inScope, one.facts, one.limits);
+    const inScope = policies.filter((policy) => applies(policy, facts, one.timeZone));
+    const taken = takeLimits(inScope, facts, one.limits);
     decision = withLimits(decision, taken);
+    limits = taken.limits;
     unknownLimits = unknownLimits.filter((name) => !taken.names.includes(name));
   }
-  return {
-    decision,
-    modifications: conflict === null ? modifications : [],
-    limits: taken.limits,
-    unknownLimits,
-    errors,
-  };
+  return { decision, modifications, limits, unknownLimits, errors };
 }
 
 /** A policy that only declares limits has decided as well. */
@@ -57,7 +56,7 @@ function withLimits(decision: Decision, { limits, findings }: LimitsTaken): Deci
   return decide(decision.phase, decision.findings, { ...decision.tally, decided: 1 });
 }
 
-function applies(policy: CompiledPolicy, { facts, timeZone }: TestCase): boolean {
+function applies(policy: CompiledPolicy, facts: Facts, timeZone: string): boolean {
   const text = (name: Parameters<typeof readFact>[1]) => read(facts, name, "") as string;
   const labels = (name: Parameters<typeof readFact>[1]) => read(facts, name, {}) as Readonly<Record<string, string>>;
   const identity: Identity = {

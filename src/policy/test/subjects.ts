@@ -1,9 +1,12 @@
 import type { Cel } from "../../cel/cel.ts";
+import type { PolicyException } from "../../core/exceptions.ts";
 import type { CompiledPolicy } from "../../core/policy.ts";
+import { type CompiledFile, type CompileTools, compileFile } from "../compile.ts";
+import { applyExceptions } from "../exceptions.ts";
 import { policyId } from "../kinds.ts";
-import { compileTree, type LoadOptions } from "../load.ts";
+import type { LoadResult } from "../load.ts";
 import type { Problem } from "../problem.ts";
-import { labelOf, type PolicyFile, type PolicyTree } from "../tree.ts";
+import type { PolicyFile } from "../tree.ts";
 
 /** How a policy is compiled for a test. */
 export interface SubjectOptions {
@@ -20,20 +23,20 @@ export type Compiled =
   | { readonly ok: true; readonly policy: CompiledPolicy }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-const policyKinds: readonly PolicyFile["kind"][] = ["policy", "cel", "typescript"];
+const policyKinds: readonly PolicyFile["kind"][] = ["policy", "cel", "typescript", "library"];
 const libraryPrefix = "library/";
 
-/** Compiles single policies of a folder, as they would be compiled with the others. */
+/** Compiles single policies of a folder, each as it was compiled with all the others. */
 export class Subjects {
-  readonly #tree: PolicyTree;
-  readonly #options: LoadOptions;
+  readonly #tools: CompileTools;
+  readonly #exceptions: readonly PolicyException[];
   readonly #files: ReadonlyMap<string, PolicyFile>;
 
-  constructor(tree: PolicyTree, options: LoadOptions) {
-    this.#tree = tree;
-    this.#options = options;
-    const files = tree.files.filter(({ kind }) => policyKinds.includes(kind) || kind === "library");
-    this.#files = new Map(files.map((file) => [policyId(file.path), file]));
+  constructor({ files, tools, exceptions }: LoadResult & { readonly ok: true }) {
+    this.#tools = tools;
+    this.#exceptions = exceptions;
+    const policies = files.filter(({ kind }) => policyKinds.includes(kind));
+    this.#files = new Map(policies.map((file) => [policyId(file.path), file]));
   }
 
   /** The ids of all policies, those of the library included. */
@@ -51,29 +54,36 @@ export class Subjects {
   }
 
   /** Compiles a policy that is there. Whoever asks for it disposes it. */
-  async compile(id: string, { with: params = {}, cel, text }: SubjectOptions = {}): Promise<Compiled> {
+  async compile(
+    id: string,
+    { with: params = {}, cel = this.#tools.cel, text }: SubjectOptions = {},
+  ): Promise<Compiled> {
     const file = this.#files.get(id);
     if (file === undefined) throw new Error(`there is no policy '${id}'`);
     const subject = text === undefined ? file : { ...file, text };
-    const others = this.#tree.files.filter((other) => this.#isNeeded(other, id));
-    const policies = this.isLibrary(id) ? [subject, this.#user(id, params)] : [subject];
-    const tree = { files: [...others, ...policies], problems: [], digest: this.#tree.digest };
-    const result = await compileTree(tree, { ...this.#options, ...(cel && { cel }) });
-    if (!result.ok) return { ok: false, problems: result.problems };
-    return { ok: true, policy: { ...result.snapshot.policies[0]!, id } };
+    const { policy, problems } = this.isLibrary(id)
+      ? await this.#putToWork(id, subject, params, cel)
+      : await compileFile(subject, { ...this.#tools, cel });
+    if (policy === undefined) return { ok: false, problems };
+    const [excepted = policy] = applyExceptions([policy], this.#exceptions);
+    return { ok: true, policy: { ...excepted, id } };
   }
 
-  /** Everything but the other policies and what is only about those. */
-  #isNeeded({ kind, path, text }: PolicyFile, id: string): boolean {
-    if (kind === "manifest" || policyKinds.includes(kind)) return false;
-    if (kind === "exception") return text.includes(id);
-    return kind !== "library" || policyId(path) !== id;
-  }
-
-  /** A policy of the library does nothing by itself: one that puts it to work, with these params. */
-  #user(id: string, params: Readonly<Record<string, unknown>>): PolicyFile {
+  /** A policy of the library does nothing by itself: one that uses it, with these params. */
+  async #putToWork(id: string, file: PolicyFile, params: object, cel: Cel): Promise<CompiledFile> {
+    const { tools, problems } = await this.#withLibrary(id, file);
     const path = `org/${id.slice(libraryPrefix.length)}.policy.yaml`;
     const text = JSON.stringify({ uses: id, ...(Object.keys(params).length > 0 && { with: params }) });
-    return { kind: "policy", path, label: `${labelOf(this.#options.dir)}/${path}`, text };
+    const user = await compileFile({ kind: "policy", path, label: file.label, text }, { ...tools, cel });
+    return problems.length > 0 ? { ...user, problems } : user;
+  }
+
+  /** The tools, with a library in which this policy is as its file has it now. */
+  async #withLibrary(id: string, file: PolicyFile): Promise<{ tools: CompileTools; problems: readonly Problem[] }> {
+    if (file === this.#files.get(id)) return { tools: this.#tools, problems: [] };
+    const { policy, content = null, problems } = await compileFile(file, this.#tools);
+    policy?.dispose?.();
+    const library = new Map(this.#tools.library).set(id, policy === undefined ? null : content);
+    return { tools: { ...this.#tools, library }, problems };
   }
 }

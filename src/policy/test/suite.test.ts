@@ -116,6 +116,94 @@ describe("a case is judged as the server would", () => {
   });
 });
 
+describe("a request that is modified", () => {
+  const modify = `rules:
+  - { id: trim, when: "request.max_tokens > 10", then: modify, modify: [{ op: cap, path: max_tokens, value: 10 }] }
+  - { id: tools, when: "request.tool_count > 1", then: modify, modify: [{ op: remove, path: tools, value: ["a*"] }] }
+  - { id: still, when: "request.max_tokens > 9 || 'a' in request.tool_names", then: warn, recheck: true }
+`;
+
+  test("is asked again with what became of it, and its limits are taken by that", async () => {
+    const { failures } = await run({
+      "org/m.policy.yaml": modify,
+      "org/rate.policy.yaml": "uses: rate_limit\nwith: { tokens_per_minute: 100, per: [app] }\n",
+      "org/m.test.yaml": tests(
+        "org/m, org/rate",
+        "",
+        "input: { request: { max_tokens_requested: 50 } }, expect: { decision: modify, findings: [{ rule: trim }, { rule: still }], limits: [{ amount: 10 }] }",
+        "input: { request: { tool_names: [ab, b] } }, expect: { decision: modify, findings: [{ rule: tools }], modifications: [{ op: remove, path: tools, value: [a*] }] }",
+      ),
+    });
+    expect(failures).toEqual([]);
+  });
+
+  test("is refused when a second look wants it changed once more", async () => {
+    const again = `rules:
+  - { id: raise, when: "request.max_tokens < 10", then: modify, modify: [{ op: set, path: max_tokens, value: 50 }] }
+  - { id: lower, when: "request.max_tokens > 40", then: modify, recheck: true, modify: [{ op: cap, path: max_tokens, value: 30 }] }
+`;
+    const { failures } = await run({
+      "org/m.policy.yaml": again,
+      "org/m.test.yaml": tests(
+        "org/m",
+        "",
+        "input: { request: { max_tokens_requested: 5 } }, expect: { decision: deny, code: modify_loop }",
+        "input: { request: { max_tokens_requested: 90 } }, expect: { decision: modify, modifications: [{ op: cap, path: max_tokens, value: 30 }] }",
+      ),
+    });
+    expect(failures).toEqual([]);
+  });
+
+  test("meets the rules of the model that it is routed to", async () => {
+    const { failures } = await run({
+      "org/route.policy.yaml":
+        'scope: { models: [big] }\nrules: [{ id: r, when: "request.bytes < 5", then: modify, modify: [{ op: route, path: model, value: small }] }]\n',
+      "org/small.policy.yaml": 'scope: { models: [small] }\nrules: [{ id: s, when: "request.stream", then: deny }]\n',
+      "org/r.test.yaml": tests(
+        "org/route, org/small",
+        "defaults: { request: { model: big } }",
+        "expect: { decision: modify, modifications: [{ op: route, path: model, value: small }] }",
+        "input: { request: { stream: true } }, expect: { decision: deny, policy: org/small }",
+        "input: { request: { stream: true, bytes: 9 } }, expect: { decision: allow }",
+      ),
+    });
+    expect(failures).toEqual([]);
+  });
+});
+
+describe("policies of the library", () => {
+  const files = {
+    "org/other.policy.yaml": "rules: [{ when: request.stream, then: warn }]\n",
+    "library/cap.policy.yaml": `params: { cap: { type: int, default: 100, min: 1 } }
+rules: [{ id: over, when: request.bytes > params.cap, then: deny, message: over }]
+`,
+  };
+  const cases = [
+    "input: { request: { bytes: 101 } }, expect: { decision: deny, policy: library/cap, rule: over }",
+    "input: { request: { bytes: 100 } }, expect: { decision: allow, outcome: ok }",
+    "with: { cap: 5 }, input: { request: { bytes: 6 } }, expect: { decision: deny }",
+  ];
+
+  test("are tested with their defaults and with params, covered and mutated as all others", async () => {
+    const options = { coverage: usualThresholds, mutate: 100, paths: ["library/cap"] };
+    const { failures, result, report } = await run(
+      { ...files, "library/cap.test.yaml": tests("library/cap", "", ...cases) },
+      options,
+    );
+    expect([failures, result]).toEqual([[], "passed"]);
+    expect(report.coverage?.policies).toMatchObject([{ policy: "library/cap", branches: [{ line: 2, column: 27 }] }]);
+    expect(report.mutation?.policies).toMatchObject([{ policy: "library/cap", mutants: 4, killed: 4 }]);
+  });
+
+  test("refuse params that they do not take, where the test gives them", async () => {
+    const { text } = await run({
+      ...files,
+      "library/cap.test.yaml": tests("library/cap", "", "with: { cap: 0 }, expect: { decision: allow }"),
+    });
+    expect(text).toStartWith("policies/library/cap.test.yaml:3:21  C027  library/cap: ");
+  });
+});
+
 describe("what comes otherwise", () => {
   const files = {
     "org/cap.policy.yaml": cap,

@@ -59,35 +59,41 @@ export interface Suite {
   readonly cel: Cel;
   /** The policies as the server would load them, by id. */
   readonly loaded: ReadonlyMap<string, CompiledPolicy>;
-  readonly problems: readonly Problem[];
   close(): Promise<void>;
 }
 
-/** Reads a policies folder with its tests. Policies or tests that are wrong are problems. */
-export async function openSuite(options: SuiteOptions): Promise<Suite> {
+/** A folder whose policies or tests are wrong. */
+export interface RefusedSuite {
+  readonly problems: readonly Problem[];
+}
+
+/** Reads a policies folder with its tests. Resolves with what is wrong when policies or tests are. */
+export async function openSuite(options: SuiteOptions): Promise<Suite | RefusedSuite> {
   const tree = await readPolicyTree(options.dir);
   const result = await compileTree(tree, { ...options, allowEmpty: true });
-  const subjects = new Subjects(tree, options);
-  const all = result.ok ? findTests(options.dir) : [];
-  const wanted = all.filter((file) => options.files?.(file, subjects) ?? true);
+  if (!result.ok) return { problems: result.problems };
+  const { snapshot } = result;
+  const subjects = new Subjects(result);
+  const wanted = findTests(options.dir).filter((file) => options.files?.(file, subjects) ?? true);
+  for (const file of wanted) {
+    checkIds(file, subjects);
+    await checkParams(file, subjects);
+  }
+  const problems = wanted.flatMap(({ document }) => document.problems);
+  if (problems.length > 0) {
+    await snapshot.retire();
+    return { problems: sortProblems(problems) };
+  }
   const files = wanted.map((file) => ({
     ...file,
     cases: file.cases.filter((one) => options.cases?.(file, one) ?? true),
   }));
-  for (const file of files) {
-    checkIds(file, subjects);
-    await checkParams(file, subjects);
-  }
-  const problems = result.ok ? files.flatMap(({ document }) => document.problems) : result.problems;
   return {
     files: files.filter(({ cases }) => cases.length > 0),
     subjects,
     cel: options.cel,
-    loaded: new Map(result.ok ? result.snapshot.policies.map((policy) => [policy.id, policy]) : []),
-    problems: sortProblems(problems),
-    close: async () => {
-      if (result.ok) await result.snapshot.retire();
-    },
+    loaded: new Map(snapshot.policies.map((policy) => [policy.id, policy])),
+    close: () => snapshot.retire(),
   };
 }
 
@@ -116,10 +122,10 @@ async function checkParams({ policies, cases, document }: TestFile, subjects: Su
   }
 }
 
-/** Runs every case of a suite that has no problems. */
+/** Runs every case of a suite. */
 export async function runSuite(suite: Suite): Promise<SuiteResult> {
   const files: FileResult[] = [];
-  for (const file of suite.problems.length > 0 ? [] : suite.files) {
+  for (const file of suite.files) {
     const compiled = new PolicySets(suite, file.policies);
     const cases: CaseResult[] = [];
     for (const one of file.cases) cases.push(judge(file, one, await compiled.for(one.with)));
@@ -128,7 +134,7 @@ export async function runSuite(suite: Suite): Promise<SuiteResult> {
   }
   const cases = files.flatMap((file) => file.cases);
   const failed = cases.filter(({ failures }) => failures.length > 0).length;
-  return { files, problems: suite.problems, passed: cases.length - failed, failed };
+  return { files, problems: [], passed: cases.length - failed, failed };
 }
 
 /** The policies of one test file, by the params that its cases give to those of the library. */
