@@ -6,7 +6,7 @@ import { emptyFacts, type Facts } from "../core/facts.ts";
 import type { Identity } from "../core/identity.ts";
 import { mergeModifications } from "../core/modify.ts";
 import type { Phase } from "../core/phases.ts";
-import type { CompiledPolicy } from "../core/policy.ts";
+import { type CompiledPolicy, notApplicable } from "../core/policy.ts";
 import type { Snapshot } from "../core/snapshot.ts";
 import { loadPolicies } from "./load.ts";
 import { formatProblem } from "./problem.ts";
@@ -227,4 +227,39 @@ describe("the policies that ship", () => {
       )[0],
     ).toBe("deny");
   });
+});
+
+describe("rules that are asked again after the request was modified", () => {
+  const text = `
+match: ['!request.stream']
+variables: { much: request.max_tokens > 5 }
+rules:
+  - { id: once, when: request.bytes > 5, then: deny }
+  - { id: again, when: vars.much, then: warn, recheck: true }
+`;
+
+  test("are those that are marked, behind the same gates, with variables of their own", async () => {
+    const { recheck } = await policy(text);
+    const facts = emptyFacts();
+    Object.assign(facts.request, { bytes: 9, max_tokens: 9 });
+    expect(recheck?.(facts)).toMatchObject([{ rule: "again" }]);
+    facts.request.max_tokens = 5;
+    expect(recheck?.(facts)).toBeNull();
+    facts.request.stream = true;
+    expect(recheck?.(facts)).toBe(notApplicable);
+  });
+
+  test("are none when none is marked", async () => {
+    expect((await policy("rules: [{ when: request.stream, then: deny, recheck: false }]")).recheck).toBeUndefined();
+  });
+});
+
+test("rules are listed with their ids, effects and codes", async () => {
+  const { rules } = await policy(
+    "rules: [{ when: request.stream, then: deny }, { id: b-c, then: warn, when: model == 'a' }]",
+  );
+  expect(rules).toEqual([
+    { id: "rule-1", effect: "deny", code: "rule_1" },
+    { id: "b-c", effect: "warn", code: "b_c" },
+  ]);
 });
