@@ -53,7 +53,13 @@ const decisionSchema = t.Object(
       }),
       { description: "Every rule that fired or failed; the one that explains the decision comes first." },
     ),
-    modifications: t.Array(t.Object({ op: t.String(), path: t.String() })),
+    modifications: t.Array(
+      t.Object({
+        op: t.String(),
+        path: t.String(),
+        value: t.Optional(t.Unknown({ description: "Absent where it could be a part of a prompt or name a person." })),
+      }),
+    ),
     evaluated: t.Object(
       { decided: t.Integer(), not_applicable: t.Integer(), errors: t.Integer() },
       { description: "How the policies in scope fared." },

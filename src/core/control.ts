@@ -265,8 +265,8 @@ export interface StoredDecision extends Omit<DecisionRow, "decision"> {
   readonly code: string;
   readonly tally: DecisionRow["decision"]["tally"];
   readonly reasons: readonly DecisionReason[];
-  /** What was changed in the request: operations and paths, without values. */
-  readonly modifications: readonly { readonly op: string; readonly path: string }[];
+  /** What was changed in the request, without values that can be parts of a prompt. */
+  readonly modifications: readonly { readonly op: string; readonly path: string; readonly value?: unknown }[];
 }
 
 /** Reads the decision log. */

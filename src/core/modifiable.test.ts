@@ -1,6 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import type { Modification } from "./decision.ts";
-import { type ModifiableSpec, modifiableCatalogue, modificationOps, modificationProblem } from "./modifiable.ts";
+import {
+  type ModifiableSpec,
+  modifiableCatalogue,
+  modificationOps,
+  modificationProblem,
+  recordedModification,
+} from "./modifiable.ts";
 
 const problem = (op: string, path: string, value?: unknown) =>
   modificationProblem({ op, path, ...(value !== undefined && { value }) } as Modification);
@@ -95,5 +101,21 @@ test("every part says what it is and takes operations there are", () => {
     // What takes a text or a list says how large it may be, or which values there are.
     const bounded = spec.size !== undefined || spec.values !== undefined || path === "messages";
     expect(spec.type === "int" || spec.type === "double" || bounded, path).toBe(true);
+  }
+});
+
+test("records hold values, but none that are texts of a prompt or name a person", () => {
+  const cap = { op: "cap", path: "max_tokens", value: 5 } as const;
+  const route = { op: "route", path: "model", value: "gpt-4o-mini" } as const;
+  expect([cap, route].map(recordedModification)).toEqual([cap, route]);
+  expect(recordedModification({ op: "remove", path: "temperature" })).toEqual({ op: "remove", path: "temperature" });
+  for (const [op, path] of [
+    ["redact", "messages"],
+    ["append", "system"],
+    ["set", "stop"],
+    ["set", "user"],
+    ["set", "unknown"],
+  ] as const) {
+    expect(recordedModification({ op, path, value: ["planted"] })).toEqual({ op, path });
   }
 });

@@ -237,6 +237,16 @@ function shown(value: unknown): string {
   return typeof value === "object" && value !== null ? "a map" : String(value);
 }
 
+/** Parts whose values are texts of a prompt or name a person: those stay out of records. */
+const unrecorded: ReadonlySet<string> = new Set<ModifiablePath>(["messages", "stop", "system", "user"]);
+
+/** A modification as records may hold it: with its value where that says nothing of a prompt or a person. */
+export function recordedModification({ op, path, value }: Modification): Modification {
+  return value === undefined || unrecorded.has(path) || !Object.hasOwn(modifiableCatalogue, path)
+    ? { op, path }
+    : { op, path, value };
+}
+
 /** The values of a list that may be given as one string. */
 export function textsOf(value: unknown): readonly string[] {
   return typeof value === "string" ? [value] : (value as readonly string[]);

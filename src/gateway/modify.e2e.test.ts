@@ -333,7 +333,8 @@ describe("a routed request", () => {
     // 8 prompt tokens at 0.15 and 1 completion token at 0.60 USD for a million.
     expect(row.cost_usd).toBeCloseTo(0.0000018, 10);
     const decisions = (await admin(`decisions?request_id=${id}`)) as { data: Record<string, unknown>[] };
-    expect(decisions.data[0]).toMatchObject({ model: "gpt-4o", modifications: [{ op: "route", path: "model" }] });
+    const route = { op: "route", path: "model", value: "gpt-4o-mini" };
+    expect(decisions.data[0]).toMatchObject({ model: "gpt-4o", modifications: [route] });
   });
 
   test("of another model is left alone", async () => {
@@ -412,6 +413,23 @@ describe("a routed request", () => {
     expect(response.headers.get("sluice-warnings")).toBe("route_unserved");
     expect(response.headers.get("sluice-model")).toBeNull();
     expect(received.model).toBe("gpt-4o");
+  });
+
+  test("by the policy type model_route is routed by the length of its prompt, and never past an allow list", async () => {
+    const { openai } = await start({
+      "org/route.policy.yaml": `uses: model_route
+with: { routes: [{ from: [gpt-4o], to: gpt-4o-mini, when: { max_prompt_tokens: 20 } }, { from: [o1*], to: gpt-4.1 }] }
+`,
+      "org/allow.policy.yaml": "uses: model_allowlist\nwith: { denied_model_ids: [gpt-4.1] }\n",
+    });
+    const ask = (model: string, content: string) =>
+      openai.chat.completions.create({ model, messages: [{ role: "user", content }] });
+    await ask("gpt-4o", "hello");
+    expect(received.model).toBe("gpt-4o-mini");
+    await ask("gpt-4o", "hello ".repeat(100));
+    expect(received.model).toBe("gpt-4o");
+    expect(await thrownBy(ask("o1", "hello"))).toMatchObject({ code: "model_denied" });
+    expect(calls).toBe(2);
   });
 
   test("with default: deny must be allowed for the model it goes to", async () => {

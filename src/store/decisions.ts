@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { DecisionLog, DecisionReason, StoredDecision } from "../core/control.ts";
 import { decisionIdOf, type Finding, parseDecisionId } from "../core/decision.ts";
+import { recordedModification } from "../core/modifiable.ts";
 import { phases } from "../core/phases.ts";
 import type { DecisionRow } from "../core/ports.ts";
 import { type Engine, encodeRow, type Insert, toThousandths } from "./engine.ts";
@@ -72,7 +73,7 @@ export function createDecisionLog({ db }: Engine): DecisionLog {
   };
 }
 
-/** Encodes a decision record. Of modifications it keeps no values: they can be parts of a prompt. */
+/** Encodes a decision record. Of modifications it keeps no values that can be parts of a prompt. */
 export function encodeDecision(row: DecisionRow): string {
   const { decision } = row;
   const { findings, tally } = decision;
@@ -114,10 +115,10 @@ function toReason(finding: Finding): DecisionReason {
   };
 }
 
-/** What a finding changed, without the values: they can be parts of a prompt. */
+/** What a finding changed, without values that can be parts of a prompt. */
 function toChanges(finding: Finding): StoredDecision["modifications"] {
   if (finding.effect !== "modify") return [];
-  return (finding.modifications ?? []).map(({ op, path }) => ({ op, path }));
+  return (finding.modifications ?? []).map(recordedModification);
 }
 
 function toStoredDecision(row: Row<"decision_log">): StoredDecision {
