@@ -14,7 +14,7 @@ const setNames = Object.keys(sets) as SetName[];
  */
 export default definePlugin({
   name: "regex_guard",
-  summary: "Refuses, notes or redacts texts in which a pattern is found.",
+  summary: "Looks for patterns in prompts and answers, to refuse, note or redact what holds them.",
   onError: "deny",
   phases: ["request", "response"],
   config: t.Object({
