@@ -16,5 +16,7 @@ if (name === undefined || !known.includes(name)) {
   console.error(`${name === undefined ? "which run?" : `unknown run '${name}'`} known: ${known.join(", ")}`);
   process.exit(2);
 }
-const child = Bun.spawn([process.execPath, join(dir, `${name}.ts`), ...rest], { stdio: ["inherit", "inherit", "inherit"] });
+const child = Bun.spawn([process.execPath, join(dir, `${name}.ts`), ...rest], {
+  stdio: ["inherit", "inherit", "inherit"],
+});
 process.exit(await child.exited);

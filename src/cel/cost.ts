@@ -1,8 +1,9 @@
 import { factCatalogue, isFactName } from "../core/facts.ts";
-import type { CheckedType, Node } from "./ast.ts";
+import { type CheckedType, children, type Node } from "./ast.ts";
 import { CelProblem } from "./checks.ts";
 import { GlobPattern, type LinearRegex, regexMethod } from "./functions.ts";
 import { factSize } from "./sizes.ts";
+import { DURATION } from "./types.ts";
 
 /** Most steps that one rule may take for one request, its variables included; a step is some 0.2 µs. */
 export const maxSteps = 100_000;
@@ -10,6 +11,15 @@ export const maxSteps = 100_000;
 const maxNesting = 2;
 /** Characters that a text function gets through in one step. */
 const charactersPerStep = 64;
+/** The same of functions that look at each character by itself. */
+const slowCharactersPerStep = 16;
+const slowFunctions = new Set(["quickSize", "asciiLower", "asciiUpper"]);
+/** Pairs of characters that a search from the end compares in one step. */
+const pairsPerStep = 512;
+/** Steps of looking up an address. */
+const addressSteps = 8;
+/** Steps of computing with times. */
+const timeSteps = 4;
 
 /** How much an expression can take at most, and how large its value can be. */
 export interface Bound {
@@ -100,12 +110,16 @@ export function boundOf(root: Node, variables: ReadonlyMap<string, Bound>): Boun
         const size = receiver.size * (receiver.element + (given[0]?.size ?? 0));
         return { steps: steps + receiver.size + size / charactersPerStep, size, element: 1 };
       }
+      case "lastIndexOf": {
+        const pairs = receiver.size * (given[0]?.size ?? 1);
+        return { ...scalar, steps: steps + receiver.size / charactersPerStep + pairs / pairsPerStep };
+      }
       case regexMethod: {
-        const { size } = (args[0]!.args as LinearRegex | undefined) ?? { size: 0 };
-        return { ...scalar, steps: steps + (receiver.size * Math.max(1, size / 100)) / 4 };
+        const { size } = (args[0]!.args as LinearRegex | undefined) ?? { size: 1 };
+        return { ...scalar, steps: steps + receiver.size * (size === 1 ? 1 / slowCharactersPerStep : size / 3) };
       }
       default:
-        return { steps: steps + receiver.size / charactersPerStep, size: receiver.size, element: 1 };
+        return { steps: steps + receiver.size / charactersOf(name), size: receiver.size, element: 1 };
     }
   }
 
@@ -136,14 +150,24 @@ function callBound(node: Node, args: readonly Bound[]): Bound {
   const steps = sum(args) + 1;
   const text = args[0]?.size ?? 1;
   if (name === "glob" && pattern instanceof GlobPattern) {
-    return { ...scalar, steps: steps + (text * pattern.size) / charactersPerStep };
+    return { ...scalar, steps: steps + (text * pattern.size) / charactersOf(name) };
   }
+  const more = name === "inCidr" ? addressSteps : 0;
   // Everything else reads its argument at most once.
-  return { steps: steps + text / charactersPerStep, size: Math.max(20, ...args.map(({ size }) => size)), element: 1 };
+  return {
+    steps: steps + more + text / charactersOf(name),
+    size: Math.max(20, ...args.map(({ size }) => size)),
+    element: 1,
+  };
+}
+
+function charactersOf(name: string): number {
+  return slowFunctions.has(name) ? slowCharactersPerStep : charactersPerStep;
 }
 
 function binaryBound(node: Node, [left, right]: [Bound, Bound]): Bound {
-  const steps = left.steps + right.steps + 1;
+  const onTimes = children(node).some(({ checkedType }) => checkedType?.name === DURATION);
+  const steps = left.steps + right.steps + (onTimes ? timeSteps : 1);
   switch (node.op) {
     case "+": {
       const size = left.size + right.size;

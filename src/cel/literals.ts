@@ -1,6 +1,6 @@
 import { Environment } from "@marcbachmann/cel-js";
 import type { Duration } from "@marcbachmann/cel-js/evaluator";
-import { isMoment, nanosOf, spanOf } from "./time.ts";
+import { isMoment, toSpan } from "./time.ts";
 
 const env = new Environment();
 const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)T\d\d:\d\d:\d\d(\.\d{1,3})?(Z|[+-]\d\d:\d\d)$/;
@@ -20,7 +20,7 @@ export function foldTimestamp(text: string): Date | null {
 export function foldDuration(text: string): Duration | null {
   if (!/^-?(\d{1,12}(\.\d{1,9})?(ns|us|ms|s|m|h))+$/.test(text)) return null;
   try {
-    return spanOf(nanosOf(env.evaluate(`duration("${text}")`)));
+    return toSpan(env.evaluate(`duration("${text}")`));
   } catch {
     return null;
   }

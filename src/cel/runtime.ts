@@ -1,7 +1,7 @@
 import { Duration } from "@marcbachmann/cel-js/evaluator";
 import { maxSteps } from "./cost.ts";
 import { absorbable, fail, StepsSpent } from "./failure.ts";
-import { codePoints } from "./functions.ts";
+import { codePoints, lowerAscii, upperAscii } from "./functions.ts";
 import { add, divide, type Int, modulo, multiply, narrow, negate, parseInteger, subtract, truncate } from "./ints.ts";
 import { addSpans, compareSpans, momentAfter, momentBefore, spanBetween, subtractSpans } from "./time.ts";
 
@@ -209,19 +209,6 @@ function substring(text: string, start: Int, end: Int = text.length): string {
   const to = Number(end);
   if (from < 0 || from > text.length || to < from || to > text.length) fail("index_out_of_range");
   return text.substring(from, to);
-}
-
-/** In ASCII, which most texts are, the engine's own is the same and much quicker. */
-function lowerAscii(text: string): string {
-  return Buffer.byteLength(text) === text.length
-    ? text.toLowerCase()
-    : text.replace(/[A-Z]+/g, (run) => run.toLowerCase());
-}
-
-function upperAscii(text: string): string {
-  return Buffer.byteLength(text) === text.length
-    ? text.toUpperCase()
-    : text.replace(/[a-z]+/g, (run) => run.toUpperCase());
 }
 
 function least<T extends Int>(a: T, b: T): T {

@@ -1,11 +1,30 @@
 /**
  * A test for glob patterns with `*` (any run of characters) and `?` (one character), matched over the whole value,
- * ignoring ASCII case. Linear in the value for each `*`: no backtracking over earlier stars is ever needed.
+ * ignoring ASCII case. No backtracking: what is between two stars is searched for once, from left to right.
  */
 export function compileGlob(pattern: string): (value: string) => boolean {
-  const wanted = pattern.toLowerCase();
-  if (!/[*?]/.test(wanted)) return (value) => value.toLowerCase() === wanted;
-  return (value) => globMatches(wanted, value.toLowerCase());
+  const [head, ...rest] = pattern.toLowerCase().split("*").map(toPiece) as [Piece, ...Piece[]];
+  const tail = rest.pop();
+  if (tail === undefined) {
+    return (text) => {
+      const value = text.toLowerCase();
+      return value.length === head.length && head.fits(value, 0);
+    };
+  }
+  const middle = rest.filter(({ length }) => length > 0);
+  return (text) => {
+    const value = text.toLowerCase();
+    const end = value.length - tail.length;
+    let at = head.length;
+    if (at > end || !head.fits(value, 0) || !tail.fits(value, end)) return false;
+    for (const piece of middle) {
+      // The first place is as good as any: it leaves the most to the pieces after it.
+      const found = piece.find(value, at);
+      if (found < 0) return false;
+      at = found + piece.length;
+    }
+    return at <= end;
+  };
 }
 
 /** A test whether any of the patterns matches; `undefined` patterns match everything. */
@@ -14,28 +33,43 @@ export function compileGlobs(patterns: readonly string[]): (value: string) => bo
   return (value) => tests.some((test) => test(value));
 }
 
-function globMatches(pattern: string, value: string): boolean {
-  let p = 0;
-  let v = 0;
-  let star = -1;
-  let resume = 0;
-  while (v < value.length) {
-    if (p < pattern.length && pattern[p] === "*") {
-      star = p;
-      p += 1;
-      resume = v;
-    } else if (p < pattern.length && (pattern[p] === "?" || pattern[p] === value[v])) {
-      p += 1;
-      v += 1;
-    } else if (star >= 0) {
-      // Only the last star ever needs to take one more character: an earlier one could not do better.
-      p = star + 1;
-      resume += 1;
-      v = resume;
-    } else {
-      return false;
-    }
+/** What stands between two stars. */
+interface Piece {
+  readonly length: number;
+  fits(value: string, at: number): boolean;
+  /** The first place at or after `from` where it fits, or -1. */
+  find(value: string, from: number): number;
+}
+
+function toPiece(text: string): Piece {
+  const { length } = text;
+  if (!text.includes("?")) {
+    return {
+      length,
+      fits: (value, at) => value.startsWith(text, at),
+      find: (value, from) => value.indexOf(text, from),
+    };
   }
-  while (pattern[p] === "*") p += 1;
-  return p === pattern.length;
+  // Places are looked for by the longest part that is known.
+  const known = text.split("?").reduce((longest, part) => (part.length > longest.length ? part : longest));
+  const offset = text.indexOf(known);
+  const fits = (value: string, at: number): boolean => {
+    for (let i = 0; i < length; i += 1) {
+      if (text[i] !== "?" && text[i] !== value[at + i]) return false;
+    }
+    return true;
+  };
+  return {
+    length,
+    fits,
+    find(value, from) {
+      for (let at = from; at + length <= value.length; at += 1) {
+        const next = value.indexOf(known, at + offset);
+        if (next < 0) return -1;
+        at = next - offset;
+        if (at + length <= value.length && fits(value, at)) return at;
+      }
+      return -1;
+    },
+  };
 }

@@ -1,4 +1,5 @@
 import { RE2JS } from "re2js";
+import { determinise } from "./determinise.ts";
 
 /** Longest source of a pattern, in UTF-16 units. */
 export const maxPatternSource = 4_096;
@@ -12,6 +13,11 @@ export interface Pattern {
   readonly source: string;
   /** Instructions it compiled to. */
   readonly size: number;
+  /**
+   * States of its automaton: then a character of a text takes some nanoseconds. `null` when there are too many: then
+   * it takes so many for each instruction, in the worst of texts.
+   */
+  readonly states: number | null;
   /**
    * Whether it matches anywhere in the text.
    *
@@ -49,6 +55,7 @@ export function compilePattern(source: string, maxText: number = maxPatternText)
   return {
     source,
     size,
+    states: determinise(program),
     test: (text) => program.test(within(text)),
     replaceAll: (text, replacement) =>
       program.matcher(within(text)).replaceAll((match: string) => (match === "" ? "" : replacement)),
