@@ -1,4 +1,4 @@
-import { definePlugin, type FactName, PluginConfigError, t } from "../../src/sdk/index.ts";
+import { definePlugin, type FactName, PluginConfigError, type RuleHit, t } from "../../src/sdk/index.ts";
 
 /** Limits the parts of one request. All limits that are exceeded are reported, not only the first. */
 export default definePlugin({
@@ -37,11 +37,16 @@ export default definePlugin({
     return {
       // Only what is limited is counted: images and characters need a walk over the body.
       reads: active.map(({ fact }): FactName => fact),
-      request: ({ request }) =>
-        active.flatMap(({ max, field, reason }) => {
+      request({ request }) {
+        let hits: RuleHit[] | null = null;
+        for (const { max, field, reason } of active) {
           const count = request[field];
-          return count <= max ? [] : [deny(reason, { count, max })];
-        }),
+          if (count <= max) continue;
+          hits ??= [];
+          hits.push(deny(reason, { count, max }));
+        }
+        return hits;
+      },
     };
   },
 });

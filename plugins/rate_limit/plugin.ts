@@ -1,5 +1,14 @@
 import { definePlugin, PluginConfigError, t } from "../../src/sdk/index.ts";
-import { amountOf, completionOf, type Demand, factOf, noCompletion, scopes, toLimits } from "./limits.ts";
+import {
+  amountOf,
+  completionOf,
+  type Demand,
+  factOf,
+  noCompletion,
+  type RateLimit,
+  scopes,
+  toLimits,
+} from "./limits.ts";
 
 const amount = (description: string) => t.Optional(t.Integer({ minimum: 1, description }));
 
@@ -111,15 +120,16 @@ export default definePlugin({
           ? completionOf(request, config.default_completion_tokens)
           : noCompletion;
         const demand: Demand = { prompt: readsPrompt ? request.estimated_tokens : 0, completion, isOpen };
-        return limits.map((limit) => {
-          const { name, per, unit, window, max, onStoreDown } = limit;
-          const amount = amountOf(limit, demand);
-          const reason: Reason = amount > max ? "neverFits" : unit === "requests" ? "spent" : "noRoom";
-          return { name, per, unit, window, max, onStoreDown, amount, reason };
-        });
+        return limits.map((limit) => asked(limit, amountOf(limit, demand)));
       },
     };
   },
 });
+
+/** Members by name: spreading the limit would cost several times as much, for each limit of each request. */
+function asked({ name, per, unit, window, max, onStoreDown }: RateLimit, amount: number) {
+  const reason: Reason = amount > max ? "neverFits" : unit === "requests" ? "spent" : "noRoom";
+  return { name, per, unit, window, max, onStoreDown, amount, reason };
+}
 
 type Reason = "spent" | "noRoom" | "neverFits";

@@ -21,7 +21,7 @@ export function evaluate(
   policies: readonly CompiledPolicy[],
   phase: Phase,
   facts: Facts,
-  onError?: (policy: CompiledPolicy, error: unknown) => void,
+  onError?: (policy: CompiledPolicy, error: unknown, phase: Phase) => void,
   content: Content = noContent,
 ): Decision {
   let findings: Finding[] | undefined;
@@ -49,7 +49,7 @@ export function evaluate(
       errors += 1;
       findings ??= [];
       findings.push(errorFinding(policy, { override: policy.override?.(facts)?.label }));
-      onError?.(policy, error);
+      onError?.(policy, error, phase);
     }
     if (policy.added) additions += 1;
   }
@@ -65,7 +65,7 @@ export function evaluate(
 export function recheck(
   policies: readonly CompiledPolicy[],
   facts: Facts,
-  onError?: (policy: CompiledPolicy, error: unknown) => void,
+  onError?: (policy: CompiledPolicy, error: unknown, phase: Phase) => void,
   content: Content = noContent,
 ): readonly Finding[] {
   const findings: Finding[] = [];
@@ -77,7 +77,7 @@ export function recheck(
         findings.push(...findingsOf(policy, "request", verdict, facts));
     } catch (error) {
       findings.push(errorFinding(policy, { override: policy.override?.(facts)?.label }));
-      onError?.(policy, error);
+      onError?.(policy, error, "request");
     }
   }
   return findings;

@@ -1,7 +1,7 @@
 import type { FactName } from "./facts.ts";
 import { compileGlobs } from "./glob.ts";
 import type { Identity } from "./identity.ts";
-import type { Phase, Surface } from "./phases.ts";
+import { type Phase, type Surface, surfaces } from "./phases.ts";
 import type { CompiledPolicy, Scope } from "./policy.ts";
 import { ScopeIndex } from "./scope-index.ts";
 
@@ -54,32 +54,28 @@ export class Snapshot {
   rulesFor(identity: Identity, model: string, surface: Surface): RuleSet {
     let caller = this.#callers.get(identity);
     if (caller === undefined) {
-      caller = { candidates: this.#index.candidates(identity), sets: new Map() };
+      caller = { candidates: this.#index.candidates(identity), sets: newSets() };
       this.#callers.set(identity, caller);
     }
     const { candidates, sets } = caller;
-    const key = `${surface}\n${model}`;
-    let rules = sets.get(key);
-    if (rules === undefined) {
-      if (sets.size >= maxRemembered) sets.clear();
-      rules = toRuleSet(
-        candidates.filter((at) => this.#applies[at]!(identity, model, surface)).map((at) => this.policies[at]!),
-      );
-      sets.set(key, rules);
-    }
+    const known = sets[surface].get(model);
+    if (known !== undefined) return known;
+    const rules = toRuleSet(
+      candidates.filter((at) => this.#applies[at]!(identity, model, surface)).map((at) => this.policies[at]!),
+    );
+    if (sets[surface].size >= maxRemembered) sets[surface].clear();
+    sets[surface].set(model, rules);
     return rules;
   }
 
-  /** Marks a request as using this snapshot; call the returned function once when it ends. */
-  enter(): () => void {
+  /** Marks a request as using this snapshot. It {@link leave}s once, when it ends. */
+  enter(): void {
     this.#users += 1;
-    let left = false;
-    return () => {
-      if (left) return;
-      left = true;
-      this.#users -= 1;
-      if (this.#users === 0 && this.#retiring !== undefined) this.#dispose(this.#retiring);
-    };
+  }
+
+  leave(): void {
+    this.#users -= 1;
+    if (this.#users === 0 && this.#retiring !== undefined) this.#dispose(this.#retiring);
   }
 
   /**
@@ -113,8 +109,12 @@ export class Snapshot {
 interface Caller {
   /** Positions of the policies that may apply to it. */
   readonly candidates: readonly number[];
-  /** By surface and model. */
-  readonly sets: Map<string, RuleSet>;
+  /** By surface, then by model. */
+  readonly sets: Readonly<Record<Surface, Map<string, RuleSet>>>;
+}
+
+function newSets(): Caller["sets"] {
+  return Object.fromEntries(surfaces.map((surface) => [surface, new Map()])) as unknown as Caller["sets"];
 }
 
 function toRuleSet(policies: readonly CompiledPolicy[]): RuleSet {

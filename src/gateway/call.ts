@@ -43,20 +43,31 @@ function loggable(error: unknown): object {
   return typeof code === "string" && range !== undefined ? { code, range } : { err: error };
 }
 
+type PolicyFailed = (policy: CompiledPolicy, error: unknown, phase: Phase) => void;
+
+/** Counts and logs policies that throw. One for all calls. */
+export function policyFailures({ metrics, logger }: GatewayDeps): PolicyFailed {
+  return (policy, error, phase) => {
+    metrics.policyError(policy.id);
+    logger.error({ policy: policy.id, phase, ...loggable(error) }, "a policy could not be evaluated");
+  };
+}
+
 /** Calls whose answer is out, and that are closed together: see {@link closeSoon}. */
-let closing: (() => void)[] = [];
+let closing: Call[] = [];
 
 /**
  * Closes a call once the answers of this turn of the event loop are out. All calls of a turn are closed in a row: each
  * answer leaves earlier, and the code for closing is fetched once and not between two answers each time.
  */
-function closeSoon(close: () => void): void {
-  if (closing.push(close) > 1) return;
-  setImmediate(() => {
-    const all = closing;
-    closing = [];
-    for (const one of all) one();
-  });
+function closeSoon(call: Call): void {
+  if (closing.push(call) === 1) setImmediate(closeAll);
+}
+
+function closeAll(): void {
+  const all = closing;
+  closing = [];
+  for (const call of all) call.close();
 }
 
 /**
@@ -91,20 +102,26 @@ export class Call implements Content {
   firstByteMs = -1;
 
   readonly #deps: GatewayDeps;
-  readonly #leaveSnapshot: () => void;
+  readonly #failed: PolicyFailed;
   readonly #onEnd: () => void;
-  #ended = false;
+  #ending: Ending | undefined;
+  #used: Used = { usage: unused, provenance: "partial" };
+  #closed = false;
   #plain: PlainDecision | undefined;
   #answer: AnswerSummary | undefined;
   #texts: readonly string[] | undefined;
 
-  /** @param onEnd is called once, when the call is closed and its rows are handed over */
-  constructor(deps: GatewayDeps, surface: Surface, onEnd: () => void) {
+  /**
+   * @param failed is told of policies that throw; see {@link policyFailures}
+   * @param onEnd is called once, when the call is closed and its rows are handed over
+   */
+  constructor(deps: GatewayDeps, surface: Surface, failed: PolicyFailed, onEnd: () => void) {
     this.#deps = deps;
+    this.#failed = failed;
     this.surface = surface;
     this.arrived = deps.clock.now();
     this.snapshot = deps.live.current;
-    this.#leaveSnapshot = this.snapshot.enter();
+    this.snapshot.enter();
     this.#onEnd = onEnd;
   }
 
@@ -151,8 +168,7 @@ export class Call implements Content {
     }
     const from = performance.now();
     const content = phase === "usage" ? noContent : this;
-    const failed = (policy: CompiledPolicy, error: unknown) => this.#policyFailed(policy, phase, error);
-    const decision = evaluate(rules.inPhase[phase], phase, facts, failed, content);
+    const decision = evaluate(rules.inPhase[phase], phase, facts, this.#failed, content);
     this.#deps.metrics.evaluated(phase, (performance.now() - from) / 1000);
     this.evaluated += decision.tally.decided + decision.tally.notApplicable + decision.tally.errors;
     return decision;
@@ -160,13 +176,7 @@ export class Call implements Content {
 
   /** Asks the rules that want to see a modified request. */
   recheck(): readonly Finding[] {
-    const failed = (policy: CompiledPolicy, error: unknown) => this.#policyFailed(policy, "request", error);
-    return recheck(this.rules!.policies, this.facts!, failed, this);
-  }
-
-  #policyFailed(policy: CompiledPolicy, phase: Phase, error: unknown): void {
-    this.#deps.metrics.policyError(policy.id);
-    this.#deps.logger.error({ policy: policy.id, phase, ...loggable(error) }, "a policy could not be evaluated");
+    return recheck(this.rules!.policies, this.facts!, this.#failed, this);
   }
 
   /** Writes a phase's decision to the log and metrics, once it is final. */
@@ -208,19 +218,24 @@ export class Call implements Content {
    * rest do nothing, so every path may call it. Never throws; what has to be waited for goes on beside the answer.
    */
   end(ending: Ending): void {
-    if (this.#ended) return;
-    this.#ended = true;
+    if (this.#ending !== undefined) return;
+    this.#ending = ending;
     const told = this.#toldUsage(ending);
     if (told !== null) {
-      closeSoon(() => this.#close(ending, told));
+      this.#used = told;
+      closeSoon(this);
       return;
     }
     void this.#countUsage(ending)
-      .catch((error: unknown): Used => {
-        this.#deps.logger.error({ err: error, request: this.id }, "the tokens of a call could not be counted");
-        return { usage: unused, provenance: "partial" };
-      })
-      .then((counted) => this.#close(ending, counted));
+      .then(
+        (counted) => {
+          this.#used = counted;
+        },
+        (error: unknown) => {
+          this.#deps.logger.error({ err: error, request: this.id }, "the tokens of a call could not be counted");
+        },
+      )
+      .then(() => this.close());
   }
 
   /** The usage that needs no counting; `null` when there is something to count. */
@@ -244,7 +259,12 @@ export class Call implements Content {
     return { usage: plainUsage(prompt.tokens, completion.tokens), provenance: complete ? "estimated" : "partial" };
   }
 
-  #close(ending: Ending, { usage, provenance }: Used): void {
+  /** Closes a call that has ended: the second half of {@link end}, which sees to it. */
+  close(): void {
+    if (this.#closed || this.#ending === undefined) return;
+    this.#closed = true;
+    const ending = this.#ending;
+    const { usage, provenance } = this.#used;
     try {
       this.#settle(usage);
       const price = this.route?.model.price ?? null;
@@ -254,7 +274,7 @@ export class Call implements Content {
     } catch (error) {
       this.#deps.logger.error({ err: error, request: this.id }, "a call could not be closed properly");
     } finally {
-      this.#leaveSnapshot();
+      this.snapshot.leave();
       this.#onEnd();
     }
   }
@@ -268,18 +288,19 @@ export class Call implements Content {
       completion_tokens: usage.completionTokens,
       concurrency: 0,
     };
-    const failed = (error: unknown) => {
-      this.#deps.logger.error({ err: error, request: this.id }, "limits could not be settled");
-    };
     for (const id of held) {
       try {
         const settling = this.#deps.counters.settle(id, actual);
-        if (settling instanceof Promise) settling.catch(failed);
+        if (settling instanceof Promise) settling.catch((error: unknown) => this.#settleFailed(error));
       } catch (error) {
-        failed(error);
+        this.#settleFailed(error);
       }
     }
     if (reservedTokens > 0) this.#deps.metrics.drift(reservedTokens - usage.totalTokens);
+  }
+
+  #settleFailed(error: unknown): void {
+    this.#deps.logger.error({ err: error, request: this.id }, "limits could not be settled");
   }
 
   #judgeUsage(ending: Ending, usage: TokenUsage, costNano: number | null, provenance: Provenance): void {

@@ -11,6 +11,9 @@ import type { PlainHeaders } from "./headers.ts";
 const noTexts: readonly string[] = Object.freeze([]);
 const noPairs: Readonly<Record<string, string>> = Object.freeze({});
 
+/** Tells the address of the other end of a request's connection. */
+export type AddressOf = (request: Request) => string;
+
 /** What the facts of one request are made from. */
 export interface FactSources {
   readonly requestId: string;
@@ -19,8 +22,9 @@ export interface FactSources {
   readonly view: RequestView;
   readonly route: Route;
   readonly headers: PlainHeaders;
-  /** Told only when a rule reads it. */
-  readonly sourceIp: () => string;
+  readonly request: Request;
+  /** Asked only when a rule reads it. */
+  readonly addressOf: AddressOf;
   readonly policyHeaders: readonly string[];
   readonly localTime: (now: number, timeZone: string) => LocalTime;
 }
@@ -39,7 +43,7 @@ export function requestFacts(sources: FactSources, reads: ReadonlySet<FactName>)
     key: identity.key,
     user: { id: headers["sluice-user"] ?? view.user, groups: noTexts },
     now: new Date(sources.now),
-    clock: local ?? { hour: 0, minute: 0, weekday: 0, date: "" },
+    clock: local ?? unknown.clock,
     request: {
       id: sources.requestId,
       surface: view.surface,
@@ -60,7 +64,7 @@ export function requestFacts(sources: FactSources, reads: ReadonlySet<FactName>)
       estimated_tokens: 0,
       estimated_cost_usd: 0,
       has_images: reads.has("request.has_images") && view.imageCount() > 0,
-      source_ip: reads.has("request.source_ip") ? sources.sourceIp() : "",
+      source_ip: reads.has("request.source_ip") ? sources.addressOf(sources.request) : "",
       headers: reads.has("request.headers") ? pick(headers, sources.policyHeaders) : noPairs,
     },
     event: unknown.event,
@@ -90,14 +94,17 @@ export function addTokenFacts(
   const needsCost = rules.reads.has("request.estimated_cost_usd");
   if (!needsCost && !rules.reads.has("request.estimated_tokens")) return;
   if (!needsCost && rules.boundable && boundDecides(facts, rules, tokens.promptBound(view))) return;
-  const set = ({ tokens: prompt }: TokenCount): void => {
-    facts.request.estimated_tokens = prompt;
-    if (!needsCost || route.model.price === null) return;
-    const usage = plainUsage(prompt, facts.request.max_tokens);
-    facts.request.estimated_cost_usd = costNanoUsd(usage, route.model.price) / 1e9;
-  };
   const counted = tokens.countPrompt(view, route.model);
-  return counted instanceof Promise ? counted.then(set) : set(counted);
+  return counted instanceof Promise
+    ? counted.then((count) => setTokens(facts, route, needsCost, count))
+    : setTokens(facts, route, needsCost, counted);
+}
+
+function setTokens(facts: Facts, route: Route, needsCost: boolean, { tokens: prompt }: TokenCount): void {
+  facts.request.estimated_tokens = prompt;
+  if (!needsCost || route.model.price === null) return;
+  const usage = plainUsage(prompt, facts.request.max_tokens);
+  facts.request.estimated_cost_usd = costNanoUsd(usage, route.model.price) / 1e9;
 }
 
 function boundDecides(facts: Facts, rules: RuleSet, bound: number): boolean {

@@ -1,15 +1,16 @@
-import { extend, withDefault } from "../core/decision.ts";
+import { type Decision, extend, withDefault } from "../core/decision.ts";
+import type { Identity } from "../core/identity.ts";
 import { createLocalTime } from "../core/local-time.ts";
 import type { Surface } from "../core/phases.ts";
 import type { Target } from "../core/ports.ts";
 import type { AnswerSummary, BodyEdit, JsonObject, StreamRelay, WireFormat } from "../core/wire.ts";
 import { SluiceError } from "../errors.ts";
 import { readBody } from "./body.ts";
-import { Call } from "./call.ts";
+import { Call, policyFailures } from "./call.ts";
 import type { GatewayDeps } from "./deps.ts";
-import { addAnswerFacts, addTokenFacts, plainUsage, requestFacts } from "./facts.ts";
+import { type AddressOf, addAnswerFacts, addTokenFacts, type FactSources, plainUsage, requestFacts } from "./facts.ts";
 import { type PlainHeaders, presentedKey, towardsClient, towardsProvider } from "./headers.ts";
-import { reserveLimits } from "./limits.ts";
+import { type LimitOutcome, reserveLimits } from "./limits.ts";
 import { modifyRequest } from "./modify.ts";
 import { ProviderCall } from "./provider-call.ts";
 import { type HeadedRefusal, refusalResponse, refuseByError, refuseByPolicy, setSluiceHeaders } from "./refusal.ts";
@@ -24,9 +25,9 @@ export interface Gateway {
   /**
    * Answers one call on a surface. Never rejects.
    *
-   * @param sourceIp tells the address of the connection's other end, if a rule asks
+   * @param addressOf tells the other end of a request's connection, if a rule asks
    */
-  handle(surface: Surface, request: Request, sourceIp: () => string): Promise<Response>;
+  handle(surface: Surface, request: Request, addressOf: AddressOf): Promise<Response>;
   /** Calls whose last byte has not gone out yet. */
   readonly active: number;
   /** Resolves when no call is active; at most after `ms`. Answers whether all ended. */
@@ -39,6 +40,7 @@ export interface Gateway {
 export function createGateway(deps: GatewayDeps): Gateway {
   const localTime = createLocalTime();
   const waits = new Waits();
+  const failed = policyFailures(deps);
   const formats = new Map(deps.formats.map((format) => [format.surface, format]));
   let active = 0;
   const idle = new Set<() => void>();
@@ -53,12 +55,18 @@ export function createGateway(deps: GatewayDeps): Gateway {
       return active;
     },
 
-    async handle(surface, request, sourceIp) {
+    async handle(surface, request, addressOf) {
       active += 1;
-      const call = new Call(deps, surface, leave);
+      const call = new Call(deps, surface, failed, leave);
       const format = formats.get(surface)!;
       try {
-        return await answer(call, format, request, sourceIp);
+        const headers = request.headers.toJSON() as PlainHeaders;
+        const identified = identify(headers);
+        call.identity = identified instanceof Promise ? await identified : identified;
+        const body = await readBody(request, headers, deps.maxBodyBytes);
+        const admitted = admit(call, format, body, { request, headers, addressOf });
+        const refusal = admitted instanceof Promise ? await admitted : admitted;
+        return refusal === null ? await forward(call, format, request, headers) : refuse(call, format, refusal);
       } catch (error) {
         const gone = request.signal.aborted;
         if (!(error instanceof SluiceError) && !gone) {
@@ -85,11 +93,14 @@ export function createGateway(deps: GatewayDeps): Gateway {
     close: () => waits.close(),
   };
 
-  async function answer(call: Call, format: WireFormat, request: Request, sourceIp: () => string): Promise<Response> {
-    const headers = request.headers.toJSON() as PlainHeaders;
-    const refusal = await admit(call, format, request, headers, sourceIp);
-    if (refusal !== null) return refuse(call, format, refusal);
+  function identify(headers: PlainHeaders): Identity | Promise<Identity> {
+    const problem = deps.notReady();
+    if (problem !== "") throw new SluiceError("not_ready", { problem });
+    return deps.keys.identify(presentedKey(headers));
+  }
 
+  /** Sends an admitted call to its provider, and answers with what comes back. */
+  async function forward(call: Call, format: WireFormat, request: Request, headers: PlainHeaders): Promise<Response> {
     const { target } = call.route!;
     const provider = new ProviderCall(target.provider, request.signal, deps.timeouts, waits);
     try {
@@ -120,48 +131,57 @@ export function createGateway(deps: GatewayDeps): Gateway {
     }
   }
 
-  /** Everything before the provider: who, what, which rules, decide, reserve. A refusal, or `null` to go on. */
-  async function admit(
+  /**
+   * All that stands between the caller and the provider: which rules, decide, reserve. Answers a refusal, or `null` to go
+   * on; a promise only when there is something to wait for.
+   */
+  function admit(
     call: Call,
     format: WireFormat,
-    request: Request,
-    headers: PlainHeaders,
-    sourceIp: () => string,
-  ): Promise<HeadedRefusal | null> {
-    const problem = deps.notReady();
-    if (problem !== "") throw new SluiceError("not_ready", { problem });
-    const identified = deps.keys.identify(presentedKey(headers));
-    const identity = identified instanceof Promise ? await identified : identified;
-    call.identity = identity;
-
-    const raw = await readBody(request, headers, deps.maxBodyBytes);
-    call.requestBytes = raw.byteLength;
-    const view = format.readRequest(raw);
+    body: Uint8Array,
+    { request, headers, addressOf }: Pick<FactSources, "request" | "headers" | "addressOf">,
+  ): HeadedRefusal | null | Promise<HeadedRefusal | null> {
+    call.requestBytes = body.byteLength;
+    const view = format.readRequest(body);
     call.view = view;
     const route = deps.catalogue.resolve(view.model, call.surface);
     if (route === null) throw new SluiceError("model_not_found", { model: view.model });
     call.route = route;
 
+    const identity = call.identity!;
     const rules = call.snapshot.rulesFor(identity, view.model, call.surface);
     call.rules = rules;
     const from = performance.now();
     const { id: requestId, arrived: now } = call;
     const { policyHeaders } = deps;
-    const sources = { requestId, now, identity, view, route, headers, policyHeaders, sourceIp, localTime };
+    const sources = { requestId, now, identity, view, route, request, headers, policyHeaders, addressOf, localTime };
     const facts = requestFacts(sources, rules.reads);
     call.facts = facts;
     const counting = addTokenFacts(facts, rules, view, route, deps.tokens);
-    if (counting !== undefined) await counting;
+    return counting === undefined
+      ? decideRequest(call, format, sources, from)
+      : counting.then(() => decideRequest(call, format, sources, from));
+  }
 
-    let decision = withDefault(call.judge("request"), call.snapshot.defaultEffect);
-    if (decision.effect === "modify") decision = await modifyRequest({ deps, call, format, sources }, decision);
-    // Limits are those of the request as it is sent: of its model, with its maximum.
-    const { limiting } = call.rules;
-    if (limiting.length > 0 && decision.effect !== "deny") {
-      const reserving = reserveLimits(deps, call.id, identity, limiting, call.facts);
-      call.limits = reserving instanceof Promise ? await reserving : reserving;
-      if (call.limits.findings.length > 0) decision = extend(decision, call.limits.findings);
-    }
+  function decideRequest(call: Call, format: WireFormat, sources: FactSources, from: number) {
+    const decision = withDefault(call.judge("request"), call.snapshot.defaultEffect);
+    if (decision.effect !== "modify") return reserve(call, decision, from);
+    return modifyRequest({ deps, call, format, sources }, decision).then((modified) => reserve(call, modified, from));
+  }
+
+  /** Limits are those of the request as it is sent: of its model, with its maximum. */
+  function reserve(call: Call, decision: Decision, from: number): HeadedRefusal | null | Promise<HeadedRefusal | null> {
+    const { limiting } = call.rules!;
+    if (limiting.length === 0 || decision.effect === "deny") return conclude(call, decision, from);
+    const reserving = reserveLimits(deps, call.id, call.identity!, limiting, call.facts!);
+    return reserving instanceof Promise
+      ? reserving.then((limits) => conclude(call, decision, from, limits))
+      : conclude(call, decision, from, reserving);
+  }
+
+  function conclude(call: Call, decided: Decision, from: number, limits?: LimitOutcome): HeadedRefusal | null {
+    call.limits = limits;
+    const decision = limits === undefined || limits.findings.length === 0 ? decided : extend(decided, limits.findings);
     call.decision = decision;
     call.record(decision, (performance.now() - from) * 1000);
     call.sentMs = call.elapsedMs;
@@ -357,10 +377,12 @@ function isJson(headers: Headers): boolean {
   return headers.get("content-type")?.startsWith("application/json") ?? false;
 }
 
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
 /** The body as JSON object, or `null` when it is none: error bodies of proxies and CDNs often are not. */
 function parseObject(bytes: Uint8Array): JsonObject | null {
   try {
-    const value: unknown = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString());
+    const value: unknown = JSON.parse(decoder.decode(bytes));
     return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : null;
   } catch {
     return null;

@@ -67,15 +67,25 @@ export function reserveLimits(
       outcome.findings.push(errorFinding(policy, { override: policy.override?.(facts)?.label }));
     }
   }
-  const observe = () => {
-    if (observed.length === 0 || isRefused(outcome)) return outcome;
-    const taking = take(deps, `${requestId}:observed`, timeZone, observed, outcome);
-    return taking === undefined ? outcome : taking.then(() => outcome);
-  };
   // A policy that could not say its limits refuses already: nothing may be taken.
   if (isRefused(outcome)) return outcome;
   const taking = take(deps, requestId, timeZone, enforced, outcome);
-  return taking === undefined ? observe() : taking.then(observe);
+  return taking === undefined
+    ? observe(deps, requestId, timeZone, observed, outcome)
+    : taking.then(() => observe(deps, requestId, timeZone, observed, outcome));
+}
+
+/** Reserves what can only be observed, of a request that the enforced limits let pass. */
+function observe(
+  deps: GatewayDeps,
+  requestId: string,
+  timeZone: string,
+  observed: readonly Wanted[],
+  outcome: Reserving,
+): LimitOutcome | Promise<LimitOutcome> {
+  if (observed.length === 0 || isRefused(outcome)) return outcome;
+  const taking = take(deps, `${requestId}:observed`, timeZone, observed, outcome);
+  return taking === undefined ? outcome : taking.then(() => outcome);
 }
 
 function isRefused({ findings }: LimitOutcome): boolean {
@@ -91,19 +101,25 @@ function take(
   outcome: Reserving,
 ): Promise<void> | undefined {
   if (wanted.length === 0) return undefined;
-  const failed = (error: unknown) => {
-    deps.logger.error({ err: error }, "limits could not be reserved");
-    for (const { policy, limit } of wanted) deps.metrics.limit(policy.id, limit.name, "error");
-    outcome.findings.push(...unavailable(wanted));
-  };
   try {
     const answer = deps.counters.reserve(id, timeZone, wanted);
-    if (answer instanceof Promise) return answer.then((result) => note(deps, id, wanted, result, outcome), failed);
+    if (answer instanceof Promise) {
+      return answer.then(
+        (result) => note(deps, id, wanted, result, outcome),
+        (error) => failed(deps, wanted, error, outcome),
+      );
+    }
     note(deps, id, wanted, answer, outcome);
   } catch (error) {
-    failed(error);
+    failed(deps, wanted, error, outcome);
   }
   return undefined;
+}
+
+function failed(deps: GatewayDeps, wanted: readonly Wanted[], error: unknown, outcome: Reserving): void {
+  deps.logger.error({ err: error }, "limits could not be reserved");
+  for (const { policy, limit } of wanted) deps.metrics.limit(policy.id, limit.name, "error");
+  outcome.findings.push(...unavailable(wanted));
 }
 
 function note(
@@ -168,10 +184,10 @@ function want(
 const keysOf = new WeakMap<Identity, Map<CompiledPolicy, Map<string, string>>>();
 
 function keyOf(policy: CompiledPolicy, limit: LimitRequest, facts: Facts, identity: Identity): string {
-  const policies = entry(keysOf, identity, () => new Map<CompiledPolicy, Map<string, string>>());
+  const policies = entry(keysOf, identity, newMap<CompiledPolicy, Map<string, string>>);
   // A caller meets the policies of one revision at a time.
   if (policies.size > maxPolicies) policies.clear();
-  const known = entry(policies, policy, () => new Map<string, string>());
+  const known = entry(policies, policy, newMap<string, string>);
   let key = known.get(limit.name);
   if (key !== undefined) return key;
   const window = "every" in limit.window ? limit.window.every : limit.window.sliding;
@@ -182,6 +198,11 @@ function keyOf(policy: CompiledPolicy, limit: LimitRequest, facts: Facts, identi
 }
 
 const maxPolicies = 256;
+
+// Not written where it is used: that would be one more function for every limit of every request.
+function newMap<K, V>(): Map<K, V> {
+  return new Map();
+}
 
 /** Parts that can differ between two requests of one caller. */
 const perRequest: ReadonlySet<LimitScope> = new Set(["user", "model", "provider"]);

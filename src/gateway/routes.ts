@@ -2,6 +2,7 @@ import { Elysia } from "elysia";
 import type { Surface } from "../core/phases.ts";
 import type { Catalogue, KeyDirectory } from "../core/ports.ts";
 import { SluiceError } from "../errors.ts";
+import type { AddressOf } from "./facts.ts";
 import type { Gateway } from "./gateway.ts";
 import { presentedKey } from "./headers.ts";
 
@@ -18,15 +19,10 @@ const surfacePaths: Readonly<Record<Surface, string>> = {
  * @param addressOf the other end of a request's connection. Not Elysia's `server`: a handler that names it gets its
  *   context redefined for every request, which costs half as much as the whole of Bun's own way to a handler
  */
-export function gatewayRoutes(
-  gateway: Gateway,
-  catalogue: Catalogue,
-  keys: KeyDirectory,
-  addressOf: (request: Request) => string,
-) {
+export function gatewayRoutes(gateway: Gateway, catalogue: Catalogue, keys: KeyDirectory, addressOf: AddressOf) {
   const app = new Elysia({ name: "sluice.gateway" });
   for (const [surface, path] of Object.entries(surfacePaths) as [Surface, string][]) {
-    app.post(path, ({ request }) => gateway.handle(surface, request, () => addressOf(request)), {
+    app.post(path, ({ request }) => gateway.handle(surface, request, addressOf), {
       parse: "none",
       detail: { hide: true },
     });

@@ -206,11 +206,11 @@ test("the same content is not loaded again", async () => {
 test("a request under way keeps the set it began with", async () => {
   await using run = await running();
   const before = run.service.live.current;
-  const leave = before.enter();
+  before.enter();
   await run.folder.write(path, policyWith("second"));
   await until(() => answer(run.service) === "second");
   expect(evaluate(before.policies, "request", emptyFacts()).findings[0]!.code).toBe("first");
-  leave();
+  before.leave();
 });
 
 test("many edits in a row end with the last one live", async () => {

@@ -89,7 +89,11 @@ function keyOf(labels: readonly string[]): string {
 }
 
 /** Observes a duration in seconds. */
-export type Histogram = (labels: readonly string[], seconds: number) => void;
+export interface Histogram {
+  (labels: readonly string[], seconds: number): void;
+  /** Observes for one label set, found once: for callers that can keep it. */
+  of(labels: readonly string[]): (seconds: number) => void;
+}
 
 /** Upper bounds in seconds: from the microseconds of an evaluation to the minutes of a long answer. */
 const defaultBuckets = [
@@ -104,7 +108,7 @@ export function histogram(
   labelNames: readonly string[],
   buckets: readonly number[] = defaultBuckets,
 ): Histogram {
-  const all = new Map<string, { labels: Record<string, string>; counts: Float64Array; sum: number; count: number }>();
+  const all = new Map<string, Buckets>();
   register(registry, name, {
     async get() {
       const values: object[] = [];
@@ -121,19 +125,36 @@ export function histogram(
       return { name, help, type: "histogram", values, aggregator: "sum" };
     },
   });
-  return (labels, seconds) => {
+  const seriesOf = (labels: readonly string[]): Buckets => {
     const key = keyOf(labels);
     let series = all.get(key);
     if (series === undefined) {
       series = { labels: labelsOf(labelNames, labels), counts: new Float64Array(buckets.length), sum: 0, count: 0 };
       all.set(key, series);
     }
-    series.sum += seconds;
-    series.count += 1;
-    let bucket = 0;
-    while (bucket < buckets.length && seconds > buckets[bucket]!) bucket += 1;
-    if (bucket < buckets.length) series.counts[bucket]! += 1;
+    return series;
   };
+  const observe = (labels: readonly string[], seconds: number) => add(seriesOf(labels), buckets, seconds);
+  const of = (labels: readonly string[]) => {
+    const series = seriesOf(labels);
+    return (seconds: number) => add(series, buckets, seconds);
+  };
+  return Object.assign(observe, { of });
+}
+
+interface Buckets {
+  readonly labels: Record<string, string>;
+  readonly counts: Float64Array;
+  sum: number;
+  count: number;
+}
+
+function add(series: Buckets, buckets: readonly number[], seconds: number): void {
+  series.sum += seconds;
+  series.count += 1;
+  let bucket = 0;
+  while (bucket < buckets.length && seconds > buckets[bucket]!) bucket += 1;
+  if (bucket < buckets.length) series.counts[bucket]! += 1;
 }
 
 function labelsOf(names: readonly string[], values: readonly string[]): Record<string, string> {

@@ -1,5 +1,4 @@
 import { collectDefaultMetrics, Registry } from "prom-client";
-import { entry } from "../core/entry.ts";
 import type { Phase } from "../core/phases.ts";
 import type { Route } from "../core/ports.ts";
 import { counter, gauge, histogram, total } from "./instruments.ts";
@@ -63,9 +62,20 @@ export function createMetrics(sources: { dropped: () => Readonly<Record<string, 
 
   const models = boundedLabel();
   // Kept by what callers hold anyway: a label text that is made anew would be hashed anew for every request.
-  const requestSeries = new Map<string, Map<number, (amount: number) => void>>();
-  const plainSeries = new Map<Phase, Map<string, (amount: number) => void>>();
-  const limitSeries = new Map<string, Map<string, Map<string, (amount: number) => void>>>();
+  const requestsOf = remembered((surface: string) => ({
+    statuses: remembered((status: number) => requests.of([surface, String(status)])),
+    seconds: requestSeconds.of([surface]),
+    overhead: overhead.of([surface]),
+  }));
+  const plainOf = remembered((phase: Phase) =>
+    remembered((effect: string) => decisions.of([phase, effect, "enforce", "", ""])),
+  );
+  const limitsOf = remembered((policy: string) =>
+    remembered((limit: string) => remembered((result: string) => limitChecks.of([`${policy}:${limit}`, result]))),
+  );
+  const evaluatedOf = remembered((phase: Phase) => evalSeconds.of([phase]));
+  const upstreamOf = remembered((provider: string) => upstreamSeconds.of([provider]));
+  const driftOf = drift.of([]);
   const routes = new WeakMap<Route, ReturnType<typeof routeSeries>>();
   const routeSeries = ({ target: { provider }, model }: Route) => {
     const name = models(model.id);
@@ -87,35 +97,32 @@ export function createMetrics(sources: { dropped: () => Readonly<Record<string, 
     },
 
     request(surface: string, status: number, seconds: number, overheadSeconds: number) {
-      const statuses = entry(requestSeries, surface, () => new Map());
-      entry(statuses, status, () => requests.of([surface, String(status)]))(1);
-      requestSeconds([surface], seconds);
-      overhead([surface], overheadSeconds);
+      const of = requestsOf(surface);
+      of.statuses(status)(1);
+      of.seconds(seconds);
+      of.overhead(overheadSeconds);
     },
     firstByte: (seconds: number) => ttft([], seconds),
     decision: (phase: Phase, effect: string, mode: string, policy: string, code: string) =>
       decisions([phase, effect, mode, policy, code]),
     /** A decision without findings. */
-    plainDecision(phase: Phase, effect: string) {
-      const effects = entry(plainSeries, phase, () => new Map());
-      entry(effects, effect, () => decisions.of([phase, effect, "enforce", "", ""]))(1);
-    },
-    evaluated: (phase: Phase, seconds: number) => evalSeconds([phase], seconds),
+    plainDecision: (phase: Phase, effect: string) => plainOf(phase)(effect)(1),
+    evaluated: (phase: Phase, seconds: number) => evaluatedOf(phase)(seconds),
     policyError: (policy: string) => policyErrors([policy, "engine"]),
-    limit(policy: string, limit: string, result: string) {
-      const limits = entry(limitSeries, policy, () => new Map());
-      const results = entry(limits, limit, () => new Map());
-      entry(results, result, () => limitChecks.of([`${policy}:${limit}`, result]))(1);
-    },
+    limit: (policy: string, limit: string, result: string) => limitsOf(policy)(limit)(result)(1),
     usage(route: Route, prompt: number, completion: number, nanoUsd: number | null) {
-      const of = entry(routes, route, () => routeSeries(route));
+      let of = routes.get(route);
+      if (of === undefined) {
+        of = routeSeries(route);
+        routes.set(route, of);
+      }
       of.prompt(prompt);
       of.completion(completion);
       if (nanoUsd !== null) of.cost(nanoUsd / 1e9);
     },
-    upstream: (provider: string, seconds: number) => upstreamSeconds([provider], seconds),
+    upstream: (provider: string, seconds: number) => upstreamOf(provider)(seconds),
     upstreamError: (provider: string, kind: string) => upstreamErrors([provider, kind]),
-    drift: (amount: number) => drift([], amount),
+    drift: (amount: number) => driftOf(amount),
     streams(change: 1 | -1) {
       active += change;
       streams([], active);
@@ -139,6 +146,19 @@ export function createMetrics(sources: { dropped: () => Readonly<Record<string, 
 
 /** Sluice's metrics. */
 export type Metrics = ReturnType<typeof createMetrics>;
+
+/** What is made for a key is made once and kept: an observation then makes nothing anew. */
+function remembered<K, T>(make: (key: K) => T): (key: K) => T {
+  const known = new Map<K, T>();
+  return (key) => {
+    let made = known.get(key);
+    if (made === undefined) {
+      made = make(key);
+      known.set(key, made);
+    }
+    return made;
+  };
+}
 
 /** Keeps a label that clients choose from growing without bound. */
 function boundedLabel(): (value: string) => string {
