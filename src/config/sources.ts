@@ -64,8 +64,11 @@ export function readFlags(argv: readonly string[], registry: Registry, problems:
   return { texts, files };
 }
 
-/** Variables of that prefix that are no settings: the client's key in the examples, and what Kubernetes sets for a service. */
-const foreign = /^SLUICE_(KEY|SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP)(_\w+)?)$/;
+/**
+ * Variables of that prefix that are no settings: the client's key in the examples, the address that verbs find a running
+ * gateway at, and what Kubernetes sets for a service.
+ */
+const foreign = /^SLUICE_(KEY|URL|SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP)(_\w+)?)$/;
 
 /** Reads the environment. An empty variable counts as not set; one that begins with SLUICE_ and is not known is a problem. */
 export function readEnv(

@@ -83,16 +83,27 @@ export function formatGithub({ code, message, length, ...place }: Problem): stri
   return githubError({ ...place, endColumn: place.column + length, title: code }, message);
 }
 
+/** Where an annotation of a pull request stands, and what it is called. */
+export interface GithubPlace {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly endColumn?: number;
+  readonly title: string;
+}
+
+/** An annotation of a pull request on GitHub that says what is wrong. */
+export function githubError(place: GithubPlace, message: string): string {
+  return githubAnnotation("error", place, message);
+}
+
 /** An annotation of a pull request on GitHub: a line that its workflows read. */
-export function githubError(
-  place: { file: string; line: number; column: number; endColumn?: number; title: string },
-  message: string,
-): string {
+export function githubAnnotation(level: "error" | "warning" | "notice", place: GithubPlace, message: string): string {
   const escaped = (text: string) => text.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
   const property = (text: string) => escaped(text).replaceAll(":", "%3A").replaceAll(",", "%2C");
   const { file, line, column, endColumn, title } = place;
   const end = endColumn === undefined ? "" : `,endColumn=${endColumn}`;
-  return `::error file=${property(file)},line=${line},col=${column}${end},title=${property(title)}::${escaped(message)}`;
+  return `::${level} file=${property(file)},line=${line},col=${column}${end},title=${property(title)}::${escaped(message)}`;
 }
 
 function compare(a: string, b: string): number {
