@@ -28,6 +28,8 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
+const exception = "policy: org/none\nscope: { apps: [a] }\nowner: me\nreason: because\nexpires: 2027-01-31\n";
+
 describe("validating a text as if it stood in the folder", () => {
   test.each([
     ["a new file that is fine", "org/second.policy.yaml", good, []],
@@ -41,8 +43,23 @@ describe("validating a text as if it stood in the folder", () => {
     ["a file that is no policy", "org/notes.txt", good, ["C029"]],
     ["a policy outside the layers", "second.policy.yaml", good, ["C029"]],
     ["a text that is too large", "org/second.policy.yaml", "#".repeat(300_000), ["C038"]],
+    ["a .cel file that is fine", "org/second.cel", "//! deny: a\nrequest.bytes < 5\n", []],
+    ["TypeScript, which is taken from the folder alone", "org/second.policy.ts", "export default {}", ["C028"]],
+    ["an exception from what is not there", "org/e.exception.yaml", exception, ["C043"]],
+    ["a manifest that locks what is not there", "sluice.yaml", "locked: [org/none]", ["C046"]],
   ])("%s", async (_name, path, content, codes) => {
     expect((await directory.validate(content, path)).map(({ code }) => code)).toEqual(codes);
+  });
+
+  test("what other files lose by it is told; what was wrong with them before is not", async () => {
+    writeFileSync(join(dir, "org", "read.policy.yaml"), "rules: [{ when: model in data.old, then: deny }]\n");
+    writeFileSync(join(dir, "org", "wrong.policy.yaml"), "rules: [{ when: model in data.none, then: deny }]\n");
+    writeFileSync(join(dir, "org", "names.data.yaml"), "lists: { old: [a] }\n");
+    const found = async (text: string) =>
+      (await directory.validate(text, "org/names.data.yaml")).map(({ file, code }) => [file.split("/").at(-1), code]);
+    expect(await found("lists: { old: [b] }\n")).toEqual([]);
+    expect(await found("lists: { new: [b] }\n")).toEqual([["read.policy.yaml", "C002"]]);
+    for (const name of ["read.policy.yaml", "wrong.policy.yaml", "names.data.yaml"]) rmSync(join(dir, "org", name));
   });
 
   test("neither the live set nor the folder changes", async () => {

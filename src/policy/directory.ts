@@ -1,7 +1,8 @@
 import type { PolicyDirectory, PolicyType } from "../core/control.ts";
 import { compileTree, type LoadOptions } from "./load.ts";
+import type { Problem } from "./problem.ts";
 import type { PolicyService } from "./service.ts";
-import { labelOf, readPolicyTree, withFile } from "./tree.ts";
+import { labelOf, type PolicyTree, readPolicyTree, withFile } from "./tree.ts";
 
 /** The policies of the running gateway, as the control plane looks at them. */
 export function createPolicyDirectory(
@@ -18,11 +19,25 @@ export function createPolicyDirectory(
       const label = labelOf(options.dir);
       // People copy the path from a repository, where it begins with the folder.
       const inside = path.replace(/^\.?\/+/, "").replace(new RegExp(`^${RegExp.escape(label)}/`), "");
-      const tree = withFile(await readPolicyTree(options.dir, label), inside, content, label);
-      const result = await compileTree(tree, options);
-      if (!result.ok) return result.problems.filter(({ file }) => file === `${label}/${inside}`);
-      await result.snapshot.retire();
-      return [];
+      const tree = await readPolicyTree(options.dir, label);
+      const problems = await problemsOf(withFile(tree, inside, content, label), options);
+      const elsewhere = problems.filter(({ file }) => file !== `${label}/${inside}`);
+      if (elsewhere.length === 0) return problems;
+      // What other files lose by it (data that they read, a policy that they except from) is a problem of this one.
+      const known = new Set((await problemsOf(tree, options)).map(placeOf));
+      return problems.filter((problem) => !elsewhere.includes(problem) || !known.has(placeOf(problem)));
     },
   };
+}
+
+/** Without the message, which may suggest other names now. */
+function placeOf({ file, line, column, code }: Problem): string {
+  return `${file}:${line}:${column} ${code}`;
+}
+
+async function problemsOf(tree: PolicyTree, options: LoadOptions): Promise<readonly Problem[]> {
+  const result = await compileTree(tree, options);
+  if (!result.ok) return result.problems;
+  await result.snapshot.retire();
+  return [];
 }
