@@ -1,14 +1,7 @@
-import {
-  type Decision,
-  decide,
-  extend,
-  type Finding,
-  joinFindings,
-  type Modification,
-  withDefault,
-} from "../core/decision.ts";
+import { type Decision, extend, type Finding, type Modification } from "../core/decision.ts";
 import { errorFinding } from "../core/engine.ts";
-import { mergeModifications, modifyInvalidCode, modifyLoopCode, refusalInstead, routedModel } from "../core/modify.ts";
+import { type Changing, changesOf, joinRechecked, joinRouted } from "../core/modified.ts";
+import { modifyInvalidCode, refusalInstead, routedModel } from "../core/modify.ts";
 import type { Route } from "../core/ports.ts";
 import type { RuleSet } from "../core/snapshot.ts";
 import type { RequestView, WireFormat } from "../core/wire.ts";
@@ -40,43 +33,25 @@ export interface Modifying {
  *
  * @throws SluiceError `invalid_request` when what has to be changed is not what it should be
  */
-export async function modifyRequest(modifying: Modifying, decision: Decision): Promise<Decision> {
-  const { conflict, modifications } = mergeModifications(decision.findings);
-  if (conflict !== null) return extend(decision, [conflict]);
-  const model = routedModel(modifications);
-  if (model === undefined || model === modifying.call.view!.model) return change(modifying, decision, modifications);
-  return reroute(modifying, decision, modifications, model);
+export async function modifyRequest(modifying: Modifying, first: Decision): Promise<Decision> {
+  const changing = changesOf(first);
+  const model = routedModel(changing.modifications);
+  const routed = model !== undefined && model !== modifying.call.view!.model;
+  return change(modifying, routed ? await reroute(modifying, changing, model) : changing);
 }
 
-async function reroute(
-  modifying: Modifying,
-  first: Decision,
-  modifications: readonly Modification[],
-  model: string,
-): Promise<Decision> {
+async function reroute(modifying: Modifying, changing: Changing, model: string): Promise<Changing> {
   const { deps, call, format } = modifying;
+  const { decision, modifications } = changing;
   const route = deps.catalogue.resolve(model, call.surface);
   if (route === null) {
-    const decision = extend(first, [unserved(call, first, model)]);
-    if (decision.effect === "deny") return decision;
     const others = modifications.filter(({ op }) => op !== "route");
-    return change(modifying, decision, others);
+    return { decision: extend(decision, [unserved(call, decision, model)]), modifications: others };
   }
   const only = modifications.filter(({ op }) => op === "route");
   const view = format.readRequest(format.writeRequest(call.view!, { modifications: only }));
   await take(modifying, view, route, call.snapshot.rulesFor(call.identity!, model, call.surface));
-
-  const second = call.judge("request");
-  const joined = decide("request", joinFindings(first.findings, second.findings), second.tally);
-  const decision = withDefault(joined, call.snapshot.defaultEffect);
-  if (decision.effect === "deny") return decision;
-  const again = mergeModifications(second.findings);
-  if (again.conflict !== null) return extend(decision, [again.conflict]);
-  const other = routedModel(again.modifications);
-  if (other !== undefined && other !== model) return loop(decision, second.findings, "routed once more");
-  const both = mergeModifications(decision.findings);
-  if (both.conflict !== null) return extend(decision, [both.conflict]);
-  return change(modifying, decision, both.modifications);
+  return joinRouted(decision, call.judge("request"), model, call.snapshot.defaultEffect);
 }
 
 /** A model that nobody serves is an error of the policy that names it, and counts as its `onError`. */
@@ -89,11 +64,8 @@ function unserved(call: Call, { findings }: Decision, model: string): Finding {
   return { ...errorFinding(policy, { message }), rule: asked.rule, code: routeUnservedCode };
 }
 
-async function change(
-  modifying: Modifying,
-  decision: Decision,
-  modifications: readonly Modification[],
-): Promise<Decision> {
+async function change(modifying: Modifying, { decision, modifications }: Changing): Promise<Decision> {
+  if (decision.effect === "deny" || modifications.length === 0) return decision;
   const { deps, call, format } = modifying;
   const before = call.view!;
   let bytes: Uint8Array;
@@ -114,7 +86,8 @@ async function change(
     return invalid(decision, `what the policies make of the request is not valid: ${error.message}`);
   }
   await take(modifying, view, call.route!, call.rules!);
-  return askAgain(modifying, decision);
+  // What is asked for once more must be so already.
+  return joinRechecked(decision, call.recheck(), (again) => changes(format, view, again));
 }
 
 /** The call goes on with this request: all that was found out about the other is found out again. */
@@ -132,29 +105,12 @@ async function take(
   if (counting !== undefined) await counting;
 }
 
-/** Asks the rules that want to see what was made of the request. What they would change must be so already. */
-function askAgain({ call, format }: Modifying, decision: Decision): Decision {
-  const findings = call.recheck();
-  if (findings.length === 0) return decision;
-  const { conflict, modifications } = mergeModifications(findings);
-  const all = extend(decision, conflict === null ? findings : [...findings, conflict]);
-  if (all.effect === "deny" || modifications.length === 0) return all;
-  return changes(format, call.view!, modifications) ? loop(all, findings, "modified once more") : all;
-}
-
 function changes(format: WireFormat, view: RequestView, modifications: readonly Modification[]): boolean {
   try {
     return format.writeRequest(view, { modifications }) !== view.raw;
   } catch {
     return true;
   }
-}
-
-/** The refusal stands under the first rule that wants the change. */
-function loop(decision: Decision, findings: readonly Finding[], what: string): Decision {
-  const asked = findings.find(({ effect }) => effect === "modify")!;
-  const message = `the request was modified, and ${asked.policy} wants it ${what}; that is done once only`;
-  return extend(decision, [refusalInstead(asked, modifyLoopCode, message)]);
 }
 
 /** A change that cannot be made is never left out: it may be what makes the request one that may be sent. */

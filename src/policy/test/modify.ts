@@ -1,8 +1,9 @@
-import { type Decision, decide, extend, type Finding, joinFindings, type Modification } from "../../core/decision.ts";
+import type { Decision, Modification } from "../../core/decision.ts";
 import { recheck } from "../../core/engine.ts";
 import type { Facts } from "../../core/facts.ts";
 import { compileGlobs } from "../../core/glob.ts";
-import { mergeModifications, modifyLoopCode, modifySetting, refusalInstead, routedModel } from "../../core/modify.ts";
+import { type Changing, changesOf, joinRechecked, joinRouted } from "../../core/modified.ts";
+import { mergeModifications, modifySetting, routedModel } from "../../core/modify.ts";
 import type { CompiledPolicy, Content } from "../../core/policy.ts";
 import { FactUnavailable } from "./facts.ts";
 
@@ -28,50 +29,36 @@ export function modifyCase(
   content: Content,
   judge: Judge,
 ): Modified {
-  const { conflict, modifications } = mergeModifications(first.findings);
-  if (conflict !== null) return { decision: extend(first, [conflict]), modifications: [], facts };
-  const model = routedModel(modifications);
-  if (model === undefined || model === facts.request.model)
-    return change(first, policies, modifications, facts, content);
+  // What a refused request would have been changed to is still told.
+  if (first.effect === "deny") {
+    return { decision: first, modifications: mergeModifications(first.findings).modifications, facts };
+  }
+  const changing = changesOf(first);
+  const model = routedModel(changing.modifications);
+  if (model === undefined || model === facts.request.model) return change(changing, policies, facts, content);
 
-  const routed = modifiedFacts(
-    facts,
-    modifications.filter(({ op }) => op === "route"),
-  );
-  const second = judge(routed);
-  const joined = joinFindings(first.findings, second.decision.findings);
-  const decision = decide("request", joined, second.decision.tally);
-  const both = mergeModifications(decision.findings);
-  if (both.conflict !== null) return { decision: extend(decision, [both.conflict]), modifications: [], facts: routed };
-  return change(decision, second.policies, both.modifications, facts, content);
+  const only = changing.modifications.filter(({ op }) => op === "route");
+  const second = judge(modifiedFacts(facts, only));
+  return change(joinRouted(first, second.decision, model, "allow"), second.policies, facts, content);
 }
 
 function change(
-  decision: Decision,
+  { decision, modifications }: Changing,
   policies: readonly CompiledPolicy[],
-  modifications: readonly Modification[],
   before: Facts,
   content: Content,
 ): Modified {
   if (decision.effect === "deny" || modifications.length === 0) return { decision, modifications, facts: before };
   const facts = modifiedFacts(before, modifications);
-  const findings = recheck(policies, facts, undefined, content);
-  const again = mergeModifications(findings);
-  const all = extend(decision, again.conflict === null ? findings : [...findings, again.conflict]);
-  const changesMore = again.modifications.some((one) => isChange(one, modifications, facts));
-  return { decision: all.effect !== "deny" && changesMore ? loop(all, findings) : all, modifications, facts };
+  const changes = (again: readonly Modification[]) => again.some((one) => isChange(one, modifications, facts));
+  const judged = joinRechecked(decision, recheck(policies, facts, undefined, content), changes);
+  return { decision: judged, modifications, facts };
 }
 
 /** A change that was made, or that is so already, is none. */
 function isChange(one: Modification, made: readonly Modification[], facts: Facts): boolean {
   if (made.some((other) => Bun.deepEquals(one, other))) return false;
   return !Bun.deepEquals(modifiedFacts(facts, [one]).request, facts.request) || !shown.has(one.path);
-}
-
-function loop(decision: Decision, findings: readonly Finding[]): Decision {
-  const asked = findings.find(({ effect }) => effect === "modify")!;
-  const message = `the request was modified, and ${asked.policy} wants it modified once more; that is done once only`;
-  return extend(decision, [refusalInstead(asked, modifyLoopCode, message)]);
 }
 
 type RequestFacts = Facts["request"];
