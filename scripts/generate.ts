@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import project from "../package.json";
 import { createAdmin } from "../src/admin/admin.ts";
 import type { AdminDeps } from "../src/admin/deps.ts";
@@ -8,6 +9,10 @@ import { checksReference, factsReference, modificationsReference } from "../src/
 import { policyJsonSchema } from "../src/policy/schema.ts";
 import { kindJsonSchemas } from "../src/policy/schema-kinds.ts";
 import { testJsonSchema } from "../src/policy/test/schema.ts";
+import { pluginsReference } from "../src/registry/reference.ts";
+import { discoverPlugins } from "../src/registry/registry.ts";
+
+const plugins = fileURLToPath(new URL("../plugins", import.meta.url));
 
 /** A committed file that is made from the code. */
 export interface Artefact {
@@ -30,6 +35,10 @@ export const artefacts: readonly Artefact[] = [
   { path: "schema/reference/facts.md", generate: factsReference },
   { path: "schema/reference/modifications.md", generate: modificationsReference },
   { path: "schema/reference/checks.md", generate: checksReference },
+  {
+    path: "schema/reference/plugins.md",
+    generate: async () => pluginsReference((await discoverPlugins(plugins)).list()),
+  },
   { path: "schema/json/test.schema.json", generate: () => json(testJsonSchema()) },
   {
     path: "schema/openapi.json",

@@ -42,7 +42,7 @@ const maxParts = 200;
 /** Most values of one list. */
 const maxValues = 256;
 
-const scalarTypes = ["string", "number", "boolean"];
+const scalar = t.Union([t.String(), t.Number(), t.Boolean()]);
 const closed = { type: "object", additionalProperties: false } as const;
 const self = { $ref: "condition" };
 const list = { type: "array", items: self, minItems: 1 };
@@ -60,19 +60,30 @@ export const conditionSchema = t.Unknown({
       required: ["fact", "op", "value"],
       properties: {
         fact: { type: "string", description: "Path of a fact, such as request.bytes or app.labels.tier." },
-        op: { enum: comparisons, description: "How it is compared." },
-        value: {
+        op: t.Union(
+          comparisons.map((name) => t.Literal(name)),
+          { description: "How it is compared." },
+        ),
+        value: t.Union([t.String(), t.Number(), t.Boolean(), t.Array(scalar, { minItems: 1, maxItems: maxValues })], {
           description: "With what: of the fact's type; a list for in and not_in.",
-          anyOf: [
-            { type: scalarTypes },
-            { type: "array", items: { type: scalarTypes }, minItems: 1, maxItems: maxValues },
-          ],
-        },
+        }),
       },
     },
-    { ...closed, required: ["and"], properties: { and: list } },
-    { ...closed, required: ["or"], properties: { or: list } },
-    { ...closed, required: ["not"], properties: { not: self } },
+    {
+      ...closed,
+      required: ["and"],
+      properties: { and: { ...list, description: "Conditions that must all be true." } },
+    },
+    {
+      ...closed,
+      required: ["or"],
+      properties: { or: { ...list, description: "Conditions of which one must be true." } },
+    },
+    {
+      ...closed,
+      required: ["not"],
+      properties: { not: { ...self, description: "A condition that must not be true." } },
+    },
   ],
 });
 

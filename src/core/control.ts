@@ -324,6 +324,8 @@ export interface PolicyType {
     Record<string, { readonly code: string; readonly status: number; readonly message: string }>
   >;
   readonly examples: readonly unknown[];
+  /** The same for people, in Markdown. */
+  readonly docs: string;
 }
 
 /** The policies of the running gateway, as the control plane looks at them. */

@@ -5,6 +5,7 @@ import type { PolicyType } from "../core/control.ts";
 import { closeObjects } from "../sdk/config.ts";
 import { type Plugin, reasonCode } from "../sdk/plugin.ts";
 import { checkPlugin } from "./check.ts";
+import { pluginReference } from "./reference.ts";
 
 /** The policy types that policies can use. Immutable. */
 export interface Registry {
@@ -112,6 +113,7 @@ function describePlugin(plugin: Plugin): PolicyType {
       }),
     ),
     examples,
+    docs: pluginReference(plugin),
   };
 }
 

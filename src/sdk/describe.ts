@@ -8,6 +8,7 @@ export function describeSchema(schema: TSchema): string {
     return literals ? `one of ${variants.join(", ")}` : variants.join(" or ");
   }
   if ("const" in schema) return quote(schema.const);
+  if (typeof schema.$ref === "string") return `a ${schema.$ref}`;
   switch (schema.type) {
     case "integer":
       return `an integer${range(schema, "minimum", "maximum", "")}`;
