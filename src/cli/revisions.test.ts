@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Harness, startHarness, until } from "../gateway/e2e-harness.ts";
+import { testFolder } from "../policy/testing.ts";
 import { sluice } from "./testing.ts";
 
 const path = "org/tool.policy.yaml";
@@ -78,24 +79,18 @@ describe("sluice diff", () => {
   });
 
   test.skipIf(Bun.which("git") === null)("compares the policies folder with a commit (needs git)", async () => {
+    await using folder = await testFolder({ [path]: denying("danger") });
     const git = (...args: string[]) =>
-      Bun.spawnSync(["git", "-c", "user.name=Ann", "-c", "user.email=ann@example.org", ...args], { cwd: gateway.dir });
+      Bun.spawnSync(["git", "-c", "user.name=Ann", "-c", "user.email=ann@example.org", ...args], { cwd: folder.dir });
     for (const args of [
-      ["init", "-q"],
-      ["add", "policies"],
+      ["init", "-q", ".."],
+      ["add", "."],
       ["commit", "-q", "-m", "as it is"],
-    ])
+    ]) {
       git(...args);
-    gateway.writePolicy("org/new.policy.yaml", "rules: [{ when: request.stream, then: deny }]\n");
-    const { code, out } = await run(
-      "diff",
-      "HEAD",
-      "--policies-dir",
-      join(gateway.dir, "policies"),
-      "--format",
-      "json",
-    );
-    rmSync(join(gateway.dir, "policies/org/new.policy.yaml"));
+    }
+    await folder.write("org/new.policy.yaml", "rules: [{ when: request.stream, then: deny }]\n");
+    const { code, out } = await run("diff", "HEAD", "--policies-dir", folder.dir, "--format", "json");
     expect(code).toBe(0);
     const { names, items } = JSON.parse(out);
     expect(names.base).toMatch(/^HEAD \(commit [0-9a-f]{12}\)$/);
