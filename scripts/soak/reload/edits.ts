@@ -16,6 +16,11 @@ export interface Edit {
   readonly expected: Expected | null;
 }
 
+/**
+ * Codes begin anew after so many edits: they are labels of metrics, of which a real folder has few. The files' contents
+ * never do, so every edit is a new revision.
+ */
+const stampsInUse = 100;
 const parts = ["request", "response", "code", "helper"] as const;
 type Part = (typeof parts)[number];
 
@@ -36,6 +41,8 @@ export class StampedFolder {
   /** Writes the folder. The same seed gives the same edits. */
   static async create(dir: string, seed: number): Promise<StampedFolder> {
     const folder = new StampedFolder(dir, seed);
+    await mkdir(join(dir, "lib"), { recursive: true });
+    await writeFile(join(dir, "lib/index.ts"), 'export * from "./helper.ts";\n');
     for (const part of parts) await folder.#write(part, folder.#text(part));
     return folder;
   }
@@ -56,26 +63,27 @@ export class StampedFolder {
       return { what: "mistake", expected: null };
     }
     this.#broken = null;
-    this.#stamps[part] = this.#edits;
+    this.#stamps[part] = this.#edits % stampsInUse;
     await this.#write(part, this.#text(part));
     return { what: part, expected: await this.expected() };
   }
 
   #text(part: Part): string {
     const stamp = this.#stamps[part];
+    const description = `description: edit ${this.#edits}\n`;
     switch (part) {
       case "request":
-        return `rules: [{ id: stamp, then: warn, code: request_${stamp}, message: stamped }]\n`;
+        return `${description}rules: [{ id: stamp, then: warn, code: request_${stamp}, message: stamped }]\n`;
       case "response":
-        return `phase: response\nrules: [{ id: stamp, then: warn, code: response_${stamp}, message: stamped }]\n`;
+        return `${description}phase: response\nrules: [{ id: stamp, then: warn, code: response_${stamp}, message: stamped }]\n`;
       case "helper":
-        return `export const helper: number = ${stamp};\n`;
+        return `export const helper: number = ${stamp};\nexport const edit = ${this.#edits};\n`;
       case "code":
         return [
           'import { definePolicy, t } from "sluice/sdk";',
-          'import { helper } from "../lib/index.ts";',
+          'import { edit, helper } from "../lib/index.ts";',
           "export default definePolicy({",
-          '  description: "Stamps what it sees in two phases.",',
+          `  description: "Stamps what it sees in two phases, since edits ${this.#edits} and " + edit,`,
           "  params: t.Object({ stamp: t.Integer() }),",
           `  with: { stamp: ${stamp} },`,
           '  reads: ["request.model"],',
@@ -97,7 +105,6 @@ export class StampedFolder {
   async #write(part: Part, text: string): Promise<void> {
     const file = join(this.dir, files[part]);
     await mkdir(dirname(file), { recursive: true });
-    if (part === "helper") await writeFile(join(dirname(file), "index.ts"), 'export * from "./helper.ts";\n');
     if (this.#random() < 0.5) {
       await writeFile(file, text);
       return;
