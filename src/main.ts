@@ -14,6 +14,7 @@ import type { Setting, Status } from "./core/control.ts";
 import type { Clock } from "./core/ports.ts";
 import { createGateway } from "./gateway/gateway.ts";
 import { createMemoryCounters } from "./limits/memory.ts";
+import { createOverlayKeeper } from "./policy/control.ts";
 import { createPolicyDirectory } from "./policy/directory.ts";
 import { createRevisionDirectory } from "./policy/revision-directory.ts";
 import { createRevisionStore } from "./policy/revisions.ts";
@@ -85,14 +86,24 @@ export async function startSluice(config: Config): Promise<Running> {
   const metrics = createMetrics({ dropped: () => recorder.dropped });
   const loading = { dir: values.policies_dir, registry, cel: createCel(), allowEmpty: values.allow_empty };
   const revisions = createRevisionStore({ dataDir: values.data_dir, policiesDir: values.policies_dir, clock });
+  const overlay = await createOverlayKeeper({
+    store: store.policyStore,
+    clock,
+    logger,
+    onExpired: metrics.expired,
+    onOverlay: metrics.overlay,
+  });
   const policies = await createPolicyService({
     ...loading,
     logger,
     clock,
     revisions,
+    overlay: overlay.overlay,
     onReload: metrics.policyLoad,
     onStatus: metrics.policyStatus,
   });
+  overlay.follow(policies);
+  await overlay.sweep();
   const catalogue = createCatalogue(values);
   const tokens = createTokenCounter();
   const counters = createMemoryCounters({ clock });
@@ -149,6 +160,8 @@ export async function startSluice(config: Config): Promise<Running> {
     keyCache: keys,
     catalogue,
     policies: createPolicyDirectory(policies, loading, registry.describe),
+    policyControl: overlay,
+    policyStore: store.policyStore,
     revisions: createRevisionDirectory(policies, revisions, { onErrorOf: (type) => registry.get(type)?.onError }),
     usage: store.usage,
     decisions: store.decisions,
@@ -180,6 +193,7 @@ export async function startSluice(config: Config): Promise<Running> {
       // Calls that were cut off end now, and have rows too.
       await gateway.drain(cutOffMs);
       gateway.close();
+      await overlay.close();
       await policies.close();
       await recorder.close();
       await keys.close();

@@ -1,13 +1,19 @@
 import { Elysia, ValidationError } from "elysia";
 import { SluiceError } from "../errors.ts";
 import { applicationRoutes } from "./applications.ts";
+import { bindingRoutes } from "./bindings.ts";
+import { breakGlassRoutes } from "./break-glass.ts";
+import { databasePolicyRoutes } from "./db-policies.ts";
 import { decisionRoutes } from "./decisions.ts";
 import type { AdminDeps } from "./deps.ts";
+import { exceptionRoutes } from "./exceptions.ts";
 import { keyRoutes } from "./keys.ts";
+import { maintenanceRoutes } from "./maintenance.ts";
 import { modelRoutes } from "./models.ts";
 import { rememberOperator } from "./operator.ts";
 import { organisationRoutes } from "./organisations.ts";
 import { policyRoutes, policyTypeRoutes } from "./policies.ts";
+import { policyTuningRoutes } from "./policy-tuning.ts";
 import { toInputProblem, toInternalProblem, toProblem, toResponse } from "./problems.ts";
 import { revisionRoutes } from "./revisions.ts";
 import { systemRoutes } from "./system.ts";
@@ -55,10 +61,16 @@ export function createAdmin(deps: AdminDeps) {
       })
       .use(organisationRoutes(deps))
       .use(applicationRoutes(deps))
+      .use(bindingRoutes(deps))
       .use(keyRoutes(deps))
       .use(modelRoutes(deps))
       .use(policyTypeRoutes(deps))
       .use(policyRoutes(deps))
+      .use(databasePolicyRoutes(deps))
+      .use(policyTuningRoutes(deps))
+      .use(breakGlassRoutes(deps))
+      .use(maintenanceRoutes(deps))
+      .use(exceptionRoutes(deps))
       .use(revisionRoutes(deps))
       .use(usageRoutes(deps))
       .use(decisionRoutes(deps))

@@ -12,6 +12,8 @@ import type {
   Teams,
   UsageLedger,
 } from "../core/control.ts";
+import type { PolicyControl } from "../core/policy-control.ts";
+import type { PolicyStore } from "../core/policy-store.ts";
 import type { Catalogue, Clock, Logger, Recorder } from "../core/ports.ts";
 import type { Revisions } from "../core/revisions.ts";
 
@@ -28,6 +30,8 @@ export interface AdminDeps {
   readonly keyCache: KeyCache;
   readonly catalogue: Catalogue;
   readonly policies: PolicyDirectory;
+  readonly policyControl: PolicyControl;
+  readonly policyStore: PolicyStore;
   readonly revisions: Revisions;
   readonly usage: UsageLedger;
   readonly decisions: DecisionLog;

@@ -1,11 +1,13 @@
 import { t } from "elysia";
 import type { PolicyProblem } from "../core/control.ts";
 import type { Identity } from "../core/identity.ts";
+import { policyStatuses } from "../core/overlay.ts";
 import { phases, surfaces } from "../core/phases.ts";
-import type { CompiledPolicy } from "../core/policy.ts";
+import type { CompiledPolicy, Scope } from "../core/policy.ts";
 import { compileScope } from "../core/snapshot.ts";
 import { SluiceError } from "../errors.ts";
 import type { AdminDeps } from "./deps.ts";
+import { listPolicies, policyDetailSchema, policySchema, readPolicyView, showPolicy } from "./policy-view.ts";
 import { problems } from "./problems.ts";
 import { pinSchema, showPin } from "./revisions.ts";
 import {
@@ -20,45 +22,9 @@ import {
   type Shown,
   showMaybeTime,
   showPage,
+  toEtag,
   toPageRequest,
 } from "./schemas.ts";
-
-const policyMembers = {
-  id: t.String({ description: "Its path without the ending." }),
-  description: t.String(),
-  owner: t.String({ description: "Who answers for it; empty when the file does not say." }),
-  mode: oneOf(["enforce", "warn", "audit"], { description: "What a hit does." }),
-  on_error: oneOf(["deny", "warn", "allow"], { description: "What it counts as when it cannot be evaluated." }),
-  priority: t.Number(),
-  scope: t.Object({}, { additionalProperties: true, description: "Which requests it applies to; {} for all." }),
-  uses: t.String({ description: "The policy type, or rules." }),
-  phases: t.Array(oneOf(phases)),
-  limits: t.Boolean({ description: "Whether it takes from shared counters." }),
-  reads: t.Array(t.String(), { description: "The facts it reads." }),
-  source: t.String({ description: "Where it came from, relative to the policies folder; empty when unknown." }),
-};
-
-const policyExample = {
-  id: "org/prod-token-cap",
-  description: "Production apps may not ask for more than 16k tokens at once.",
-  owner: "platform",
-  mode: "enforce",
-  on_error: "deny",
-  priority: 100,
-  scope: { env: ["prod"] },
-  uses: "rules",
-  phases: ["request"],
-  limits: false,
-  reads: ["request.estimated_tokens", "request.max_tokens"],
-  source: "org/prod-token-cap.policy.yaml",
-} as const;
-
-const policySchema = t.Object(policyMembers, { examples: [policyExample] });
-
-const policyDetailSchema = t.Object(
-  { ...policyMembers, text: t.String({ description: "The source text; empty when unknown." }) },
-  { examples: [{ ...policyExample, text: "description: …" }] },
-);
 
 const problemEntrySchema = t.Object(
   {
@@ -135,6 +101,7 @@ const typeSchema = t.Object({
   reads: t.Array(t.String()),
   reasons: t.Record(t.String(), t.Object({ code: t.String(), status: t.Integer(), message: t.String() })),
   examples: t.Array(t.Unknown(), { description: "Values of with." }),
+  docs: t.String({ description: "The same for people, in Markdown." }),
 });
 
 const tags = ["Policies"];
@@ -150,6 +117,7 @@ export function policyTypeRoutes(deps: AdminDeps) {
     reads: [...type.reads],
     reasons: { ...type.reasons },
     examples: [...type.examples],
+    docs: type.docs,
   });
   return routes("/policy-types")
     .get(
@@ -185,30 +153,10 @@ export function policyTypeRoutes(deps: AdminDeps) {
 
 /** `/policies`. */
 export function policyRoutes(deps: AdminDeps) {
-  const show = (policy: CompiledPolicy): Shown<typeof policySchema> => {
-    const source = deps.policies.source(policy.id);
-    return {
-      id: policy.id,
-      description: policy.description,
-      owner: source?.owner ?? "",
-      mode: policy.mode,
-      on_error: policy.onError,
-      priority: policy.priority,
-      scope: { ...policy.scope },
-      uses: policy.uses,
-      phases: phases.filter((phase) => policy.evaluate[phase] !== undefined),
-      limits: policy.limits !== undefined,
-      reads: [...policy.reads],
-      source: source?.path ?? "",
-    };
-  };
-  const read = (id: string): Shown<typeof policyDetailSchema> => {
-    const policy = found(
-      deps.policies.snapshot().policies.find((candidate) => candidate.id === id),
-      "policy",
-      id,
-    );
-    return { ...show(policy), text: deps.policies.source(id)?.text ?? "" };
+  const read = (id: string, set: { headers: Record<string, unknown> }): Shown<typeof policyDetailSchema> => {
+    const policy = found(readPolicyView(deps, id), "policy", id);
+    if (policy.version !== null) set.headers.etag = toEtag(policy.version);
+    return policy;
   };
 
   return routes("/policies")
@@ -216,13 +164,21 @@ export function policyRoutes(deps: AdminDeps) {
       "",
       ({ query }) =>
         showPage(
-          pageOf(deps.policies.snapshot().policies, ({ id }) => id, toPageRequest(query)),
-          show,
+          pageOf(listPolicies(deps).filter(isWanted(query)), ({ id }) => id, toPageRequest(query)),
+          (policy) => policy,
         ),
       {
-        query: listQuery({}),
+        query: listQuery({
+          origin: t.Optional(oneOf(["git", "database"])),
+          status: t.Optional(oneOf(policyStatuses)),
+        }),
         response: { 200: listOf(policySchema), ...problems() },
-        detail: { tags, summary: "List the live policies", operationId: "listPolicies" },
+        detail: {
+          tags,
+          summary: "List the policies",
+          description: "Those that are live, each once however it is tuned, and those of the database that are not.",
+          operationId: "listPolicies",
+        },
       },
     )
     .get(
@@ -251,7 +207,9 @@ export function policyRoutes(deps: AdminDeps) {
       async ({ query }) => {
         const snapshot = deps.policies.snapshot();
         const identity = await identityOf(deps, query.app, query.env ?? "", query.key ?? "");
-        const data = snapshot.policies.filter((policy) => applies(policy, identity, query)).map(show);
+        const data = snapshot.policies
+          .filter((policy) => applies(policy, identity, query))
+          .map((policy) => showPolicy(deps, policy));
         return { revision: snapshot.revision, app: identity.app.id, data, next: null };
       },
       {
@@ -263,7 +221,8 @@ export function policyRoutes(deps: AdminDeps) {
         detail: {
           tags,
           summary: "List the policies that apply to an application",
-          description: "What is left out of the query is not looked at, so that every policy that may apply is shown.",
+          description:
+            "Each with where it, its mode and every param come from, and what keeps it from its effect. What is left out of the query is not looked at, so that every policy that may apply is shown.",
           operationId: "listEffectivePolicies",
         },
       },
@@ -271,7 +230,7 @@ export function policyRoutes(deps: AdminDeps) {
     .post(
       "/validate",
       async ({ body }) => {
-        const open = await deps.policies.validate(body.content, body.path);
+        const open = await validate(deps, body.content, body.path);
         return { valid: open.length === 0, problems: open.map(showProblem) };
       },
       {
@@ -285,7 +244,7 @@ export function policyRoutes(deps: AdminDeps) {
         },
       },
     )
-    .get("/:id", ({ params }) => read(params.id), {
+    .get("/:id", ({ params, set }) => read(params.id, set), {
       params: idParams,
       response: { 200: policyDetailSchema, ...problems(404) },
       detail: {
@@ -295,7 +254,20 @@ export function policyRoutes(deps: AdminDeps) {
         operationId: "readPolicy",
       },
     })
-    .get("/*", ({ params }) => read(params["*"]), { detail: { hide: true } });
+    .get("/*", ({ params, set }) => read(params["*"], set), { detail: { hide: true } });
+}
+
+/** A path in db/ is one of a database policy; every other one is of a file. */
+async function validate(deps: AdminDeps, content: string, path: string): Promise<readonly PolicyProblem[]> {
+  if (!path.startsWith("db/")) return deps.policies.validate(content, path);
+  const id = path.replace(/\.policy\.(yaml|yml|json)$/, "");
+  const found = await deps.policyControl.validate({ id, content });
+  return found.map(({ code, message, at }) => ({ code, message, ...(at ?? { file: path, line: 1, column: 1 }) }));
+}
+
+function isWanted({ origin, status }: { origin?: string; status?: string }) {
+  return (policy: Shown<typeof policySchema>) =>
+    (origin === undefined || policy.origin === origin) && (status === undefined || policy.status === status);
 }
 
 function showProblem({ code, file, line, column, message }: PolicyProblem): Shown<typeof problemEntrySchema> {
@@ -318,7 +290,19 @@ async function identityOf(deps: AdminDeps, app: string, env: string, key: string
 
 /** Whether a policy may apply to requests of `identity`, looking only at what the query names. */
 function applies(policy: CompiledPolicy, identity: Identity, query: Shown<typeof effectiveQuery>): boolean {
-  const { env, keys, models, surfaces: on, except, ...rest } = policy.scope;
+  const { only, except, outside } = policy.audience ?? {};
+  if (only?.includes(identity.app.id) === false || except?.includes(identity.app.id) === true) return false;
+  // Where another copy applies, it differs from this one only in whom it is for.
+  if (outside !== undefined && mayBeIn(withoutExcept(outside), identity, query)) return false;
+  return mayBeIn(policy.scope, identity, query);
+}
+
+function withoutExcept({ except: _, ...scope }: Scope): Scope {
+  return scope;
+}
+
+function mayBeIn(whole: Scope, identity: Identity, query: Shown<typeof effectiveQuery>): boolean {
+  const { env, keys, models, surfaces: on, except, ...rest } = whole;
   const named = {
     ...(query.env !== undefined && env !== undefined && { env }),
     ...(query.key !== undefined && keys !== undefined && { keys }),

@@ -1,4 +1,5 @@
 import { type Static, t, type ValidationError } from "elysia";
+import { PolicyRefused } from "../core/policy-control.ts";
 import { type ErrorCode, errorCatalogue, SluiceError } from "../errors.ts";
 
 /** RFC 9457 problem details: what every failure of the control plane looks like. */
@@ -13,6 +14,19 @@ export const problemSchema = t.Object(
     errors: t.Optional(
       t.Array(t.Object({ pointer: t.String({ description: "JSON Pointer into the input." }), detail: t.String() })),
     ),
+    problems: t.Optional(
+      t.Array(
+        t.Object({
+          code: t.String({ description: "A numbered check, such as C061." }),
+          item: t.String({ description: "What does not fit, such as policy db/no-previews." }),
+          message: t.String(),
+          file: t.Optional(t.String()),
+          line: t.Optional(t.Integer()),
+          column: t.Optional(t.Integer()),
+        }),
+        { description: "Why a change does not fit the policies." },
+      ),
+    ),
   },
   { description: "A problem (RFC 9457)." },
 );
@@ -23,7 +37,7 @@ export type Problem = Static<typeof problemSchema>;
 /** Media type of a {@link Problem}. */
 export const problemType = "application/problem+json";
 
-type ProblemStatus = 400 | 401 | 404 | 409 | 412 | 413 | 500;
+type ProblemStatus = 400 | 401 | 404 | 409 | 412 | 413 | 422 | 500;
 
 /** Response schemas for these statuses and for those that every route can answer with. */
 export function problems<const S extends readonly ProblemStatus[]>(...statuses: S) {
@@ -36,7 +50,9 @@ export function problems<const S extends readonly ProblemStatus[]>(...statuses: 
 
 /** The problem of a foreseen failure. */
 export function toProblem(error: SluiceError, instance: string): Problem {
-  return problem(error.code, error.message, instance);
+  const shown = problem(error.code, error.message, instance);
+  if (!(error instanceof PolicyRefused)) return shown;
+  return { ...shown, problems: error.problems.map(({ code, item, message, at }) => ({ code, item, message, ...at })) };
 }
 
 /** The problem of input that its schema does not accept: every place that is wrong, once. */

@@ -86,33 +86,34 @@ const tendency = oneOf(["tightens", "loosens", "neither", "unknown"], {
 });
 const change = oneOf(["added", "removed", "changed"]);
 
+/** One policy or other file that is not the same in two sets. */
+export const itemChangeSchema = t.Object({
+  kind: oneOf(["policy", "library", "exception", "data", "manifest", "module"]),
+  id: t.String(),
+  change,
+  tendency,
+  why: t.String(),
+  file: t.String(),
+  fields: t.Array(
+    t.Object({
+      field: t.String({ description: "Where in the file; rules are named by their ids." }),
+      change,
+      before: t.Unknown({ description: "Null when it was added." }),
+      after: t.Unknown({ description: "Null when it was removed." }),
+      tendency,
+      why: t.String(),
+      line: t.Integer(),
+      column: t.Integer(),
+    }),
+    { description: "What is different in it; empty for what was added or removed, and for code." },
+  ),
+});
+
 const diffSchema = t.Object(
   {
     base: t.String(),
     head: t.String(),
-    items: t.Array(
-      t.Object({
-        kind: oneOf(["policy", "library", "exception", "data", "manifest", "module"]),
-        id: t.String(),
-        change,
-        tendency,
-        why: t.String(),
-        file: t.String(),
-        fields: t.Array(
-          t.Object({
-            field: t.String({ description: "Where in the file; rules are named by their ids." }),
-            change,
-            before: t.Unknown({ description: "Null when it was added." }),
-            after: t.Unknown({ description: "Null when it was removed." }),
-            tendency,
-            why: t.String(),
-            line: t.Integer(),
-            column: t.Integer(),
-          }),
-          { description: "What is different in it; empty for what was added or removed, and for code." },
-        ),
-      }),
-    ),
+    items: t.Array(itemChangeSchema),
     summary: t.Object({
       added: t.Integer(),
       removed: t.Integer(),
@@ -272,7 +273,11 @@ function showRevision(revision: ShownRevision): Shown<typeof revisionSchema> {
 }
 
 function showDiff({ base, head, items, summary }: PolicySetDiff): Shown<typeof diffSchema> {
+  return { base, head, items: items.map(showItemChange), summary: { ...summary } };
+}
+
+/** Shows one difference. */
+export function showItemChange(item: ItemChange): Shown<typeof itemChangeSchema> {
   const field = (one: FieldChange) => ({ ...one, before: one.before ?? null, after: one.after ?? null });
-  const item = (one: ItemChange) => ({ ...one, fields: one.fields.map(field) });
-  return { base, head, items: items.map(item), summary: { ...summary } };
+  return { ...item, fields: item.fields.map(field) };
 }

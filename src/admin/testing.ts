@@ -5,10 +5,12 @@ import { Elysia } from "elysia";
 import { createAdminKeyDirectory, ensureAdminKey } from "../auth/admin-key.ts";
 import { createKeyDirectory } from "../auth/key-directory.ts";
 import { createKeyMint } from "../auth/key-mint.ts";
-import type { Setting } from "../core/control.ts";
+import type { PolicyDirectory, Setting } from "../core/control.ts";
 import type { CompiledPolicy } from "../core/policy.ts";
 import type { Catalogue, ModelInfo } from "../core/ports.ts";
 import { Snapshot } from "../core/snapshot.ts";
+import { createOverlayKeeper } from "../policy/control.ts";
+import { createPolicyDirectory } from "../policy/directory.ts";
 import { createRevisionDirectory } from "../policy/revision-directory.ts";
 import { createRevisionStore } from "../policy/revisions.ts";
 import { createPolicyService } from "../policy/service.ts";
@@ -82,8 +84,45 @@ const settings: readonly Setting[] = [
   },
 ];
 
-/** The control plane over a real SQLite file, with everything a test looks at. Dispose it when done. */
-export async function startTestAdmin() {
+/** A policy set that stands still. */
+function fixedPolicies(snapshot: Snapshot): PolicyDirectory {
+  return {
+    snapshot: () => snapshot,
+    source: (id) => ({ path: `${id}.policy.yaml`, text: `description: The policy ${id}.\n`, owner: "platform" }),
+    state: () => ({
+      revision: snapshot.revision,
+      loadedAt: testStart,
+      state: "ready",
+      problems: [],
+      files: snapshot.revision,
+      origin: "folder",
+      pin: null,
+      waiting: null,
+    }),
+    types: () => [
+      {
+        name: "request_size",
+        summary: "Refuses large bodies.",
+        phases: ["request"],
+        onError: "deny",
+        config: { type: "object" },
+        reads: ["request.bytes"],
+        reasons: { tooLarge: { code: "too_large", status: 413, message: "{bytes} is too large." } },
+        examples: [{ max_request_bytes: 1000 }],
+        docs: "## request_size",
+      },
+    ],
+    validate: (content, file) =>
+      content.includes("bad") ? [{ code: "C002", file, line: 1, column: 2, message: "unknown name" }] : [],
+  };
+}
+
+/**
+ * The control plane over a real SQLite file, with everything a test looks at. Dispose it when done.
+ *
+ * @param policyFiles what the policies folder holds; the live policies are then those of the folder
+ */
+export async function startTestAdmin(policyFiles?: Readonly<Record<string, string>>) {
   const folder = await mkdtemp(join(tmpdir(), "sluice-admin-"));
   const clock = new TestClock();
   const logger = createTestLogger();
@@ -95,10 +134,19 @@ export async function startTestAdmin() {
   const recorder = createRecorder({ sink: store.records, logger });
   const { key: adminKey } = await ensureAdminKey(folder);
   const snapshot = new Snapshot("sha256:test", livePolicies);
-  const files = await testFolder({ "org/first.policy.yaml": "rules: [{ id: a, then: warn }]\n" });
+  const overlay = await createOverlayKeeper({ store: store.policyStore, clock, logger });
+  const files = await testFolder(policyFiles ?? { "org/first.policy.yaml": "rules: [{ id: a, then: warn }]\n" });
   const loading = testOptions(files.dir);
   const kept = createRevisionStore({ dataDir: join(files.dir, "../data"), policiesDir: files.dir, clock });
-  const service = await createPolicyService({ ...loading, logger, clock, revisions: kept, watch: false });
+  const service = await createPolicyService({
+    ...loading,
+    logger,
+    clock,
+    revisions: kept,
+    watch: false,
+    overlay: overlay.overlay,
+  });
+  overlay.follow(service);
   const deps: AdminDeps = {
     ...store,
     clock,
@@ -108,34 +156,8 @@ export async function startTestAdmin() {
     keyCache: directory,
     catalogue,
     recorder,
-    policies: {
-      snapshot: () => snapshot,
-      source: (id) => ({ path: `${id}.policy.yaml`, text: `description: The policy ${id}.\n`, owner: "platform" }),
-      state: () => ({
-        revision: snapshot.revision,
-        loadedAt: testStart,
-        state: "ready",
-        problems: [],
-        files: snapshot.revision,
-        origin: "folder",
-        pin: null,
-        waiting: null,
-      }),
-      types: () => [
-        {
-          name: "request_size",
-          summary: "Refuses large bodies.",
-          phases: ["request"],
-          onError: "deny",
-          config: { type: "object" },
-          reads: ["request.bytes"],
-          reasons: { tooLarge: { code: "too_large", status: 413, message: "{bytes} is too large." } },
-          examples: [{ max_request_bytes: 1000 }],
-        },
-      ],
-      validate: (content, file) =>
-        content.includes("bad") ? [{ code: "C002", file, line: 1, column: 2, message: "unknown name" }] : [],
-    },
+    policyControl: overlay,
+    policies: policyFiles === undefined ? fixedPolicies(snapshot) : createPolicyDirectory(service, loading, () => []),
     revisions: createRevisionDirectory(service, kept, { onErrorOf: () => undefined }),
     status: () => ({
       status: "ready",
@@ -180,7 +202,9 @@ export async function startTestAdmin() {
     /** The policies folder that the revisions come from, and the service that loads it. */
     files,
     service,
+    overlay,
     async [Symbol.asyncDispose]() {
+      await overlay.close();
       await service.close();
       await files[Symbol.asyncDispose]();
       await directory.close();

@@ -106,6 +106,7 @@ describe("policies", () => {
       reads: ["request.bytes"],
       reasons: { tooLarge: { code: "too_large", status: 413, message: "{bytes} is too large." } },
       examples: [{ max_request_bytes: 1000 }],
+      docs: "## request_size",
     };
     expect((await admin.call("GET", "/admin/v1/policy-types")).json()).toEqual({ data: [type], next: null });
     expect((await admin.call("GET", "/admin/v1/policy-types/request_size")).json()).toEqual(type);

@@ -1,6 +1,7 @@
 import { SluiceError } from "../errors.ts";
 import type { PolicyException } from "./exceptions.ts";
 import type { DatabasePolicy, OverlayProblem, ParamValue, PolicyOverlay } from "./overlay.ts";
+import type { ItemChange } from "./revisions.ts";
 
 /** One param as a policy declares it. */
 export interface DeclaredParam {
@@ -51,6 +52,10 @@ export interface PolicyControl {
   exceptions(): readonly PolicyException[];
   /** A policy of git's, or a database policy that is live; `null` when there is none. */
   declared(policyId: string): DeclaredPolicy | null;
+  /** What is wrong with a database policy as it would be; nothing is stored and nothing changes. */
+  validate(policy: Pick<DatabasePolicy, "id" | "content">): Promise<readonly OverlayProblem[]>;
+  /** What is different between two contents of a policy, by meaning; `null` when nothing is. */
+  diff(policyId: string, before: string, after: string): ItemChange | null;
   /**
    * Makes one change: checked against the live files, stored, and in force when this resolves. One at a time.
    *

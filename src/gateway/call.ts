@@ -182,8 +182,9 @@ export class Call implements Content {
   /** Writes a phase's decision to the log and metrics, once it is final. */
   record(decision: Decision, micros: number): void {
     const { metrics, recorder } = this.#deps;
-    for (const { effect, mode, policy, code } of decision.findings) {
+    for (const { effect, mode, policy, code, override } of decision.findings) {
       metrics.decision(decision.phase, effect, mode, policy, code);
+      if (override !== undefined) metrics.overridden(override, policy);
       if (effect === "warn" && !this.warnings.includes(code)) this.warnings.push(code);
     }
     if (decision.findings.length === 0) metrics.plainDecision(decision.phase, decision.effect);

@@ -10,6 +10,8 @@ export interface GatewayMetrics {
   request(surface: string, status: number, seconds: number, overheadSeconds: number): void;
   firstByte(seconds: number): void;
   decision(phase: Phase, effect: string, mode: string, policy: string, code: string): void;
+  /** A finding that was kept from its effect, and by what. */
+  overridden(override: string, policy: string): void;
   /** A decision without findings. */
   plainDecision(phase: Phase, effect: string): void;
   evaluated(phase: Phase, seconds: number): void;

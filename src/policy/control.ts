@@ -3,9 +3,10 @@ import { type DeclaredPolicy, type OverlayChange, type PolicyControl, PolicyRefu
 import type { PolicyStore } from "../core/policy-store.ts";
 import type { Clock, Logger } from "../core/ports.ts";
 import { SluiceError } from "../errors.ts";
+import { diffTrees } from "./diff.ts";
 import { isLocked } from "./manifest.ts";
-import { checkDatabasePolicy, layOver } from "./overlay.ts";
-import type { PolicyService } from "./service.ts";
+import { checkDatabasePolicy, databaseFile, layOver } from "./overlay.ts";
+import type { LoadedSet, PolicyService } from "./service.ts";
 
 /** What the keeper of the overlay is made of. */
 export interface OverlayKeeperOptions {
@@ -14,6 +15,8 @@ export interface OverlayKeeperOptions {
   readonly logger: Logger;
   /** Told of each break-glass and maintenance that expired. */
   readonly onExpired?: (kind: "break_glass" | "maintenance") => void;
+  /** Told of the overlay whenever it was read. */
+  readonly onOverlay?: (overlay: PolicyOverlay) => void;
 }
 
 /** Keeps the overlay that is in force. */
@@ -46,6 +49,7 @@ export async function createOverlayKeeper(options: OverlayKeeperOptions): Promis
 
   async function read(): Promise<void> {
     current = await store.overlay(clock.now());
+    options.onOverlay?.(current);
     const ends = [...current.breakGlass, ...(current.maintenance === null ? [] : [current.maintenance])];
     clearTimeout(timer);
     timer = undefined;
@@ -86,12 +90,15 @@ export async function createOverlayKeeper(options: OverlayKeeperOptions): Promis
     return service?.loaded()?.overlayProblems ?? [];
   }
 
-  async function check({ next, policy }: Omit<OverlayChange<unknown>, "store">): Promise<void> {
+  function loaded(): LoadedSet {
     const base = service?.loaded() ?? null;
-    if (base === null) {
-      const problem = "No policy set is live that the change could be checked against; put the policy files in order.";
-      throw new SluiceError("conflict", { problem });
-    }
+    if (base !== null) return base;
+    const problem = "No policy set is live that the change could be checked against; put the policy files in order.";
+    throw new SluiceError("conflict", { problem });
+  }
+
+  async function check({ next, policy }: Omit<OverlayChange<unknown>, "store">): Promise<void> {
+    const base = loaded();
     const content = policy === undefined ? [] : await checkDatabasePolicy(base, policy);
     if (content.length > 0) throw new PolicyRefused(content);
     const laid = await layOver(base, next(current));
@@ -126,6 +133,17 @@ export async function createOverlayKeeper(options: OverlayKeeperOptions): Promis
         params: Object.fromEntries(params),
       };
       return declared;
+    },
+    validate: async (policy) => checkDatabasePolicy(loaded(), policy),
+    diff(id, before, after) {
+      const { files, tools } = loaded();
+      const tree = (content: string) => ({
+        files: [...files, databaseFile({ id, content })],
+        problems: [],
+        digest: "",
+      });
+      const knowledge = { onErrorOf: (type: string) => tools.registry.get(type)?.onError };
+      return diffTrees(tree(before), tree(after), knowledge).items[0] ?? null;
     },
     change: ({ store: write, ...change }) =>
       inTurn(async () => {

@@ -52,6 +52,14 @@ export function createMetrics(sources: { dropped: () => Readonly<Record<string, 
   const loads = counter(registry, "sluice_policy_loads_total", "Policy loads.", ["result"]);
   const revision = gauge(registry, "sluice_policy_revision_info", "1 for the revision in force.", ["revision"]);
   const policyState = gauge(registry, "sluice_policy_state", "1 for the state that the policy set is in.", ["state"]);
+  const overrides = counter(
+    registry,
+    "sluice_policy_overrides_total",
+    "Findings that an exception or a break-glass kept from their effect.",
+    ["kind", "override", "policy"],
+  );
+  const open = gauge(registry, "sluice_overrides_open", "What takes away the effect of policies now.", ["kind"]);
+  const expiries = counter(registry, "sluice_overrides_expired_total", "What came to its end by itself.", ["kind"]);
   const reload = histogram(
     registry,
     "sluice_policy_reload_seconds",
@@ -105,6 +113,23 @@ export function createMetrics(sources: { dropped: () => Readonly<Record<string, 
     firstByte: (seconds: number) => ttft([], seconds),
     decision: (phase: Phase, effect: string, mode: string, policy: string, code: string) =>
       decisions([phase, effect, mode, policy, code]),
+    /** A finding that was kept from its effect; `override` as `Finding.override` says it. */
+    overridden(override: string, policy: string) {
+      const colon = override.indexOf(":");
+      overrides([override.slice(0, colon).replace("-", "_"), override.slice(colon + 1), policy]);
+    },
+    /** What is laid over git, whenever it was read. */
+    overlay({
+      breakGlass,
+      maintenance,
+    }: {
+      readonly breakGlass: readonly object[];
+      readonly maintenance: object | null;
+    }) {
+      open(["break_glass"], breakGlass.length);
+      open(["maintenance"], Number(maintenance !== null));
+    },
+    expired: (kind: "break_glass" | "maintenance") => expiries([kind]),
     /** A decision without findings. */
     plainDecision: (phase: Phase, effect: string) => plainOf(phase)(effect)(1),
     evaluated: (phase: Phase, seconds: number) => evaluatedOf(phase)(seconds),

@@ -1,0 +1,43 @@
+import { t } from "elysia";
+import type { Changed } from "../core/control.ts";
+import type { ParamValues } from "../core/overlay.ts";
+import type { DeclaredPolicy } from "../core/policy-control.ts";
+import { SluiceError } from "../errors.ts";
+import type { AdminDeps } from "./deps.ts";
+import { type Shown, staleError } from "./schemas.ts";
+
+/** Values for params, by name. Whether they fit is for the policy to say. */
+export const paramsSchema = t.Record(
+  t.String({ pattern: "^[A-Za-z_][A-Za-z0-9_]{0,63}$" }),
+  t.Union([t.String({ maxLength: 4096 }), t.Number(), t.Boolean(), t.Array(t.String({ maxLength: 4096 }))]),
+  { additionalProperties: false, maxProperties: 64, description: "Values by the names of the policy's params." },
+);
+
+/** Values as the core knows them. */
+export function toParams(values: Shown<typeof paramsSchema>): ParamValues {
+  return values;
+}
+
+/** The id of any policy. */
+export const policyPattern = t.String({ minLength: 1, maxLength: 256, description: "Id of the policy." });
+
+/** Largest content of a database policy, in characters; as much as a file may hold. */
+export const maxContent = 256 * 1024;
+
+/**
+ * A policy that may be tuned or attached.
+ *
+ * @throws SluiceError `not_found`
+ */
+export function requirePolicy(deps: Pick<AdminDeps, "policyControl">, id: string): DeclaredPolicy {
+  const declared = deps.policyControl.declared(id);
+  if (declared === null) throw new SluiceError("not_found", { resource: "policy", id });
+  return declared;
+}
+
+/** What a change made, or the failure that it met. */
+export function settled<T>(changed: Changed<T>, resource: string, id: string, ifMatch: string | undefined): T {
+  if (changed.outcome === "missing") throw new SluiceError("not_found", { resource, id });
+  if (changed.outcome === "stale") throw staleError(resource, id, ifMatch, changed.version);
+  return changed.value;
+}
