@@ -14,6 +14,7 @@ import { openaiChat } from "../src/providers/openai-chat/format.ts";
 import { discoverPlugins } from "../src/registry/registry.ts";
 import { createTokenCounter } from "../src/tokens/counter.ts";
 import { findModel } from "../src/upstream/models.ts";
+import { handRules, judgeByHand, lookUpByHand } from "./by-hand.ts";
 import type { Figure } from "./report.ts";
 
 const identity: Identity = {
@@ -48,27 +49,46 @@ export async function measureMicro(quick: boolean): Promise<Figure[]> {
   };
   const facts = requestFacts();
 
-  for (const count of [1, 3, 10, 100]) {
-    const snapshot = await load(rules(count));
-    const { policies } = snapshot.rulesFor(identity, "gpt-4o", "chat");
-    const engine = await add(
-      `engine.${count}_policies`,
-      () => evaluate(policies, "request", facts),
-      "one CEL rule each, none fires",
-    );
-    if (count === 100) {
-      const byHand = await add(
-        "engine.100_by_hand",
-        () => byHandLoop(facts),
-        "the same conditions as a JavaScript loop",
-      );
-      figures.push({ name: "engine.100_policies_vs_loop", value: engine / byHand, unit: "ratio" });
-      await add(
-        "snapshot.lookup",
-        () => snapshot.rulesFor(identity, "gpt-4o", "chat"),
-        "100 policies, a caller seen before",
-      );
+  /** The same by hand, measured in turns: whatever else the machine does meets both. */
+  const compare = async (name: string, run: () => unknown, byHand: () => unknown, notes: [string, string]) => {
+    let best = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY] as [number, number];
+    for (let turn = 0; turn < 5; turn += 1) {
+      best = [Math.min(best[0], await nanos(run)), Math.min(best[1], await nanos(byHand))];
     }
+    const [value, hand] = best;
+    figures.push({ name, value, unit: "ns", note: notes[0] });
+    figures.push({ name: `${name}_by_hand`, value: hand, unit: "ns", note: notes[1] });
+    figures.push({ name: `${name}_vs_by_hand`, value: value / hand, unit: "ratio" });
+  };
+  const inFunctions = "the same conditions as functions in a list";
+
+  for (const count of [1, 3, 10, 100]) {
+    const { policies } = (await load(rules(count))).rulesFor(identity, "gpt-4o", "chat");
+    const name = `engine.${count}_policies`;
+    const run = () => evaluate(policies, "request", facts);
+    const hand = handRules(count);
+    const note = "one CEL rule each, none fires";
+    if (count !== 3 && count !== 100) await add(name, run, note);
+    else await compare(name, run, () => judgeByHand(hand, facts), [note, inFunctions]);
+  }
+  {
+    const { policies } = (await load(rulesOfOne(100))).rulesFor(identity, "gpt-4o", "chat");
+    const hand = handRules(100);
+    const run = () => evaluate(policies, "request", facts);
+    const notes: [string, string] = ["CEL rules of one policy, none fires", inFunctions];
+    await compare("engine.100_rules", run, () => judgeByHand(hand, facts), notes);
+  }
+  {
+    const snapshot = await load(rules(100));
+    // Not always the same one: that would be looked up once, when the loop is compiled.
+    const models = Array.from({ length: 8 }, (_, i) => `gpt-4o-${i}`);
+    const remembered = new Map(models.map((model) => [`app_1\nchat\n${model}`, snapshot.policies]));
+    let turn = 0;
+    const model = () => models[turn++ % models.length]!;
+    const run = () => snapshot.rulesFor(identity, model(), "chat");
+    const look = () => lookUpByHand(remembered, identity, model(), "chat");
+    const notes: [string, string] = ["100 policies, a caller seen before", "one map of what was found before"];
+    await compare("snapshot.lookup", run, look, notes);
   }
   for (const [name, config] of Object.entries(pluginConfigs)) {
     const snapshot = await load({ [name]: { description: `One ${name}.`, uses: name, with: config } });
@@ -149,13 +169,10 @@ function rules(count: number): Record<string, object> {
   );
 }
 
-/** What the hundred rules say, as somebody would write it without a policy engine. */
-function byHandLoop(facts: Facts): string[] {
-  const denied: string[] = [];
-  for (let i = 0; i < 100; i += 1) {
-    if (facts.request.bytes > 1_000_000 + i && facts.app.env === "prod") denied.push(`p${i}`);
-  }
-  return denied;
+/** The same rules in one policy. */
+function rulesOfOne(count: number): Record<string, object> {
+  const all = Object.values(rules(count)).map((policy) => (policy as { rules: object[] }).rules[0]!);
+  return { all: { description: "All rules.", rules: all.map((rule, i) => ({ ...rule, id: `r${i}` })) } };
 }
 
 async function load(policies: Readonly<Record<string, object>>): Promise<Snapshot> {
