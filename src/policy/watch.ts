@@ -78,20 +78,23 @@ export function watchFolder(dir: string, options: WatchOptions, changed: () => P
     }
   };
   const look = async () => {
+    const toldBefore = told;
+    told = false;
     const next = { identity: await identityOf(dir), stamp: await treeStamp(dir) };
     // At the first look too: what changed between the owner's own reading and it was seen by nobody.
     const moved = next.stamp !== seen?.stamp;
     // A folder that was replaced is another one, and one that changed in silence is not, or not whole, watched.
-    if (next.identity !== seen?.identity || (moved && !told)) rewatch();
+    const stale = seen !== undefined && (next.identity !== seen.identity || (moved && !toldBefore && !told));
+    if (stale) rewatch();
     seen = next;
-    told = false;
     if (moved) soon();
     else if (performance.now() - readAt >= contentMs) run();
-    if (!stopped) plan();
+    // What the old watcher had not told yet when it was closed, it never tells.
+    if (!stopped) plan(stale ? quietMs : pollMs);
   };
   let timer: ReturnType<typeof setTimeout>;
-  const plan = () => {
-    timer = setTimeout(() => void look(), pollMs);
+  const plan = (ms: number) => {
+    timer = setTimeout(() => void look(), ms);
     timer.unref();
   };
 
