@@ -17,8 +17,6 @@ import { labelOf, type PolicyFile, type PolicyTree, readPolicyTree } from "./tre
 export interface LoadOptions extends Pick<CompileTools, "dir" | "registry" | "cel"> {
   /** Whether a folder without any policy is accepted. */
   readonly allowEmpty?: boolean;
-  /** Whether the library's policies are part of the set as well, with their defaults: for looking at them alone. */
-  readonly withLibrary?: boolean;
   /** What the control plane lays over the folder; nothing when absent. */
   readonly overlay?: PolicyOverlay;
 }
@@ -90,18 +88,16 @@ export async function compileTree(tree: PolicyTree, options: LoadOptions): Promi
     problems.push(fileProblem("C039", labelOf(dir), message));
   }
 
-  const refused = problems.length > 0;
-  dispose(refused || options.withLibrary !== true ? shelf : []);
-  if (refused) {
+  dispose(shelf);
+  if (problems.length > 0) {
     dispose(own);
     return { ok: false, problems: sortProblems(problems), files: tree.files };
   }
-  const compiled = options.withLibrary === true ? [...own, ...shelf] : own;
   const { overlay = emptyOverlay } = options;
   const { manifest } = read;
-  const laid = await layOver({ compiled, tools, manifest }, overlay);
+  const laid = await layOver({ compiled: own, tools, manifest }, overlay);
   for (const policy of laid.replaced) policy.dispose?.();
-  const sources = [...compiled, ...laid.files].map(
+  const sources = [...own, ...laid.files].map(
     ({ id, file, owner }) => [id, { path: file.path, text: file.text, owner }] as const,
   );
   const snapshot = new Snapshot(
@@ -116,7 +112,7 @@ export async function compileTree(tree: PolicyTree, options: LoadOptions): Promi
     snapshot,
     sources: new Map(sources),
     files,
-    compiled,
+    compiled: own,
     tools,
     manifest,
     exceptions,
