@@ -1,5 +1,6 @@
 import { type FactName, type Facts, factEntries } from "../core/facts.ts";
 import { VariableFailure } from "./failure.ts";
+import { within64 } from "./ints.ts";
 import { sizeGuard } from "./sizes.ts";
 import { outside } from "./types.ts";
 
@@ -32,7 +33,7 @@ for (const [name, spec] of factEntries) {
   const guard = sizeGuard(name, spec);
   const convert =
     spec.type === "int"
-      ? (value: unknown) => BigInt(value as number)
+      ? (value: unknown) => within64(BigInt(value as number))
       : (value: unknown) => {
           guard?.(value as never);
           return value;

@@ -1,9 +1,22 @@
-import { type CheckedType, children, type Node } from "./ast.ts";
+import { children, type Node } from "./ast.ts";
 import { type Block, type Code, FunctionWriter, literal, NotCompilable } from "./code.ts";
 import { maxSteps } from "./cost.ts";
-import { callTemplates, kindOf, type Template } from "./generate-calls.ts";
+import { kindOf } from "./generate-calls.ts";
+import {
+  arithmetic,
+  isConcrete,
+  isEmpty,
+  isOpaque,
+  knownElements,
+  only,
+  operandsOf,
+  readsVariable,
+  scalars,
+  templateOf,
+  timeOperators,
+  typeName,
+} from "./generate-nodes.ts";
 import { narrow } from "./ints.ts";
-import type { Helper } from "./runtime.ts";
 import { DURATION, inside, TIMESTAMP } from "./types.ts";
 
 /** The code that reads a name of the expression's environment, such as a fact; `null` for one it does not know. */
@@ -11,15 +24,6 @@ export type NameReader = (name: string, writer: FunctionWriter) => Code | null;
 
 /** An expression as one function. Ints of its value, also inside lists and maps, are as {@link narrow} makes them. */
 export type Generated = (facts: unknown, scope: unknown) => unknown;
-
-const scalars = new Set(["int", "double", "string", "bool", TIMESTAMP, DURATION]);
-const arithmetic: Readonly<Record<string, Helper>> = {
-  "+": "add",
-  "-": "subtract",
-  "*": "multiply",
-  "/": "divide",
-  "%": "modulo",
-};
 
 /**
  * Makes a function of a checked tree, with the meaning that evaluating it by the library has; `null` when there is
@@ -382,59 +386,4 @@ class Emitter {
         throw new NotCompilable(name);
     }
   }
-}
-
-const timeOperators: Readonly<Record<string, Helper>> = {
-  [`${TIMESTAMP} ${TIMESTAMP} -`]: "spanBetween",
-  [`${TIMESTAMP} ${DURATION} -`]: "momentBefore",
-  [`${TIMESTAMP} ${DURATION} +`]: "momentAfter",
-  [`${DURATION} ${DURATION} +`]: "addSpans",
-  [`${DURATION} ${DURATION} -`]: "subtractSpans",
-};
-
-function isConcrete(type: string): boolean {
-  return !/\b(dyn|[A-Z?])\b/.test(type) && type !== "?";
-}
-
-function isEmpty(node: Node): boolean {
-  return (node.op === "list" || node.op === "map") && (node.args as unknown[]).length === 0;
-}
-
-function templateOf(node: Node): Template {
-  const [name] = node.args as [string];
-  const template = callTemplates[`${node.op === "rcall" ? "." : ""}${name}(${children(node).map(kindOf).join(", ")})`];
-  if (template === undefined) throw new NotCompilable(name);
-  return template;
-}
-
-function readsVariable(node: Node): boolean {
-  return node.op === "id" ? (node.args as string).startsWith("vars.") : children(node).some(readsVariable);
-}
-
-function isOpaque(node: Node): boolean {
-  return ["LinearRegex", "GlobPattern", "AddressBlock", "TextSet", "NumberSet"].includes(typeName(node));
-}
-
-function typeName({ checkedType }: { readonly checkedType?: CheckedType }): string {
-  return checkedType?.name ?? "?";
-}
-
-/** The node itself, when it is of this type. */
-function only(node: Node, type: string): Node {
-  if (typeName(node) !== type) throw new NotCompilable(`${typeName(node)} for ${type}`);
-  return node;
-}
-
-function operandsOf(node: Node, op: string): readonly Node[] {
-  return node.op === op ? (node.args as Node[]).flatMap((operand) => operandsOf(operand, op)) : [node];
-}
-
-/** The elements of a list of texts or ints that is the same for every request. */
-function knownElements(node: Node): readonly unknown[] | null {
-  const listed = node.op === "list" ? (node.args as Node[]) : [];
-  const elements: unknown =
-    node.op === "value" ? node.args : listed.map(({ op, args }) => (op === "value" ? args : {}));
-  if (!Array.isArray(elements) || elements.length === 0) return null;
-  if (elements.every((value) => typeof value === "string")) return elements;
-  return elements.every((value) => typeof value === "bigint") ? elements.map(narrow) : null;
 }

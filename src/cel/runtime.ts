@@ -2,7 +2,19 @@ import { Duration } from "@marcbachmann/cel-js/evaluator";
 import { maxSteps } from "./cost.ts";
 import { absorbable, fail, StepsSpent } from "./failure.ts";
 import { codePoints, lowerAscii, upperAscii } from "./functions.ts";
-import { add, divide, type Int, modulo, multiply, narrow, negate, parseInteger, subtract, truncate } from "./ints.ts";
+import {
+  add,
+  divide,
+  type Int,
+  modulo,
+  multiply,
+  narrow,
+  negate,
+  parseInteger,
+  subtract,
+  truncate,
+  within64,
+} from "./ints.ts";
 import { addSpans, compareSpans, momentAfter, momentBefore, spanBetween, subtractSpans } from "./time.ts";
 
 /**
@@ -139,7 +151,7 @@ function wrongType(): never {
 function wideInt(value: unknown): Int {
   if (Number.isSafeInteger(value)) return value as number;
   // What is no integer at all throws.
-  return narrow(BigInt(value as number));
+  return narrow(within64(BigInt(value as number)));
 }
 
 function parseDouble(text: string): number {
