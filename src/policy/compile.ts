@@ -11,6 +11,7 @@ import type { PolicyDocument } from "./document.ts";
 import { enforced } from "./enforced.ts";
 import { policyId } from "./kinds.ts";
 import { isLibraryId, type Library, useLibrary, withParams } from "./library.ts";
+import { checkModificationParams, fillModifications } from "./modify-values.ts";
 import { compilePlugin, type PluginDirectory } from "./plugin.ts";
 import { fileProblem, type Problem } from "./problem.ts";
 import { compileRules } from "./rules.ts";
@@ -86,12 +87,14 @@ export function compilePolicy(file: PolicyFile, tools: CompileTools): CompiledFi
 
   const source = sourceOf(given, file, tools, document);
   if (source === null) return refused(given.owner);
-  const content = tools.params === undefined ? source.content : withParams(source.content, tools.params);
   const { notes } = source;
+  const content = tools.params === undefined ? source.content : withParams(source.content, tools.params);
   const scope = compileScopeOf(content, file.path, notes);
   const { registry, cel, data } = tools;
   const context: PolicyContext = { id, notes, registry, cel, data: data?.visibleTo(file.path) ?? {} };
-  const compiled = content.uses === undefined ? compileRules(content, context) : compilePlugin(content, context);
+  checkModificationParams(content, notes);
+  const compiled =
+    content.uses === undefined ? compileRules(fillModifications(content), context) : compilePlugin(content, context);
   const parts: Partial<CompiledPolicy> | undefined = compiled?.parts;
   if (parts?.evaluate !== undefined) checkPhases(parts.evaluate, content.uses, notes);
   if (compiled === null || document.problems.length > 0) {

@@ -2,6 +2,7 @@ import type { Modification } from "../core/decision.ts";
 import { contradict } from "../core/modify.ts";
 import type { CompiledPolicy } from "../core/policy.ts";
 import type { CompiledFile } from "./compile.ts";
+import { fillModifications } from "./modify-values.ts";
 import { fileProblem, type Problem } from "./problem.ts";
 import { ruleId } from "./rule.ts";
 import { overlap } from "./scope.ts";
@@ -70,8 +71,8 @@ function shown(value: unknown): string {
 
 function changesOf(file: CompiledFile): Change[] {
   const { policy, content } = file;
-  if (policy === undefined || policy.mode !== "enforce") return [];
-  return (content?.rules ?? []).flatMap((spec, rule) =>
+  if (policy === undefined || policy.mode !== "enforce" || content === undefined) return [];
+  return (fillModifications(content).rules ?? []).flatMap((spec, rule) =>
     (spec.modify ?? []).map((change, position) => ({
       file: { ...file, policy },
       rule,

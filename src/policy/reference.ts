@@ -79,7 +79,8 @@ export function modificationsReference(): string {
 \`then: modify\` with \`modify: [{ op, path, value }]\`, in phase request. \`set\` replaces, \`cap\` lowers and also sets when
 the client sent nothing, \`floor\` raises, \`remove\` takes away, \`append\` adds, \`redact\` replaces texts, \`route\` asks
 another model. Changes of one path by several rules: the least \`cap\`, the greatest \`floor\`; \`remove\` beats \`set\`;
-redactions are united; two different \`set\` or \`route\` of one priority conflict.
+redactions are united; two different \`set\` or \`route\` of one priority conflict. In values \`{params.x}\` stands for a
+param: alone, as in \`value: "{params.cap}"\`, it is the param's value with its type.
 
 ${table(["path", "operations", "value", "accepts", ""], rows)}
 `;

@@ -26,7 +26,10 @@ const modification = t.Object({
   op: t.String({ description: `One of ${modificationOps.join(", ")}.` }),
   path: t.String({ description: `One of ${modifiablePaths.join(", ")}.` }),
   value: t.Optional(
-    t.Unknown({ description: "What the operation takes; none for remove, save for the names of tools." }),
+    t.Unknown({
+      description:
+        "What the operation takes; none for remove, save for the names of tools. {params.x} stands for a param's value.",
+    }),
   ),
 });
 
