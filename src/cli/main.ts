@@ -11,6 +11,7 @@ import { version } from "../../package.json";
 const verbs: Readonly<Record<string, () => Promise<{ register(program: Command): void }>>> = {
   start: () => import("./start.ts"),
   check: () => import("./check.ts"),
+  fmt: () => import("./fmt.ts"),
   test: () => import("./test.ts"),
   diff: () => import("./diff.ts"),
   revisions: () => import("./revisions.ts"),

@@ -54,10 +54,10 @@ const modification = t.Object({
 const findingFields = {
   policy: t.Optional(text("Which policy.")),
   rule: t.Optional(t.String({ description: "Which rule; empty for an error of the policy." })),
-  code: t.Optional(text("What programs match on.")),
-  message: t.Optional(text("What the client is told.")),
-  status: t.Optional(t.Integer({ description: "HTTP status of the refusal." })),
   would: t.Optional(oneOf(effects, "What it would have done in mode enforce.")),
+  code: t.Optional(text("What programs match on.")),
+  status: t.Optional(t.Integer({ description: "HTTP status of the refusal." })),
+  message: t.Optional(text("What the client is told.")),
   override: t.Optional(text("What kept it from its effect.")),
   headers: t.Optional(
     t.Record(t.String(), t.String(), { description: "Headers of the refusal; others may be there." }),
