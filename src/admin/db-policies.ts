@@ -259,12 +259,17 @@ export function databasePolicyRoutes(deps: AdminDeps) {
     )
     .get(
       "/:id/versions",
-      async ({ params: { id }, query }) =>
-        showPage(await deps.policyStore.versions(id, toPageRequest(query)), showVersion),
+      async ({ params: { id }, query }) => {
+        const page = await deps.policyStore.versions(id, toPageRequest(query));
+        if (page.data.length === 0 && query.cursor === undefined) {
+          throw new SluiceError("not_found", { resource: "database policy", id });
+        }
+        return showPage(page, showVersion);
+      },
       {
         params: idParams,
         query: listQuery({}),
-        response: { 200: listOf(versionSchema), ...problems() },
+        response: { 200: listOf(versionSchema), ...problems(404) },
         detail: needing("policy:read", {
           tags,
           summary: "List how a database policy stood after each change, newest first",

@@ -37,6 +37,17 @@ describe("policies", () => {
     expect(rest.data).toHaveLength(3);
     const read = await admin.call("GET", "/admin/v1/policies/org%2Fprod-only");
     expect(read.json()).toEqual({
+      origin: "git",
+      status: "active",
+      enabled: true,
+      live: true,
+      mode_from: "file",
+      params: [],
+      attached_to: [],
+      exceptions: [],
+      break_glass: [],
+      version: null,
+      actor: "",
       id: "org/prod-only",
       description: "The policy org/prod-only.",
       owner: "platform",
