@@ -34,9 +34,9 @@ const lettingThrough = judged(
 /** What a policy that is there in one of the sets only amounts to, as if it had been added. */
 export function judgePresence({ whole }: DiffPolicy, { defaultDeny }: DiffContext): Judged {
   if (whole === null) return judged("unknown", "what its code does, or whether it can be read, is not looked at");
+  if (defaultDeny) return lettingThrough;
   const mode = whole.mode ?? "enforce";
   if (mode !== "enforce") return judged("neither", `its mode is ${mode}: it refuses nothing`);
-  if (defaultDeny) return lettingThrough;
   if (whole.rules === undefined) return judged("tightens", "a policy may refuse more, and lets nothing through");
   return judgeRule(allEffects(whole));
 }
@@ -58,6 +58,13 @@ export function diffPolicy(base: DiffPolicy, head: DiffPolicy, context: DiffCont
   const idle = judged("neither", "the policy refuses nothing while its mode is not enforce");
   const note = (path: readonly (string | number)[], from: unknown, to: unknown, judge: () => Judged) =>
     fields.add(path, from, to, () => (both ? judge() : idle));
+
+  // Whom a policy applies to matters where the default is to refuse, whatever its mode.
+  const noteReach = (path: readonly (string | number)[], from: unknown, to: unknown, judge: () => Judged) =>
+    fields.add(path, from, to, () => {
+      const reach = judge();
+      return both || reach === lettingThrough ? reach : idle;
+    });
 
   for (const key of ["description", "owner"] as const) fields.add([key], before[key], after[key], () => forPeople);
   fields.add(["mode"], before.mode ?? "enforce", after.mode ?? "enforce", () => {
@@ -81,9 +88,9 @@ export function diffPolicy(base: DiffPolicy, head: DiffPolicy, context: DiffCont
   const comparing = new PolicyComparison(base, head, context);
   for (const key of keysOf(before.scope, after.scope)) {
     const [from, to] = [before.scope?.[key as "apps"], after.scope?.[key as "apps"]];
-    note(["scope", key], from, to, () => comparing.applies(compareScopes({ [key]: from }, { [key]: to })));
+    noteReach(["scope", key], from, to, () => comparing.applies(compareScopes({ [key]: from }, { [key]: to })));
   }
-  note(["match"], before.match, after.match, () => comparing.gates());
+  noteReach(["match"], before.match, after.match, () => comparing.gates());
   for (const name of keysOf(before.params, after.params)) {
     const [from, to] = [before.params?.[name], after.params?.[name]];
     if (from === undefined || to === undefined)

@@ -1,4 +1,5 @@
 import type { Comparison } from "../cel/compare.ts";
+import { compileGlobs } from "../core/glob.ts";
 import type { Tendency } from "../core/revisions.ts";
 import type { RuleContent, ScopeContent } from "./schema.ts";
 
@@ -14,11 +15,13 @@ export const judged = (tendency: Tendency, why: string): Judged => ({ tendency, 
 /** Several changes taken together: as one, when they go one way. */
 export function joined(parts: readonly Judged[], otherwise: Judged): Judged {
   const telling = parts.filter(({ tendency }) => tendency !== "neither");
-  if (telling.length === 0) return parts[0] ?? otherwise;
+  const { tendency, why } = parts[0] ?? otherwise;
+  if (telling.length === 0) return judged(tendency, why);
   const first = telling[0]!;
-  if (telling.every(({ tendency }) => tendency === first.tendency)) return first;
+  if (telling.every(({ tendency }) => tendency === first.tendency)) return judged(first.tendency, first.why);
   const unknown = telling.find(({ tendency }) => tendency === "unknown");
-  return unknown ?? judged("unknown", "a part of it tightens and another one loosens");
+  if (unknown !== undefined) return judged("unknown", unknown.why);
+  return judged("unknown", "a part of it tightens and another one loosens");
 }
 
 /** The opposite change. */
@@ -48,11 +51,12 @@ export function whenItFires(comparison: Comparison, effects: Effects, what: stri
   return judged(comparison === "wider" ? "tightens" : "loosens", `${what} ${more} requests`);
 }
 
-const lists = ["orgs", "teams", "apps", "env", "keys", "models", "surfaces"] as const;
+const lists = ["orgs", "teams", "apps", "env", "keys", "surfaces"] as const;
 
 /** How a scope stands to an earlier one. A list that is not there stands for everything. */
 export function compareScopes(earlier: ScopeContent = {}, later: ScopeContent = {}): Comparison {
   const parts: Comparison[] = lists.map((key) => compareLists(earlier[key], later[key]));
+  parts.push(compareLists(earlier.models, later.models, compareGlobs));
   parts.push(compareLabels(earlier.labels, later.labels));
   parts.push(opposite(compareExcept(earlier.except, later.except)));
   return combined(parts);
@@ -65,10 +69,27 @@ function compareExcept(earlier: ScopeContent["except"], later: ScopeContent["exc
   return none(later) ? "narrower" : compareScopes(earlier, later);
 }
 
-function compareLists(earlier?: readonly string[], later?: readonly string[]): Comparison {
+function compareLists(
+  earlier: readonly string[] | undefined,
+  later: readonly string[] | undefined,
+  compare = compareSets,
+): Comparison {
   if (earlier === undefined) return later === undefined ? "same" : "narrower";
-  if (later === undefined) return "wider";
-  return compareSets(earlier, later);
+  return later === undefined ? "wider" : compare(earlier, later);
+}
+
+function compareGlobs(earlier: readonly string[], later: readonly string[]): Comparison {
+  const grew = earlier.every((glob) => later.some((other) => covers(other, glob)));
+  const shrank = later.every((glob) => earlier.some((other) => covers(other, glob)));
+  if (grew) return shrank ? "same" : "wider";
+  return shrank ? "narrower" : "unknown";
+}
+
+/** Whether a glob matches all that another one does, as far as that shows. */
+function covers(glob: string, other: string): boolean {
+  if (!/[*?]/.test(other)) return compileGlobs([glob])(other);
+  const [wide, narrow] = [glob.toLowerCase(), other.toLowerCase()];
+  return wide === narrow || (/^[^*?]*\*$/.test(wide) && narrow.startsWith(wide.slice(0, -1)));
 }
 
 /** How a set stands to an earlier one. */

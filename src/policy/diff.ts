@@ -56,6 +56,12 @@ class SetDiffer {
   item(from: DiffItem | undefined, to: DiffItem | undefined): ItemChange | null {
     const { kind, id, file } = (to ?? from)!;
     const named = { kind, id, file: file.label };
+    if (kind === "manifest" && (from === undefined || to === undefined)) {
+      // Without one there is another: the one that says nothing.
+      const fields = this.#manifestFields(documentOf(from), documentOf(to));
+      const whole = joined(fields, judged("neither", "it says what holds anyway"));
+      return { ...named, change: from === undefined ? "added" : "removed", ...whole, fields: [] };
+    }
     if (from === undefined) return { ...named, change: "added", ...this.#presence(to!, this.#after), fields: [] };
     if (to === undefined) {
       return { ...named, change: "removed", ...reversed(this.#presence(from, this.#before)), fields: [] };
@@ -79,15 +85,9 @@ class SetDiffer {
         return judged("loosens", "requests are excepted from a policy");
       case "data":
         return judged("neither", "it has no effect by itself; a policy that reads it has");
-      case "manifest":
-        return this.#manifest([...this.#manifestFields(new PolicyDocument("", "{}"), documentOf(item))]);
-      case "module":
+      default:
         return judged("unknown", "policies may import it");
     }
-  }
-
-  #manifest(fields: readonly FieldChange[]): Judged {
-    return joined(fields, judged("neither", "it says what holds anyway"));
   }
 
   /** `null` when it cannot be told what is different. */
@@ -165,8 +165,8 @@ class SetDiffer {
   }
 }
 
-function documentOf({ file }: DiffItem): PolicyDocument {
-  return new PolicyDocument(file.label, file.text);
+function documentOf(item: DiffItem | undefined): PolicyDocument {
+  return new PolicyDocument(item?.file.label ?? "", item?.file.text ?? "{}");
 }
 
 function exceptionFields(base: PolicyDocument, head: PolicyDocument): readonly FieldChange[] {
