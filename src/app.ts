@@ -2,7 +2,7 @@ import { type AnyElysia, Elysia } from "elysia";
 import type { Catalogue, KeyDirectory, Logger } from "./core/ports.ts";
 import { errorCatalogue, fillPlaceholders } from "./errors.ts";
 import type { Gateway } from "./gateway/gateway.ts";
-import { gatewayRoutes } from "./gateway/routes.ts";
+import { modelRoutes, surfaceRoutes } from "./gateway/routes.ts";
 
 /** How ready the process is to judge requests. */
 export interface Readiness {
@@ -26,8 +26,9 @@ export interface AppDeps {
 
 /** Makes the Elysia application. It listens on nothing yet. */
 export function createApp(deps: AppDeps) {
-  const app = new Elysia({ name: "sluice", normalize: false });
-  const addressOf = (request: Request) => app.server?.requestIP(request)?.address ?? "";
+  const addressOf = (request: Request): string => app.server?.requestIP(request)?.address ?? "";
+  const routes = surfaceRoutes(deps.gateway, addressOf);
+  const app: Elysia = new Elysia({ name: "sluice", normalize: false, serve: { routes } });
   return app
     .onError(({ code, error, request }) => {
       const { pathname } = new URL(request.url);
@@ -50,7 +51,7 @@ export function createApp(deps: AppDeps) {
       async () => new Response(await deps.metrics.text(), { headers: { "content-type": deps.metrics.contentType } }),
       { detail: { hide: true } },
     )
-    .use(gatewayRoutes(deps.gateway, deps.catalogue, deps.keys, addressOf))
+    .use(modelRoutes(deps.catalogue, deps.keys))
     .use(deps.admin);
 }
 

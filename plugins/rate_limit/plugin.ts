@@ -120,7 +120,9 @@ export default definePlugin({
           ? completionOf(request, config.default_completion_tokens)
           : noCompletion;
         const demand: Demand = { prompt: readsPrompt ? request.estimated_tokens : 0, completion, isOpen };
-        return limits.map((limit) => asked(limit, amountOf(limit, demand)));
+        const all: ReturnType<typeof asked>[] = [];
+        for (const limit of limits) all.push(asked(limit, amountOf(limit, demand)));
+        return all;
       },
     };
   },

@@ -39,9 +39,14 @@ export function costNanoUsd(usage: TokenUsage, price: ModelPrice): number {
   for (let i = 0; i < parts.length; i += 1) sum += parts[i]! * exact.rates[i]!;
   const doubled = sum * nanoPerTokenAtOneUsd * 2 + exact.divisor;
   if (doubled <= Number.MAX_SAFE_INTEGER) return Math.floor(doubled / (exact.divisor * 2));
-  const divisor = BigInt(exact.divisor);
-  const whole = parts.reduce((total, tokens, i) => total + BigInt(tokens) * BigInt(exact.rates[i]!), 0n);
-  return Number((whole * BigInt(nanoPerTokenAtOneUsd) * 2n + divisor) / (divisor * 2n));
+  return costOfMany(parts, exact);
+}
+
+/** The same beyond the safe integers. */
+function costOfMany(parts: readonly number[], { divisor, rates }: ScaledPrice): number {
+  const by = BigInt(divisor);
+  const whole = parts.reduce((total, tokens, i) => total + BigInt(tokens) * BigInt(rates[i]!), 0n);
+  return Number((whole * BigInt(nanoPerTokenAtOneUsd) * 2n + by) / (by * 2n));
 }
 
 function count(tokens: number | null): number {

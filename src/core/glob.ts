@@ -30,7 +30,10 @@ export function compileGlob(pattern: string): (value: string) => boolean {
 /** A test whether any of the patterns matches; `undefined` patterns match everything. */
 export function compileGlobs(patterns: readonly string[]): (value: string) => boolean {
   const tests = patterns.map(compileGlob);
-  return (value) => tests.some((test) => test(value));
+  return (value) => {
+    for (const test of tests) if (test(value)) return true;
+    return false;
+  };
 }
 
 /** What stands between two stars. */

@@ -227,16 +227,16 @@ export class Call implements Content {
       closeSoon(this);
       return;
     }
-    void this.#countUsage(ending)
-      .then(
-        (counted) => {
-          this.#used = counted;
-        },
-        (error: unknown) => {
-          this.#deps.logger.error({ err: error, request: this.id }, "the tokens of a call could not be counted");
-        },
-      )
-      .then(() => this.close());
+    void this.#closeCounted(ending);
+  }
+
+  async #closeCounted(ending: Ending): Promise<void> {
+    try {
+      this.#used = await this.#countUsage(ending);
+    } catch (error) {
+      this.#deps.logger.error({ err: error, request: this.id }, "the tokens of a call could not be counted");
+    }
+    this.close();
   }
 
   /** The usage that needs no counting; `null` when there is something to count. */
@@ -292,12 +292,20 @@ export class Call implements Content {
     for (const id of held) {
       try {
         const settling = this.#deps.counters.settle(id, actual);
-        if (settling instanceof Promise) settling.catch((error: unknown) => this.#settleFailed(error));
+        if (settling instanceof Promise) void this.#settled(settling);
       } catch (error) {
         this.#settleFailed(error);
       }
     }
     if (reservedTokens > 0) this.#deps.metrics.drift(reservedTokens - usage.totalTokens);
+  }
+
+  async #settled(settling: Promise<void>): Promise<void> {
+    try {
+      await settling;
+    } catch (error) {
+      this.#settleFailed(error);
+    }
   }
 
   #settleFailed(error: unknown): void {

@@ -95,9 +95,18 @@ export function addTokenFacts(
   if (!needsCost && !rules.reads.has("request.estimated_tokens")) return;
   if (!needsCost && rules.boundable && boundDecides(facts, rules, tokens.promptBound(view))) return;
   const counted = tokens.countPrompt(view, route.model);
-  return counted instanceof Promise
-    ? counted.then((count) => setTokens(facts, route, needsCost, count))
-    : setTokens(facts, route, needsCost, counted);
+  if (counted instanceof Promise) return setTokensLater(facts, route, needsCost, counted);
+  setTokens(facts, route, needsCost, counted);
+}
+
+// A function of its own: a closure here would put what it holds on the heap for every request, counted at once or not.
+async function setTokensLater(
+  facts: Facts,
+  route: Route,
+  needsCost: boolean,
+  counting: Promise<TokenCount>,
+): Promise<void> {
+  setTokens(facts, route, needsCost, await counting);
 }
 
 function setTokens(facts: Facts, route: Route, needsCost: boolean, { tokens: prompt }: TokenCount): void {

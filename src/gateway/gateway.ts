@@ -160,13 +160,23 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const counting = addTokenFacts(facts, rules, view, route, deps.tokens);
     return counting === undefined
       ? decideRequest(call, format, sources, from)
-      : counting.then(() => decideRequest(call, format, sources, from));
+      : decideCounted(counting, call, format, sources, from);
+  }
+
+  // A function of its own, as those below: a closure would put what it holds on the heap for calls that need not wait.
+  async function decideCounted(counting: Promise<void>, ...rest: Parameters<typeof decideRequest>) {
+    await counting;
+    return decideRequest(...rest);
   }
 
   function decideRequest(call: Call, format: WireFormat, sources: FactSources, from: number) {
     const decision = withDefault(call.judge("request"), call.snapshot.defaultEffect);
     if (decision.effect !== "modify") return reserve(call, decision, from);
-    return modifyRequest({ deps, call, format, sources }, decision).then((modified) => reserve(call, modified, from));
+    return reserveModified(modifyRequest({ deps, call, format, sources }, decision), call, from);
+  }
+
+  async function reserveModified(modifying: Promise<Decision>, call: Call, from: number) {
+    return reserve(call, await modifying, from);
   }
 
   /** Limits are those of the request as it is sent: of its model, with its maximum. */
@@ -175,8 +185,12 @@ export function createGateway(deps: GatewayDeps): Gateway {
     if (limiting.length === 0 || decision.effect === "deny") return conclude(call, decision, from);
     const reserving = reserveLimits(deps, call.id, call.identity!, limiting, call.facts!);
     return reserving instanceof Promise
-      ? reserving.then((limits) => conclude(call, decision, from, limits))
+      ? concludeReserved(reserving, call, decision, from)
       : conclude(call, decision, from, reserving);
+  }
+
+  async function concludeReserved(reserving: Promise<LimitOutcome>, call: Call, decision: Decision, from: number) {
+    return conclude(call, decision, from, await reserving);
   }
 
   function conclude(call: Call, decided: Decision, from: number, limits?: LimitOutcome): HeadedRefusal | null {

@@ -72,7 +72,13 @@ export function reserveLimits(
   const taking = take(deps, requestId, timeZone, enforced, outcome);
   return taking === undefined
     ? observe(deps, requestId, timeZone, observed, outcome)
-    : taking.then(() => observe(deps, requestId, timeZone, observed, outcome));
+    : observeLater(taking, deps, requestId, timeZone, observed, outcome);
+}
+
+// A function of its own, as below: a closure would put what it holds on the heap also where nothing is waited for.
+async function observeLater(taking: Promise<void>, ...rest: Parameters<typeof observe>): Promise<LimitOutcome> {
+  await taking;
+  return observe(...rest);
 }
 
 /** Reserves what can only be observed, of a request that the enforced limits let pass. */
@@ -103,17 +109,26 @@ function take(
   if (wanted.length === 0) return undefined;
   try {
     const answer = deps.counters.reserve(id, timeZone, wanted);
-    if (answer instanceof Promise) {
-      return answer.then(
-        (result) => note(deps, id, wanted, result, outcome),
-        (error) => failed(deps, wanted, error, outcome),
-      );
-    }
+    if (answer instanceof Promise) return noteLater(deps, id, wanted, answer, outcome);
     note(deps, id, wanted, answer, outcome);
   } catch (error) {
     failed(deps, wanted, error, outcome);
   }
   return undefined;
+}
+
+async function noteLater(
+  deps: GatewayDeps,
+  id: string,
+  wanted: readonly Wanted[],
+  answer: Promise<ReserveResult>,
+  outcome: Reserving,
+): Promise<void> {
+  try {
+    note(deps, id, wanted, await answer, outcome);
+  } catch (error) {
+    failed(deps, wanted, error, outcome);
+  }
 }
 
 function failed(deps: GatewayDeps, wanted: readonly Wanted[], error: unknown, outcome: Reserving): void {

@@ -13,21 +13,22 @@ const surfacePaths: Readonly<Record<Surface, string>> = {
 };
 
 /**
- * The gateway's routes. Elysia only routes here: bodies are neither parsed nor validated by it, because the bytes
- * must reach the provider as they came.
+ * The surfaces' routes, for Bun's own router: bodies are neither parsed nor validated before the gateway, because the
+ * bytes must reach the provider as they came, and a context made for each call would cost as much as the engine does.
  *
- * @param addressOf the other end of a request's connection. Not Elysia's `server`: a handler that names it gets its
- *   context redefined for every request, which costs half as much as the whole of Bun's own way to a handler
+ * @param addressOf tells the other end of a request's connection
  */
-export function gatewayRoutes(gateway: Gateway, catalogue: Catalogue, keys: KeyDirectory, addressOf: AddressOf) {
-  const app = new Elysia({ name: "sluice.gateway" });
-  for (const [surface, path] of Object.entries(surfacePaths) as [Surface, string][]) {
-    app.post(path, ({ request }) => gateway.handle(surface, request, addressOf), {
-      parse: "none",
-      detail: { hide: true },
-    });
-  }
-  return app
+export function surfaceRoutes(gateway: Gateway, addressOf: AddressOf) {
+  const routes = Object.entries(surfacePaths).map(([surface, path]) => {
+    const handle = (request: Request) => gateway.handle(surface as Surface, request, addressOf);
+    return [path, { POST: handle }] as const;
+  });
+  return Object.fromEntries(routes);
+}
+
+/** The models that clients can name. */
+export function modelRoutes(catalogue: Catalogue, keys: KeyDirectory) {
+  return new Elysia({ name: "sluice.models" })
     .get("/v1/models", ({ request }) => listModels(request, catalogue, keys), { detail: { hide: true } })
     .get("/v1/models/*", ({ request, params }) => readModel(request, params["*"], catalogue, keys), {
       detail: { hide: true },

@@ -25,10 +25,15 @@ export function requireString(body: JsonObject, field: string, max: number): str
 export function requireMessages(body: JsonObject): readonly JsonObject[] {
   const value = body.messages;
   if (!isArray(value)) return refuse("messages", "an array of objects", value);
+  if (!value.some(isString)) return objects(value, "messages");
   return objects(
     value.map((message) => (typeof message === "string" ? { role: "", content: message } : message)),
     "messages",
   );
+}
+
+function isString(value: Json): boolean {
+  return typeof value === "string";
 }
 
 /** An optional array of objects; `null` counts as absent here and below, as it does for the providers. */
@@ -80,8 +85,12 @@ export function optionalInteger(
   return refuse(field, `a whole number ${range}`, value);
 }
 
+/** The same array: it is the body's own, and every request has at least one. */
 function objects(values: readonly Json[], field: string): readonly JsonObject[] {
-  return values.map((value, i) => (isObject(value) ? value : refuse(`${field}[${i}]`, "an object", value)));
+  for (let i = 0; i < values.length; i += 1) {
+    if (!isObject(values[i]!)) refuse(`${field}[${i}]`, "an object", values[i]!);
+  }
+  return values as readonly JsonObject[];
 }
 
 /** A value in a few words, for the one who sent it. */

@@ -97,7 +97,7 @@ export function createTokenCounter(options: TokenCounterOptions = {}): TiktokenC
       const prompt = measure(view);
       const counted = countTexts(encodingOf(model), prompt.texts);
       return counted instanceof Promise
-        ? counted.then((sum) => promptCount(sum, prompt, model))
+        ? promptCountLater(counted, prompt, model)
         : promptCount(counted, prompt, model);
     },
 
@@ -154,6 +154,10 @@ function measure(view: RequestView): Measured {
   }
   overhead += results * tokensPerToolResult;
   return { texts, images, overhead, tools, plain: tools === 0 && results === 0 && images.length === 0 };
+}
+
+async function promptCountLater(counting: Promise<TokenCount>, prompt: Measured, model: ModelInfo) {
+  return promptCount(await counting, prompt, model);
 }
 
 /** Turns the count of a prompt's texts into that of the prompt. */

@@ -61,6 +61,12 @@ describe("usage of every vendor is normalised", () => {
   for (const [name, given, expected] of cases) test(name, () => expect(readUsage(given)).toEqual(expected));
 });
 
+/** With its text, which is put together only when it is read. */
+function said(body: JsonObject) {
+  const { usage, finishReason, model, text } = openaiChat.readAnswer(body);
+  return { usage, finishReason, model, text };
+}
+
 describe("a whole answer", () => {
   test("tells usage, finish reason, model and everything the model wrote", () => {
     const answer: JsonObject = {
@@ -95,7 +101,7 @@ describe("a whole answer", () => {
       ],
       usage: plain,
     };
-    expect(openaiChat.readAnswer(answer)).toEqual({
+    expect(said(answer)).toEqual({
       usage: usage(10, 5),
       finishReason: "tool_calls",
       model: "gpt-4o-2024-11-20",
@@ -112,7 +118,7 @@ describe("a whole answer", () => {
       { choices: [{ message: 4 }], usage: [] },
       { error: "x" },
     ]) {
-      expect(openaiChat.readAnswer(odd)).toEqual(empty);
+      expect(said(odd)).toEqual(empty);
     }
   });
 });

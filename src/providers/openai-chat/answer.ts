@@ -1,18 +1,32 @@
-import type { AnswerSummary, Json, JsonObject } from "../../core/wire.ts";
+import type { AnswerSummary, Json, JsonObject, TokenUsage } from "../../core/wire.ts";
 import type { TakeDelta } from "../delta.ts";
 import { asArray, asObject, asString, isArray, isObject } from "../json.ts";
 import { chatUsage } from "./usage.ts";
 
 /** Reads a whole chat completion, or whatever else came with status 200. */
 export function readChatAnswer(body: JsonObject): AnswerSummary {
-  const texts: string[] = [];
-  takeChatDeltas(body, (_choice, _kind, _tool, text) => texts.push(text));
-  return {
-    usage: chatUsage(body),
-    finishReason: asString(asObject(asArray(body.choices)[0]).finish_reason),
-    model: asString(body.model),
-    text: texts.join(""),
-  };
+  return new ChatAnswer(body);
+}
+
+/** What a whole completion said. Its text is put together only where it is read. */
+class ChatAnswer implements AnswerSummary {
+  readonly usage: TokenUsage | null;
+  readonly finishReason: string;
+  readonly model: string;
+  readonly #body: JsonObject;
+
+  constructor(body: JsonObject) {
+    this.usage = chatUsage(body);
+    this.finishReason = asString(asObject(asArray(body.choices)[0]).finish_reason);
+    this.model = asString(body.model);
+    this.#body = body;
+  }
+
+  get text(): string {
+    const texts: string[] = [];
+    takeChatDeltas(this.#body, (_choice, _kind, _tool, text) => texts.push(text));
+    return texts.join("");
+  }
 }
 
 /** Hands over all that the model wrote, from the `message` of an answer's choices or the `delta` of a chunk's. */
