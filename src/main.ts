@@ -16,6 +16,7 @@ import { createGateway } from "./gateway/gateway.ts";
 import { createMemoryCounters } from "./limits/memory.ts";
 import { createOverlayKeeper } from "./policy/control.ts";
 import { createPolicyDirectory } from "./policy/directory.ts";
+import { describeInterventions } from "./policy/interventions.ts";
 import { createRevisionDirectory } from "./policy/revision-directory.ts";
 import { createRevisionStore } from "./policy/revisions.ts";
 import { createPolicyService } from "./policy/service.ts";
@@ -145,7 +146,10 @@ export async function startSluice(config: Config): Promise<Running> {
       status: ready === "unready" ? "not_ready" : ready,
       version,
       startedAt,
-      parts: parts.map(({ name, state, problem }) => ({ name, state, detail: problem })),
+      parts: [
+        ...parts.map(({ name, state, problem }) => ({ name, state, detail: problem })),
+        ...describeInterventions(overlay.overlay(), clock.now()),
+      ],
     };
   };
   const control: AdminDeps = {

@@ -1,5 +1,6 @@
+import type { Status } from "../core/control.ts";
 import type { FactName, Facts } from "../core/facts.ts";
-import type { BreakGlass, Maintenance } from "../core/overlay.ts";
+import type { BreakGlass, Maintenance, PolicyOverlay, Temporary } from "../core/overlay.ts";
 import type { Surface } from "../core/phases.ts";
 import { type CompiledPolicy, notApplicable } from "../core/policy.ts";
 import { compileScope } from "../core/snapshot.ts";
@@ -54,6 +55,25 @@ export function maintenancePolicy(maintenance: Maintenance): CompiledPolicy {
       },
     },
   };
+}
+
+/** What takes away the effect of policies at this moment, and maintenance, as the status tells it. */
+export function describeInterventions(
+  { breakGlass, maintenance }: Pick<PolicyOverlay, "breakGlass" | "maintenance">,
+  now: number,
+): Status["parts"] {
+  const open = ({ expiresAt }: Temporary) => now < expiresAt;
+  const about = ({ id, reason, actor, expiresAt }: Temporary) =>
+    `${id} by ${actor} until ${new Date(expiresAt).toISOString()}: ${reason}`;
+  return [
+    ...(maintenance !== null && open(maintenance)
+      ? [{ name: "maintenance", state: "active", detail: about(maintenance) }]
+      : []),
+    ...breakGlass.filter(open).map((entry) => {
+      const rule = entry.rule === "" ? "" : `, rule ${entry.rule}`;
+      return { name: "break-glass", state: "active", detail: `${entry.policy}${rule}, ${about(entry)}` };
+    }),
+  ];
 }
 
 function isIn(inScope: ReturnType<typeof compileScope>, facts: Facts): boolean {
