@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { createCel } from "../cel/cel.ts";
-import { GitError } from "../policy/test/changed.ts";
+import { GitError } from "../policy/git.ts";
 import { usualThresholds } from "../policy/test/coverage.ts";
 import { usualScore } from "../policy/test/mutate.ts";
 import { type ReportFormat, reportFormats, type TestReport } from "../policy/test/report.ts";

@@ -108,8 +108,13 @@ function isInCheckout(dir: string): boolean {
   }
 }
 
-/** Runs git on a folder: without its locks, its pager, its prompts, and whatever the checkout would have it run. */
-async function git(dir: string, args: readonly string[], timeoutMs: number, input = ""): Promise<Buffer> {
+/**
+ * Runs git on a folder: without its locks, its pager, its prompts, and whatever the checkout would have it run.
+ *
+ * @returns what it wrote
+ * @throws GitError when it fails, takes too long or is not installed
+ */
+export async function git(dir: string, args: readonly string[], timeoutMs: number, input = ""): Promise<Buffer> {
   const { PATH = "", HOME = "" } = process.env;
   try {
     const child = Bun.spawn(

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
+import { GitError } from "../git.ts";
 import { type TestFolder, testFolder, testOptions } from "../testing.ts";
-import { GitError } from "./changed.ts";
 import { runTests } from "./tests.ts";
 
 const policy = "rules: [{ id: large, when: request.bytes > 100, then: deny }]\n";
@@ -77,7 +77,7 @@ describe("--changed-from runs the tests", () => {
 
   test("and says when git knows no such revision", async () => {
     await using folder = await repository();
-    await expect(run(folder, "no-such-branch")).rejects.toThrow(new GitError("git knows no revision 'no-such-branch'"));
+    await expect(run(folder, "no-such-branch")).rejects.toThrow(new GitError("git knows no commit 'no-such-branch'"));
     await expect(run(folder, "--output=x")).rejects.toThrow(GitError);
   });
 });

@@ -1,5 +1,6 @@
 import { realpath } from "node:fs/promises";
 import { relative } from "node:path";
+import { GitError, git } from "../git.ts";
 import { policyId } from "../kinds.ts";
 import type { TestFile } from "./cases.ts";
 import type { Subjects } from "./subjects.ts";
@@ -12,11 +13,8 @@ export interface Changes {
   readonly everything: boolean;
 }
 
-/** A revision that git does not know, or no git at all: the user's to mend. */
-export class GitError extends Error {
-  override readonly name = "GitError";
-}
-
+/** How long git may take, in milliseconds. */
+const timeoutMs = 20_000;
 const testFile = /\.test\.(yaml|yml)$/;
 
 /**
@@ -26,14 +24,14 @@ const testFile = /\.test\.(yaml|yml)$/;
  * @throws GitError when git cannot say
  */
 export async function changesSince(revision: string, dir: string, shared: readonly string[]): Promise<Changes> {
-  const root = await git(dir, "rev-parse", "--show-toplevel");
-  const commit = await git(dir, "rev-parse", "--verify", "--quiet", "--end-of-options", `${revision}^{commit}`).catch(
-    () => {
-      throw new GitError(`git knows no revision '${revision}'`);
-    },
-  );
-  const changed = await git(root, "diff", "--name-only", "--no-renames", "-z", commit);
-  const added = await git(root, "ls-files", "--others", "--exclude-standard", "-z");
+  const ask = async (at: string, ...args: readonly string[]) => (await git(at, args, timeoutMs)).toString().trimEnd();
+  const root = await ask(dir, "rev-parse", "--show-toplevel");
+  const verify = ["rev-parse", "--verify", "--quiet", "--end-of-options", `${revision}^{commit}`];
+  const commit = await ask(dir, ...verify).catch(() => {
+    throw new GitError(`git knows no commit '${revision}'`);
+  });
+  const changed = await ask(root, "diff", "--name-only", "--no-renames", "-z", commit);
+  const added = await ask(root, "ls-files", "--others", "--exclude-standard", "-z");
   const all = [...changed.split("\0"), ...added.split("\0")].filter((path) => path !== "");
   const inside = async (folder: string): Promise<string[]> => {
     const prefix = relative(root, await realpath(folder)).replaceAll("\\", "/");
@@ -62,11 +60,4 @@ function affects(path: string, file: TestFile, subjects: Subjects): boolean {
   // Whatever is neither a policy nor a test can be read by any of them.
   if (id === path) return true;
   return file.policies.some((policy) => policy === id || subjects.file(policy)?.text.includes(id) === true);
-}
-
-async function git(dir: string, ...args: readonly string[]): Promise<string> {
-  const child = Bun.spawn(["git", "-C", dir, ...args], { stdout: "pipe", stderr: "pipe" });
-  const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
-  if ((await child.exited) === 0) return out.trimEnd();
-  throw new GitError(`git ${args[0]} failed: ${err.trim().split("\n")[0]}`);
 }
