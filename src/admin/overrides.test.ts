@@ -167,3 +167,36 @@ describe("exceptions", () => {
     expect((await admin.call("POST", path, { body: {} })).status).toBe(404);
   });
 });
+
+describe("changes of what is laid over git", () => {
+  test("are made in turn: none of those that come together is lost", async () => {
+    await using admin = await start();
+    const content = "rules: [{ id: a, when: request.stream, then: warn }]";
+    const names = ["a", "b", "c", "d"];
+    const made = await Promise.all(
+      names.map((name) => admin.call("POST", "/admin/v1/policies", { body: { id: `db/${name}`, content } })),
+    );
+    expect(made.map(({ status }) => status)).toEqual([201, 201, 201, 201]);
+    const live = admin.service.live.current.policies.map(({ id }) => id);
+    expect(names.every((name) => live.includes(`db/${name}`))).toBe(true);
+  });
+
+  test("are in force while the policies folder is broken, over the set that stays live", async () => {
+    await using admin = await start();
+    await admin.files.write("org/cap.policy.yaml", "rules: [");
+    expect((await admin.service.reload()).state).toBe("degraded");
+    const body = { policy: "org/cap", reason: "fire", ttl_seconds: 60 };
+    const made = await admin.call("POST", "/admin/v1/break-glass", { body });
+    expect(made.status).toBe(201);
+    const [entry] = admin.service.live.current.policies.flatMap(({ provenance }) => provenance?.breakGlass ?? []);
+    expect(entry?.id).toBe(made.json().id);
+    expect(admin.service.status().state).toBe("degraded");
+  });
+
+  test("that need a check wait for a policy set that is in order", async () => {
+    await using admin = await startTestAdmin({ "org/cap.policy.yaml": "rules: [" });
+    const body = { policy: "org/cap", reason: "fire", ttl_seconds: 60 };
+    const refused = await admin.call("POST", "/admin/v1/break-glass", { body });
+    expect([refused.status, refused.json().detail]).toEqual([409, expect.stringContaining("No policy set is live")]);
+  });
+});
