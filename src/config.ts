@@ -50,7 +50,7 @@ export const settings = {
   data_dir: required({
     type: path,
     default: "./data",
-    doc: "Folder of the database and the admin key; made when it is absent.",
+    doc: "Folder of the database, the admin key and the policy sets that were live; made when it is absent.",
   }),
   policies_dir: required({
     type: path,

@@ -3,7 +3,7 @@ import { type Command, Option } from "commander";
 import { diffTrees } from "../policy/diff.ts";
 import { type DiffFormat, diffFormats, formatDiff } from "../policy/diff-format.ts";
 import { readNamedSet, UnknownSetError } from "../policy/diff-source.ts";
-import { discoverPlugins } from "../registry/registry.ts";
+import { discoverPlugins, PluginErrors } from "../registry/registry.ts";
 import { addSettings, readSettings } from "./settings.ts";
 
 /** What `sluice diff` is told. */
@@ -25,9 +25,13 @@ export interface DiffArgs {
  * @throws UnknownSetError when one of the names stands for none
  */
 export async function runDiff({ base, head, pluginsDir, format, print, ...sources }: DiffArgs): Promise<void> {
-  const registry = await discoverPlugins(resolve(pluginsDir));
+  // What is known of policy types helps; that one is ill is for 'sluice check' to say.
+  const registry = await discoverPlugins(resolve(pluginsDir)).catch((error: unknown) => {
+    if (error instanceof PluginErrors) return null;
+    throw error;
+  });
   const [from, to] = [await readNamedSet(base, sources), await readNamedSet(head, sources)];
-  const diff = diffTrees(from.tree, to.tree, { onErrorOf: (type) => registry.get(type)?.onError });
+  const diff = diffTrees(from.tree, to.tree, { onErrorOf: (type) => registry?.get(type)?.onError });
   for (const line of formatDiff(diff, { base: from.name, head: to.name }, format)) print(line);
 }
 

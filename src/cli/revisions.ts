@@ -15,7 +15,11 @@ export function register(program: Command): void {
     .action(async ({ format }: { format: "text" | "json" }) => {
       const { data_dir: dataDir, policies_dir: policiesDir } = readSettings(revisions).values;
       const store = createRevisionStore({ dataDir, policiesDir, clock: Date });
-      const [known, pin] = [await store.list(), await store.pin()];
+      const known = await store.list();
+      const pin = await store.pin().catch((error: Error) => {
+        console.error(`warning: ${error.message}`);
+        return null;
+      });
       const live = lastLive(known, pin);
       const state = ({ id }: Revision) => (id === pin?.revision ? "pinned" : id === live ? "live" : "");
       const asJson = format === "json";

@@ -55,7 +55,7 @@ export async function readNamedSet(name: string, sources: SetSources): Promise<N
 async function readRetained(name: string, { policiesDir, dataDir }: SetSources): Promise<NamedSet | null> {
   const store = createRevisionStore({ dataDir, policiesDir, clock: Date });
   const known = await store.list();
-  const live = lastLive(known, await store.pin());
+  const live = lastLive(known, await store.pin().catch(() => null));
   try {
     const { id } = resolveRevision(name, known, { live, latest: "" });
     return { name: name === id ? id : `${name} (${id})`, tree: await store.tree(id) };

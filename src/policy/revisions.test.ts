@@ -145,6 +145,42 @@ test("what an interrupted process left is neither shown nor in the way, and goes
   expect(await readdir(root)).not.toContain(".new-crashed");
 });
 
+test.skipIf(Bun.which("git") === null)("a set is labelled with its commit once there is one (needs git)", async () => {
+  await using run = await kept();
+  const git = (...args: string[]) => {
+    const who = ["-c", "user.name=Ann", "-c", "user.email=ann@example.org"];
+    return Bun.spawnSync(["git", ...who, ...args], { cwd: run.folder.dir })
+      .stdout.toString()
+      .trim();
+  };
+  git("init", "-q");
+  git("commit", "-q", "--allow-empty", "-m", "nothing yet");
+  const id = await run.keep("one");
+  const label = async () => (await run.store.list()).find((revision) => revision.id === id)?.git;
+  await run.store.relabel(id);
+  expect(await label()).toMatchObject({ author: "Ann <ann@example.org>", clean: false });
+  git("add", ".");
+  git("commit", "-q", "-m", "one");
+  await run.store.relabel(id);
+  const labelled = await label();
+  expect(labelled).toMatchObject({ commit: git("rev-parse", "HEAD"), clean: true });
+  // A commit that comes later is another set's.
+  const next = await run.keep("two");
+  git("commit", "-q", "-a", "-m", "two");
+  await run.folder.write("org/a.policy.yaml", "rules: [{ then: warn }]\n");
+  await run.store.relabel(next);
+  await run.store.relabel(id);
+  expect(await label()).toEqual(labelled!);
+  expect((await run.store.list())[0]).toMatchObject({ id: next, git: null });
+});
+
+test("no two sets have one digest, whatever is in their texts", async () => {
+  await using one = await testFolder({ "org/a.policy.yaml": "x\0org/b.policy.yaml\0y" });
+  await using two = await testFolder({ "org/a.policy.yaml": "x", "org/b.policy.yaml": "y" });
+  const digests = await Promise.all([one, two].map(async ({ dir }) => (await readPolicyTree(dir)).digest));
+  expect(digests[0]).not.toBe(digests[1]!);
+});
+
 test("two stores that keep the same set at once both succeed", async () => {
   await using run = await kept();
   const tree = await readPolicyTree(run.folder.dir);

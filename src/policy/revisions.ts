@@ -45,7 +45,7 @@ export interface RevisionStore {
   tree(id: string): Promise<PolicyTree>;
   /** Keeps a set that is in good order, or notes that one kept before went live again. */
   retain(tree: PolicyTree, what: Retention): Promise<void>;
-  /** Asks git anew what the folder is, when it holds what this revision does and the commit was not known yet. */
+  /** Asks git what the folder is, when it holds what this revision does and no commit is known that does. */
   relabel(id: string): Promise<void>;
   /** @throws when there is a pin that cannot be read */
   pin(): Promise<Pin | null>;
@@ -100,8 +100,7 @@ export function createRevisionStore(options: RevisionStoreOptions): RevisionStor
       if (live) await writeMeta(folder(earlier.id), { ...earlier, liveAt: at, policies, actor });
       return;
     }
-    const git = await gitLabel(policiesDir);
-    await writeNew(tree, { id: tree.digest, retainedAt: at, liveAt: live ? at : null, policies, git, actor });
+    await writeNew(tree, { id: tree.digest, retainedAt: at, liveAt: live ? at : null, policies, git: null, actor });
     await prune(tree.digest);
   }
 
@@ -165,9 +164,11 @@ export function createRevisionStore(options: RevisionStoreOptions): RevisionStor
       const revision = (await list()).find((known) => known.id === id);
       if (revision === undefined || revision.git?.clean === true) return;
       const git = await gitLabel(policiesDir);
-      if (git !== null && JSON.stringify(git) !== JSON.stringify(revision.git)) {
-        await writeMeta(folder(id), { ...revision, git });
-      }
+      if (git === null || JSON.stringify(git) === JSON.stringify(revision.git)) return;
+      // Looked at afterwards: what git said is of no use when the folder has changed in the meantime.
+      if ((await readPolicyTree(policiesDir)).digest !== id) return;
+      const now = (await list()).find((known) => known.id === id);
+      if (now !== undefined) await writeMeta(folder(id), { ...now, git });
     },
     pin,
     async setPin(next) {

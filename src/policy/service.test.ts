@@ -185,6 +185,24 @@ test("without a valid set nothing is live until there is one", async () => {
   expect(answer(run.service)).toBe("second");
 });
 
+test("a failure that nobody foresaw leaves the set live, is told, and the next look tries again", async () => {
+  await using folder = await testFolder({ [path]: policyWith("first") });
+  const { registry } = testOptions(folder.dir);
+  let failing = false;
+  const get = (name: string) => {
+    if (failing) throw new Error("the registry is ill");
+    return registry.get(name);
+  };
+  await using run = await start(folder.dir, { registry: { ...registry, get }, watch: false });
+  await folder.write("org/b.policy.yaml", "uses: request_size\nwith: { max_request_bytes: 5 }\n");
+  failing = true;
+  await expect(run.service.reload()).rejects.toThrow("ill");
+  expect(run.service.status()).toMatchObject({ state: "degraded", problems: [{ code: "C038" }] });
+  expect(answer(run.service)).toBe("first");
+  failing = false;
+  expect(await run.service.reload()).toMatchObject({ state: "ready", problems: [] });
+});
+
 test("an empty folder is invalid unless that is asked for", async () => {
   await using folder = await testFolder();
   await using strict = await start(folder.dir);

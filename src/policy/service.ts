@@ -5,9 +5,9 @@ import { LiveSnapshot, Snapshot } from "../core/snapshot.ts";
 import { SluiceError } from "../errors.ts";
 import { restoreLastGood } from "./last-good.ts";
 import { compileTree, type LoadedSource, type LoadOptions, type LoadResult } from "./load.ts";
-import { formatProblem, type Problem } from "./problem.ts";
+import { fileProblem, formatProblem, type Problem } from "./problem.ts";
 import { pinProblem, type RevisionStore } from "./revisions.ts";
-import { type PolicyTree, readPolicyTree } from "./tree.ts";
+import { labelOf, type PolicyTree, readPolicyTree } from "./tree.ts";
 import { watchFolder } from "./watch.ts";
 
 /** A policy set that was loaded. */
@@ -108,6 +108,7 @@ export async function createPolicyService(options: PolicyServiceOptions): Promis
   let inOverlay: readonly Problem[] = [];
   let turn: Promise<unknown> = Promise.resolve();
   let keeping: Promise<void> = Promise.resolve();
+  let labelling: Promise<void> = Promise.resolve();
   let unkept = 0;
 
   const status = (): PolicyStatus => {
@@ -132,8 +133,20 @@ export async function createPolicyService(options: PolicyServiceOptions): Promis
   const compile = (tree: PolicyTree) =>
     compileTree(tree, { ...loading, dir, ...(overlay !== undefined && { overlay: overlay() }) });
 
-  /** Looks at the folder. `anew`: what is laid over the files has changed, so what was compiled before says nothing. */
   async function follow(anew: boolean): Promise<void> {
+    try {
+      await look(anew);
+    } catch (error) {
+      // Nobody foresaw it; but nobody may take what is live for what the folder says, and the next look tries again.
+      tried = "";
+      const message = `the policies could not be loaded: ${error instanceof Error ? error.message : String(error)}`;
+      inFolder = [fileProblem("C038", labelOf(dir), message)];
+      throw error;
+    }
+  }
+
+  /** Looks at the folder. `anew`: what is laid over the files has changed, so what was compiled before says nothing. */
+  async function look(anew: boolean): Promise<void> {
     const from = performance.now();
     const tree = await readPolicyTree(dir);
     if (!anew && tree.digest === tried) return;
@@ -150,7 +163,7 @@ export async function createPolicyService(options: PolicyServiceOptions): Promis
       if (anew) await recompile();
       refused(result.problems);
     } else if (isPinned()) {
-      await result.snapshot.retire();
+      retire(result.snapshot);
       if (anew) await recompile();
       keep(tree, result, false, "files");
       if (!anew)
@@ -213,17 +226,22 @@ export async function createPolicyService(options: PolicyServiceOptions): Promis
     options.onReload?.({ result, revision, seconds: (performance.now() - from) / 1000, problems });
   }
 
-  /** Off the way of what is enforced: the disk, and git, may be slow. */
+  /** Off the way of what is enforced: the disk may be slow, and git, which nothing waits for, slower. */
   function keep(tree: PolicyTree, { snapshot }: LoadedSet, isLive: boolean, actor: string): void {
     if (revisions === undefined) return;
     unkept += 1;
     const what = { policies: snapshot.policies.length, live: isLive, actor };
+    const failed = (error: unknown) =>
+      logger.error({ err: error, revision: tree.digest }, "a policy set could not be kept");
     keeping = keeping
       .then(() => revisions.retain(tree, what))
-      .catch((error: unknown) => logger.error({ err: error, revision: tree.digest }, "a policy set could not be kept"))
+      .catch(failed)
       .finally(() => {
         unkept -= 1;
       });
+    labelling = Promise.all([keeping, labelling])
+      .then(() => (tried === tree.digest ? revisions.relabel(tree.digest) : undefined))
+      .catch(failed);
   }
 
   async function activate(id: string | null, { actor, reason }: { actor: string; reason: string }): Promise<void> {
@@ -329,7 +347,7 @@ export async function createPolicyService(options: PolicyServiceOptions): Promis
     async close() {
       await stop();
       await turn;
-      await keeping;
+      await labelling;
     },
   };
 }

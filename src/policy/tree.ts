@@ -96,7 +96,8 @@ export function withFile(tree: PolicyTree, path: string, text: string, label: st
 
 function toTree(files: readonly PolicyFile[], problems: readonly Problem[]): PolicyTree {
   const digest = createHash("sha256");
-  for (const file of files) digest.update(`${file.path}\0${file.text}\0`);
+  // With its length, so that no text can pass for several files.
+  for (const file of files) digest.update(`${file.path}\0${file.text.length}\0${file.text}\0`);
   for (const { file, message } of problems) digest.update(`${file}\0${message}\0`);
   return { files, problems, digest: `sha256:${digest.digest("hex")}` };
 }
