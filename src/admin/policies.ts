@@ -4,7 +4,7 @@ import type { Identity } from "../core/identity.ts";
 import { policyStatuses } from "../core/overlay.ts";
 import { phases, surfaces } from "../core/phases.ts";
 import type { CompiledPolicy, Scope } from "../core/policy.ts";
-import { compileScope } from "../core/snapshot.ts";
+import { compileScope } from "../core/scope.ts";
 import { SluiceError } from "../errors.ts";
 import type { AdminDeps } from "./deps.ts";
 import { listPolicies, policyDetailSchema, policySchema, readPolicyView, showPolicy } from "./policy-view.ts";

@@ -1,9 +1,10 @@
 import type { FactName } from "./facts.ts";
-import { compileGlobs } from "./glob.ts";
 import type { Identity } from "./identity.ts";
 import { type Phase, type Surface, surfaces } from "./phases.ts";
-import type { CompiledPolicy, Scope } from "./policy.ts";
+import type { CompiledPolicy } from "./policy.ts";
 import { ScopeIndex } from "./scope-index.ts";
+
+export { compileScope } from "./scope.ts";
 
 /** The policies that apply to one kind of request, with what they need. Shared between requests; immutable. */
 export interface RuleSet {
@@ -35,7 +36,6 @@ export class Snapshot {
   readonly policies: readonly CompiledPolicy[];
   /** What a request that no policy applies to gets. */
   readonly defaultEffect: "allow" | "deny";
-  readonly #applies: readonly ScopeTest[];
   readonly #index: ScopeIndex;
   // Weak: entries go when the identity object is replaced or dropped, so nothing here can be stale.
   readonly #callers = new WeakMap<Identity, Caller>();
@@ -46,7 +46,6 @@ export class Snapshot {
     this.revision = revision;
     this.policies = [...policies].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
     this.defaultEffect = defaultEffect;
-    this.#applies = this.policies.map(compileApplies);
     this.#index = new ScopeIndex(this.policies);
   }
 
@@ -60,9 +59,7 @@ export class Snapshot {
     const { candidates, sets } = caller;
     const known = sets[surface].get(model);
     if (known !== undefined) return known;
-    const rules = toRuleSet(
-      candidates.filter((at) => this.#applies[at]!(identity, model, surface)).map((at) => this.policies[at]!),
-    );
+    const rules = toRuleSet(this.#index.among(candidates, identity, model, surface).map((at) => this.policies[at]!));
     if (sets[surface].size >= maxRemembered) sets[surface].clear();
     sets[surface].set(model, rules);
     return rules;
@@ -157,53 +154,4 @@ export class LiveSnapshot {
     this.#current = next;
     return previous;
   }
-}
-
-type ScopeTest = (identity: Identity, model: string, surface: Surface) => boolean;
-
-/** Whether requests are among those that a policy is for: in its scope, and its audience if it has one. */
-export function compileApplies({ scope, audience }: Pick<CompiledPolicy, "scope" | "audience">): ScopeTest {
-  const inScope = compileScope(scope);
-  if (audience === undefined) return inScope;
-  const only = audience.only && new Set(audience.only);
-  const except = audience.except && new Set(audience.except);
-  const outside = audience.outside && compileScope(audience.outside);
-  return (identity, model, surface) =>
-    (only?.has(identity.app.id) ?? true) &&
-    !(except?.has(identity.app.id) ?? false) &&
-    inScope(identity, model, surface) &&
-    !(outside?.(identity, model, surface) ?? false);
-}
-
-/** Turns a scope into one test. */
-export function compileScope(scope: Scope): ScopeTest {
-  const tests: ScopeTest[] = [];
-  const among = (list: readonly string[] | undefined, read: (identity: Identity) => string) => {
-    if (list === undefined) return;
-    const wanted = new Set(list);
-    tests.push((identity) => wanted.has(read(identity)));
-  };
-  among(scope.orgs, (identity) => identity.org.id);
-  among(scope.teams, (identity) => identity.team.id);
-  among(scope.env, (identity) => identity.env);
-  among(scope.keys, (identity) => identity.key.id);
-  if (scope.apps !== undefined) {
-    const wanted = new Set(scope.apps);
-    tests.push((identity) => wanted.has(identity.app.id) || wanted.has(identity.app.name));
-  }
-  if (scope.surfaces !== undefined) {
-    const wanted = new Set(scope.surfaces);
-    tests.push((_identity, _model, surface) => wanted.has(surface));
-  }
-  if (scope.models !== undefined) {
-    const matches = compileGlobs(scope.models);
-    tests.push((_identity, model) => matches(model));
-  }
-  if (scope.labels !== undefined) {
-    const wanted = Object.entries(scope.labels);
-    tests.push(({ app, org }) => wanted.every(([name, value]) => (app.labels[name] ?? org.labels[name]) === value));
-  }
-  const excepted = scope.except === undefined ? undefined : compileScope(scope.except);
-  return (identity, model, surface) =>
-    tests.every((test) => test(identity, model, surface)) && !(excepted?.(identity, model, surface) ?? false);
 }
