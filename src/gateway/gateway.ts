@@ -102,7 +102,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   /** Sends an admitted call to its provider, and answers with what comes back. */
   async function forward(call: Call, format: WireFormat, request: Request, headers: PlainHeaders): Promise<Response> {
     const { target } = call.route!;
-    const provider = new ProviderCall(target.provider, request.signal, deps.timeouts, waits);
+    const provider = new ProviderCall(target.provider, request, deps.timeouts, waits);
     try {
       const { edit, withhold } = editsFor(call, format);
       const response = await deps.upstream.send({

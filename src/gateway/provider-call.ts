@@ -16,7 +16,7 @@ export interface ProviderTimeouts {
 export class ProviderCall implements Wait {
   readonly provider: string;
   readonly #abort = new AbortController();
-  readonly #client: AbortSignal;
+  readonly #client: Request;
   readonly #timeouts: ProviderTimeouts;
   readonly #waits: Waits;
   /** When the wait under way is too long; Infinity while nobody waits. */
@@ -24,7 +24,7 @@ export class ProviderCall implements Wait {
   #limitMs = 0;
   #expired: SluiceError | undefined;
 
-  constructor(provider: string, client: AbortSignal, timeouts: ProviderTimeouts, waits: Waits) {
+  constructor(provider: string, client: Request, timeouts: ProviderTimeouts, waits: Waits) {
     this.provider = provider;
     this.#client = client;
     this.#timeouts = timeouts;
@@ -32,11 +32,12 @@ export class ProviderCall implements Wait {
     waits.add(this);
   }
 
+  // The client's signal is made when it is first asked for, which for most calls is never; it knows what came before.
   check(now: number): void {
     if (now >= this.#deadline) {
       this.#expired = new SluiceError("upstream_timeout", { provider: this.provider, seconds: this.#limitMs / 1000 });
       this.abort();
-    } else if (this.#client.aborted) {
+    } else if (this.#client.signal.aborted) {
       this.abort();
     }
   }
