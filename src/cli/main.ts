@@ -13,6 +13,7 @@ const verbs: Readonly<Record<string, () => Promise<{ register(program: Command):
   check: () => import("./check.ts"),
   fmt: () => import("./fmt.ts"),
   test: () => import("./test.ts"),
+  ci: () => import("./ci.ts"),
   diff: () => import("./diff.ts"),
   revisions: () => import("./revisions.ts"),
   activate: () => import("./activate.ts"),

@@ -13,8 +13,8 @@ import { runTests, type TestResult } from "../policy/test/tests.ts";
 import { discoverPlugins, PluginErrors } from "../registry/registry.ts";
 import { addSettings, readSettings } from "./settings.ts";
 
-/** Exit codes of the verb. No test at all counts as a failed one: a filter that misses must not look like success. */
-const exitCodes: Readonly<Record<TestResult, number>> = {
+/** Exit codes of a run of policy tests. No test at all counts as a failed one: a filter that misses must not look like success. */
+export const exitCodes: Readonly<Record<TestResult, number>> = {
   passed: 0,
   nothing_changed: 0,
   refused: 3,

@@ -1,6 +1,6 @@
 import { type Decision, decide, extend, type Modification } from "../../core/decision.ts";
 import { evaluate } from "../../core/engine.ts";
-import { type Facts, readFact } from "../../core/facts.ts";
+import { type FactName, type Facts, readFact } from "../../core/facts.ts";
 import type { Identity } from "../../core/identity.ts";
 import type { LimitRequest } from "../../core/limits.ts";
 import type { Surface } from "../../core/phases.ts";
@@ -30,7 +30,7 @@ export function runCase(policies: readonly CompiledPolicy[], one: TestCase): Out
   const content = { texts: () => one.texts };
   const note = ({ id }: CompiledPolicy, error: unknown) => void errors.push({ policy: id, error });
   const judge = (facts: Facts) => {
-    const inScope = policies.filter((policy) => applies(policy, facts, one.timeZone));
+    const inScope = inScopeOf(policies, facts, one.timeZone);
     return { decision: evaluate(inScope, one.phase, facts, note, content), policies: inScope };
   };
   const first = judge(one.facts);
@@ -40,8 +40,7 @@ export function runCase(policies: readonly CompiledPolicy[], one: TestCase): Out
   let unknownLimits = one.ownLimits;
   let limits: readonly LimitRequest[] = [];
   if (one.phase === "request" && decision.effect !== "deny") {
-    const inScope = policies.filter((policy) => applies(policy, facts, one.timeZone));
-    const taken = takeLimits(inScope, facts, one.limits);
+    const taken = takeLimits(inScopeOf(policies, facts, one.timeZone), facts, one.limits);
     decision = withLimits(decision, taken);
     limits = taken.limits;
     unknownLimits = unknownLimits.filter((name) => !taken.names.includes(name));
@@ -56,9 +55,14 @@ function withLimits(decision: Decision, { limits, findings }: LimitsTaken): Deci
   return decide(decision.phase, decision.findings, { ...decision.tally, decided: 1 });
 }
 
-function applies(policy: CompiledPolicy, facts: Facts, timeZone: string): boolean {
-  const text = (name: Parameters<typeof readFact>[1]) => read(facts, name, "") as string;
-  const labels = (name: Parameters<typeof readFact>[1]) => read(facts, name, {}) as Readonly<Record<string, string>>;
+/** The policies that apply to a request with these facts. */
+export function inScopeOf(
+  policies: readonly CompiledPolicy[],
+  facts: Facts,
+  timeZone: string,
+): readonly CompiledPolicy[] {
+  const text = (name: FactName) => read(facts, name, "") as string;
+  const labels = (name: FactName) => read(facts, name, {}) as Readonly<Record<string, string>>;
   const identity: Identity = {
     org: { id: text("org.id"), labels: labels("org.labels"), timeZone },
     team: { id: text("team.id") },
@@ -66,11 +70,12 @@ function applies(policy: CompiledPolicy, facts: Facts, timeZone: string): boolea
     env: text("app.env"),
     key: { id: text("key.id") },
   };
-  return compileScope(policy.scope)(identity, text("request.model"), text("request.surface") as Surface);
+  const [model, surface] = [text("request.model"), text("request.surface") as Surface];
+  return policies.filter(({ scope }) => compileScope(scope)(identity, model, surface));
 }
 
 /** Scopes are told by what the gateway knows of the key: a fact that cannot be had is one of the rules' alone. */
-function read(facts: Facts, name: Parameters<typeof readFact>[1], otherwise: unknown): unknown {
+function read(facts: Facts, name: FactName, otherwise: unknown): unknown {
   try {
     return readFact(facts, name);
   } catch {
