@@ -133,7 +133,7 @@ describe("files that are not what was kept are told:", () => {
 });
 
 test("what an interrupted process left is neither shown nor in the way, and goes after a while", async () => {
-  await using run = await kept();
+  await using run = await kept(2);
   const id = await run.keep("one");
   const root = join(run.dataDir, "revisions");
   await mkdir(join(root, ".new-crashed/files"), { recursive: true });
@@ -141,7 +141,7 @@ test("what an interrupted process left is neither shown nor in the way, and goes
   await writeFile(join(root, "notes.txt"), "");
   expect((await run.store.list()).map((revision) => revision.id)).toEqual([id]);
   await utimes(join(root, ".new-crashed"), 1, 1);
-  await run.keep("two");
+  for (const code of ["two", "three"]) await run.keep(code);
   expect(await readdir(root)).not.toContain(".new-crashed");
 });
 

@@ -12,6 +12,8 @@ import { labelOf, type PolicyTree, readPolicyTree } from "./tree.ts";
 
 /** How many revisions are kept unless it is said otherwise. */
 const defaultKeep = 50;
+/** At most so many more are there before the oldest are removed. */
+const slack = 10;
 /** Folders that were begun this long ago and are not finished were left by a process that ended. */
 const staleMs = 60 * 60 * 1000;
 
@@ -59,7 +61,7 @@ export interface RevisionStoreOptions {
   /** The policies folder, which git is asked about and problems are named after. */
   readonly policiesDir: string;
   readonly clock: Clock;
-  /** How many are kept; the oldest go first, but never the pinned one or the one that was live last. */
+  /** How many are kept, and up to a fifth more for a while; the oldest go first, never the pinned or the live one. */
   readonly keep?: number;
 }
 
@@ -78,36 +80,36 @@ export function createRevisionStore(options: RevisionStoreOptions): RevisionStor
   let last = 0;
 
   async function list(): Promise<readonly Revision[]> {
-    const names = (await readdir(root).catch(() => [])).filter((name) => /^[0-9a-f]{64}$/.test(name));
-    const found = await Promise.all(names.map((name) => readRevision(join(root, name, "meta.json"), `sha256:${name}`)));
+    const found = await Promise.all((await names()).map((name) => find(`sha256:${name}`)));
     return found.filter((revision) => revision !== null).sort(newestFirst);
   }
 
-  async function tick(known: readonly Revision[]): Promise<number> {
-    last = Math.max(
-      clock.now(),
-      last + 1,
-      ...known.map(({ retainedAt, liveAt }) => Math.max(retainedAt, liveAt ?? 0) + 1),
-    );
+  async function names(): Promise<readonly string[]> {
+    return (await readdir(root).catch(() => [])).filter((name) => /^[0-9a-f]{64}$/.test(name));
+  }
+
+  const find = (id: string) => readRevision(join(folder(id), "meta.json"), id);
+
+  /** The time of an entry: later than all that are there, so that two of one millisecond have an order. */
+  async function tick(): Promise<number> {
+    if (last === 0) last = Math.max(0, ...(await list()).map(ageOf));
+    last = Math.max(clock.now(), last + 1);
     return last;
   }
 
   async function retain(tree: PolicyTree, { policies, live, actor }: Retention): Promise<void> {
-    const known = await list();
-    const at = await tick(known);
-    const earlier = known.find(({ id }) => id === tree.digest);
-    if (earlier !== undefined) {
-      if (live) await writeMeta(folder(earlier.id), { ...earlier, liveAt: at, policies, actor });
-      return;
-    }
-    await writeNew(tree, { id: tree.digest, retainedAt: at, liveAt: live ? at : null, policies, git: null, actor });
-    await prune(tree.digest);
+    const at = await tick();
+    const id = tree.digest;
+    const earlier = await find(id);
+    if (earlier === null) {
+      await writeNew(tree, { id, retainedAt: at, liveAt: live ? at : null, policies, git: null, actor });
+      await prune(id);
+    } else if (live) await writeMeta(folder(id), { ...earlier, liveAt: at, policies, actor });
   }
 
   /** A folder of that name that is there by now holds the same. */
   async function writeNew(tree: PolicyTree, revision: Revision): Promise<void> {
     await mkdir(root, { recursive: true, mode: 0o700 });
-    await removeStale();
     const draft = join(root, `.new-${randomUUID()}`);
     try {
       const folders = new Set(tree.files.map(({ path }) => dirname(join(draft, "files", path))));
@@ -121,14 +123,15 @@ export function createRevisionStore(options: RevisionStoreOptions): RevisionStor
     }
   }
 
+  /** Down to what is kept, once there are some more: looking at all of them each time would be most of the work. */
   async function prune(added: string): Promise<void> {
+    if ((await names()).length <= keep + Math.min(slack, Math.floor(keep / 5))) return;
     const known = await list();
-    if (known.length <= keep) return;
     const pinned = (await pin().catch(() => null))?.revision;
     const kept = new Set([added, pinned, known.find(({ liveAt }) => liveAt !== null)?.id]);
-    const age = ({ retainedAt, liveAt }: Revision) => Math.max(retainedAt, liveAt ?? 0);
-    const oldest = [...known].sort((a, b) => age(a) - age(b)).filter(({ id }) => !kept.has(id));
+    const oldest = [...known].sort((a, b) => ageOf(a) - ageOf(b)).filter(({ id }) => !kept.has(id));
     for (const { id } of oldest.slice(0, known.length - keep)) await rm(folder(id), { recursive: true, force: true });
+    await removeStale();
   }
 
   async function removeStale(): Promise<void> {
@@ -161,14 +164,14 @@ export function createRevisionStore(options: RevisionStoreOptions): RevisionStor
     },
     retain,
     async relabel(id) {
-      const revision = (await list()).find((known) => known.id === id);
-      if (revision === undefined || revision.git?.clean === true) return;
+      const revision = await find(id);
+      if (revision === null || revision.git?.clean === true) return;
       const git = await gitLabel(policiesDir);
       if (git === null || JSON.stringify(git) === JSON.stringify(revision.git)) return;
       // Looked at afterwards: what git said is of no use when the folder has changed in the meantime.
       if ((await readPolicyTree(policiesDir)).digest !== id) return;
-      const now = (await list()).find((known) => known.id === id);
-      if (now !== undefined) await writeMeta(folder(id), { ...now, git });
+      const now = await find(id);
+      if (now !== null) await writeMeta(folder(id), { ...now, git });
     },
     pin,
     async setPin(next) {
@@ -183,6 +186,10 @@ export function createRevisionStore(options: RevisionStoreOptions): RevisionStor
 export function pinProblem(dir: string, error: unknown): Problem {
   const reason = error instanceof Error ? error.message : String(error);
   return fileProblem("C094", labelOf(dir), `the pinned revision cannot be made live: ${reason}`);
+}
+
+function ageOf({ retainedAt, liveAt }: Revision): number {
+  return Math.max(retainedAt, liveAt ?? 0);
 }
 
 function newestFirst(a: Revision, b: Revision): number {
