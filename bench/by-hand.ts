@@ -25,17 +25,28 @@ export function handRules(count: number): readonly HandRule[] {
   }));
 }
 
-/** Asks all rules and tells which of them deny. A rule that throws denies. */
-export function judgeByHand(rules: readonly HandRule[], facts: Facts): { allowed: boolean; reasons: string[] } {
-  const reasons: string[] = [];
+/** What is decided, and of how many rules: what goes into a record. */
+interface HandDecision {
+  readonly effect: "allow" | "deny";
+  readonly findings: readonly { readonly rule: string; readonly message: string; readonly failed: boolean }[];
+  readonly tally: { readonly decided: number; readonly errors: number };
+}
+
+/** Asks all rules, because every reason is wanted. A rule that throws denies. */
+export function judgeByHand(rules: readonly HandRule[], facts: Facts): HandDecision {
+  const findings: { rule: string; message: string; failed: boolean }[] = [];
+  let decided = 0;
+  let errors = 0;
   for (const rule of rules) {
     try {
-      if (rule.denies(facts)) reasons.push(rule.message);
+      if (rule.denies(facts)) findings.push({ rule: rule.id, message: rule.message, failed: false });
+      decided += 1;
     } catch {
-      reasons.push(rule.message);
+      findings.push({ rule: rule.id, message: "a rule could not be evaluated", failed: true });
+      errors += 1;
     }
   }
-  return { allowed: reasons.length === 0, reasons };
+  return { effect: findings.length === 0 ? "allow" : "deny", findings, tally: { decided, errors } };
 }
 
 /** Looks up what was found for such a request before. */

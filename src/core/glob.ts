@@ -3,17 +3,19 @@
  * ignoring ASCII case. No backtracking: what is between two stars is searched for once, from left to right.
  */
 export function compileGlob(pattern: string): (value: string) => boolean {
+  const test = compileLowered(pattern);
+  return (value) => test(value.toLowerCase());
+}
+
+/** The test of a value that is in lower case already. */
+function compileLowered(pattern: string): (lower: string) => boolean {
   const [head, ...rest] = pattern.toLowerCase().split("*").map(toPiece) as [Piece, ...Piece[]];
   const tail = rest.pop();
   if (tail === undefined) {
-    return (text) => {
-      const value = text.toLowerCase();
-      return value.length === head.length && head.fits(value, 0);
-    };
+    return (value) => value.length === head.length && head.fits(value, 0);
   }
   const middle = rest.filter(({ length }) => length > 0);
-  return (text) => {
-    const value = text.toLowerCase();
+  return (value) => {
     const end = value.length - tail.length;
     let at = head.length;
     if (at > end || !head.fits(value, 0) || !tail.fits(value, end)) return false;
@@ -27,11 +29,12 @@ export function compileGlob(pattern: string): (value: string) => boolean {
   };
 }
 
-/** A test whether any of the patterns matches; `undefined` patterns match everything. */
+/** A test whether any of the patterns matches; without patterns none does. */
 export function compileGlobs(patterns: readonly string[]): (value: string) => boolean {
-  const tests = patterns.map(compileGlob);
+  const tests = patterns.map(compileLowered);
   return (value) => {
-    for (const test of tests) if (test(value)) return true;
+    const lower = value.toLowerCase();
+    for (let i = 0; i < tests.length; i += 1) if (tests[i]!(lower)) return true;
     return false;
   };
 }
