@@ -75,6 +75,7 @@ interface ValueChange {
 
 interface RuleShape {
   readonly then?: unknown;
+  readonly status?: unknown;
   readonly modify?: readonly { readonly value?: unknown }[];
 }
 
@@ -84,9 +85,9 @@ function valueChanges(content: Readonly<Record<string, unknown>>): ValueChange[]
   const gates = (content.match ?? []) as readonly unknown[];
   const params = Object.entries((content.params ?? {}) as Record<string, { readonly default?: unknown }>);
   return [
-    ...rules.flatMap(({ then, modify = [] }, i) => [
-      ...effectChanges(["rules", i, "then"], then),
-      ...modify.flatMap(({ value }, j) => changesOf(["rules", i, "modify", j, "value"], value)),
+    ...rules.flatMap((rule, i) => [
+      ...effectChanges(["rules", i], rule),
+      ...(rule.modify ?? []).flatMap(({ value }, j) => changesOf(["rules", i, "modify", j, "value"], value)),
     ]),
     ...(rules.length > 1 ? dropEach(["rules"], rules, "the rule") : []),
     ...(gates.length === 1
@@ -97,10 +98,13 @@ function valueChanges(content: Readonly<Record<string, unknown>>): ValueChange[]
   ];
 }
 
-function effectChanges(path: Path, effect: unknown): ValueChange[] {
+/** A status goes with a refusal alone. */
+function effectChanges(path: Path, rule: RuleShape): ValueChange[] {
+  const { then: effect, status: _, ...others } = rule;
   if (effect !== "deny" && effect !== "warn") return [];
   const other = effect === "deny" ? "warn" : "deny";
-  return [{ path, value: other, change: `${effect} → ${other}` }];
+  // biome-ignore lint/suspicious/noThenProperty: the key is the file format's
+  return [{ path, at: [...path, "then"], value: { ...others, then: other }, change: `${effect} → ${other}` }];
 }
 
 function dropEach(path: Path, list: readonly unknown[], what: string): ValueChange[] {

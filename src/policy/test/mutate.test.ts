@@ -139,6 +139,12 @@ describe("mutation", () => {
     expect([result, report.mutation?.policies[0]?.score]).toEqual(["passed", 100]);
   });
 
+  test("of an effect leaves out what goes with a refusal alone", () => {
+    const text = "rules: [{ id: r, when: request.stream, then: deny, status: 413 }]\n";
+    const [mutant] = mutantsOf({ kind: "policy", path: "org/a.policy.yaml", label: "a", text }, []);
+    expect(mutant!.text).toBe('{"rules":[{"id":"r","when":"request.stream","then":"warn"}]}');
+  });
+
   test("is not measured while a test fails", async () => {
     const { result, report } = await run("input: { request: { bytes: 101 } }, expect: { decision: allow }");
     expect([result, report.mutation]).toEqual(["failed", undefined]);
