@@ -21,7 +21,7 @@ import { createRevisionDirectory } from "./policy/revision-directory.ts";
 import { createRevisionStore } from "./policy/revisions.ts";
 import { createPolicyService } from "./policy/service.ts";
 import { describeStatus } from "./policy/status.ts";
-import { createEchoUpstream } from "./providers/echo/upstream.ts";
+import { createEcho } from "./providers/echo/echo.ts";
 import { wireFormats } from "./providers/formats.ts";
 import { createRecorder } from "./records/recorder.ts";
 import { discoverPlugins } from "./registry/registry.ts";
@@ -108,7 +108,7 @@ export async function startSluice(config: Config): Promise<Running> {
   const catalogue = createCatalogue(values);
   const tokens = createTokenCounter();
   const counters = createMemoryCounters({ clock });
-  const echo = createEchoUpstream();
+  const echo = createEcho();
   const http = createUpstream();
   let closing = false;
 
@@ -128,7 +128,7 @@ export async function startSluice(config: Config): Promise<Running> {
     tokens,
     counters,
     recorder,
-    upstream: { send: (request) => (request.target.kind === "echo" ? echo : http).send(request) },
+    upstream: { send: (request) => (request.target.kind === "echo" ? echo(request) : http.send(request)) },
     clock,
     metrics,
     logger,

@@ -1,6 +1,7 @@
 import type { Decision } from "./decision.ts";
 import type { Identity } from "./identity.ts";
 import type { Phase, Surface } from "./phases.ts";
+import type { RecordedFacts } from "./recorded-facts.ts";
 import type { RequestView, TokenUsage } from "./wire.ts";
 
 /** Reads the time; injected so that tests choose it. */
@@ -82,7 +83,8 @@ export interface Upstream {
   /**
    * Resolves with the provider's answer once its headers are there, whatever its status; the body is not read yet.
    *
-   * @throws SluiceError `upstream_unreachable`
+   * Rejects when no answer comes; with what, matters to nobody: the gateway tells it as `upstream_unreachable`, or as
+   * the time-out of its own that ended the call.
    */
   send(request: UpstreamRequest): Promise<Response>;
 }
@@ -174,6 +176,8 @@ export interface DecisionRow {
   readonly decision: Decision;
   /** Microseconds the evaluation took. */
   readonly micros: number;
+  /** What the rules read; absent when it is not kept. */
+  readonly facts?: RecordedFacts;
 }
 
 /** Takes records off the request's path. Bounded: what does not fit is dropped and counted, never waited for. */

@@ -105,17 +105,33 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const provider = new ProviderCall(target.provider, request, deps.timeouts, waits);
     try {
       const { edit, withhold } = editsFor(call, format);
-      const response = await deps.upstream.send({
+      const sending = {
         target,
         surface: call.surface,
         path: format.upstreamPath + queryOf(request.url),
         body: format.writeRequest(call.view!, edit),
         headers: providerHeaders(request.headers, headers, target),
         signal: provider.signal,
-      });
+      };
+      let response: Response;
+      try {
+        response = await deps.upstream.send(sending);
+      } catch (cause) {
+        throw new SluiceError("upstream_unreachable", { provider: target.provider }, { cause });
+      }
       provider.arrived();
       const streams = call.view!.stream && response.ok && response.body !== null && !isJson(response.headers);
-      if (!streams) return await whole(call, format, response, provider);
+      if (!streams) {
+        provider.reading();
+        let bytes: Uint8Array;
+        try {
+          bytes = await response.bytes();
+        } catch (cause) {
+          throw provider.failure(cause);
+        }
+        provider.done();
+        return whole(call, format, response, bytes);
+      }
       const relay = format.openStream(withhold);
       return call.rules!.inPhase.response.length > 0
         ? await heldBack(call, format, response, relay, provider)
@@ -231,16 +247,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
   }
 
   /** An answer that comes whole: decided before the client sees any of it. */
-  async function whole(call: Call, format: WireFormat, response: Response, provider: ProviderCall): Promise<Response> {
+  function whole(call: Call, format: WireFormat, response: Response, bytes: Uint8Array): Response {
     const { target } = call.route!;
-    provider.reading();
-    let bytes: Uint8Array;
-    try {
-      bytes = await response.bytes();
-    } catch (cause) {
-      throw provider.failure(cause);
-    }
-    provider.done();
     call.upstreamMs = call.elapsedMs - call.sentMs;
     deps.metrics.upstream(target.provider, call.upstreamMs / 1000);
     const body = parseObject(bytes);

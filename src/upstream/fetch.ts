@@ -1,5 +1,4 @@
 import type { Upstream } from "../core/ports.ts";
-import { SluiceError } from "../errors.ts";
 
 /**
  * Sends requests to providers over HTTP with `fetch`, which keeps and reuses connections.
@@ -8,7 +7,7 @@ import { SluiceError } from "../errors.ts";
  */
 export function createUpstream(fetchFn: typeof fetch = fetch): Upstream {
   return {
-    async send({ target, path, body, headers, signal }) {
+    send({ target, path, body, headers, signal }) {
       for (const name in target.authHeaders) headers.set(name, target.authHeaders[name]!);
       const init = {
         method: "POST",
@@ -18,11 +17,7 @@ export function createUpstream(fetchFn: typeof fetch = fetch): Upstream {
         redirect: "manual",
         timeout: false,
       } as const;
-      try {
-        return await fetchFn(target.baseUrl + path, init);
-      } catch (cause) {
-        throw new SluiceError("upstream_unreachable", { provider: target.provider }, { cause });
-      }
+      return fetchFn(target.baseUrl + path, init);
     },
   };
 }
