@@ -66,6 +66,15 @@ function asker(
   rules: readonly CompiledRule[],
   newScope: ScopeFactory,
 ): (facts: Facts) => Verdict {
+  const [only, ...others] = rules;
+  const { when } = only ?? { when: null };
+  if (when !== null && others.length === 0 && gates.length === 0) {
+    // What most policies are, and it takes two thirds of the time. Its failure is the policy's.
+    return (facts) => {
+      const scope = newScope(facts);
+      return when.test(facts, scope) ? [only!.hit(facts, scope)] : null;
+    };
+  }
   return (facts) => {
     const scope = newScope(facts);
     for (const gate of gates) if (!gate.test(facts, scope)) return notApplicable;
