@@ -5,6 +5,7 @@ import type { AdminDeps } from "../src/admin/deps.ts";
 import { createOpenApiDocument } from "../src/admin/openapi.ts";
 import { configJsonSchema, configReference, envExample } from "../src/config/reference.ts";
 import { factsJsonSchema } from "../src/policy/fact-schema.ts";
+import { libraryReference } from "../src/policy/library-reference.ts";
 import { checksReference, factsReference, modificationsReference } from "../src/policy/reference.ts";
 import { policyJsonSchema } from "../src/policy/schema.ts";
 import { kindJsonSchemas } from "../src/policy/schema-kinds.ts";
@@ -13,6 +14,7 @@ import { pluginsReference } from "../src/registry/reference.ts";
 import { discoverPlugins } from "../src/registry/registry.ts";
 
 const plugins = fileURLToPath(new URL("../plugins", import.meta.url));
+const policies = fileURLToPath(new URL("../policies", import.meta.url));
 
 /** A committed file that is made from the code. */
 export interface Artefact {
@@ -39,6 +41,7 @@ export const artefacts: readonly Artefact[] = [
     path: "schema/reference/plugins.md",
     generate: async () => pluginsReference((await discoverPlugins(plugins)).list()),
   },
+  { path: "policies/library/README.md", generate: () => libraryReference(policies) },
   { path: "schema/json/test.schema.json", generate: () => json(testJsonSchema()) },
   {
     path: "schema/openapi.json",
