@@ -4,12 +4,17 @@ import { join } from "node:path";
 import { decisionRow, usageRow } from "../store/testing.ts";
 import { startTestAdmin } from "./testing.ts";
 
+interface Operation {
+  readonly responses: object;
+  readonly operationId: string;
+  readonly parameters?: readonly { readonly in: string; readonly name: string; readonly required?: boolean }[];
+  readonly requestBody?: { readonly content: { readonly "application/json": { readonly example: unknown } } };
+}
+
 /** Every operation that the OpenAPI document lists. */
 const operations = await (async () => {
   const document = await Bun.file(join(import.meta.dir, "../../schema/openapi.json")).json();
-  return Object.entries(
-    document.paths as Record<string, Record<string, { responses: object; operationId: string }>>,
-  ).flatMap(([path, methods]) =>
+  return Object.entries(document.paths as Record<string, Record<string, Operation>>).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ method: method.toUpperCase(), path, ...operation })),
   );
 })();
@@ -50,9 +55,12 @@ describe("every route", () => {
     await using admin = await startTestAdmin();
     const single = operations.filter(({ path }) => path.includes("{id}"));
     expect(single.length).toBeGreaterThan(8);
-    for (const { method, path } of single) {
-      const body = method === "PATCH" ? { body: { disabled: true } } : {};
-      const missing = await admin.call(method, path.replace("{id}", "no-such-thing"), body);
+    for (const { method, path, requestBody, parameters = [] } of single) {
+      const example = requestBody?.content["application/json"].example;
+      const wanted = parameters.filter(({ in: where, required }) => where === "query" && required === true);
+      const query = wanted.map(({ name }) => `${name}=1`).join("&");
+      const route = `${path.replace("{id}", "no-such-thing")}?${query}`;
+      const missing = await admin.call(method, route, example === undefined ? {} : { body: example });
       expect([method, path, missing.status, missing.type]).toEqual([method, path, 404, "application/problem+json"]);
       expect(missing.json()).toMatchObject({ code: "not_found", status: 404 });
       expect(missing.json().detail).toContain("'no-such-thing'");

@@ -303,6 +303,7 @@ export function databasePolicyRoutes(deps: AdminDeps) {
     .get(
       "/:id/diff",
       async ({ params: { id }, query: { from, to } }) => {
+        stored(id);
         const [before, after] = [await versionOf(deps, id, from), await versionOf(deps, id, to)];
         const change = deps.policyControl.diff(id, before.content, after.content);
         return { policy: id, from, to, change: change === null ? null : showItemChange(change) };

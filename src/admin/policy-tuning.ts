@@ -72,7 +72,6 @@ export function policyTuningRoutes(deps: AdminDeps) {
     ifMatch: string | undefined,
     actor: string,
   ) => {
-    requirePolicy(deps, policy);
     const changed = await deps.policyControl.change({
       next: (overlay) => withSetting(overlay, policy, app, change),
       store: () => deps.policyStore.tune(policy, app, change, readIfMatch(ifMatch), actor),
@@ -123,6 +122,7 @@ export function policyTuningRoutes(deps: AdminDeps) {
     .put(
       "/:id/params",
       async ({ params: { id }, body, headers, set, request }) => {
+        requirePolicy(deps, id);
         const app = await applicationId(body.application);
         const change = { params: toParams(body.params) };
         const { etag, shown } = await tune(id, app, change, headers["if-match"], actorOf(request));
@@ -145,6 +145,7 @@ export function policyTuningRoutes(deps: AdminDeps) {
     .put(
       "/:id/mode",
       async ({ params: { id }, body, headers, set, request }) => {
+        requirePolicy(deps, id);
         const app = await applicationId(body.application);
         const change = defined({ mode: body.mode });
         const { etag, shown } = await tune(id, app, change, headers["if-match"], actorOf(request));
