@@ -1,6 +1,7 @@
 import type { Mode, OnError } from "./decision.ts";
 import type { Phase } from "./phases.ts";
 import type { DecisionRow, UsageRow } from "./ports.ts";
+import type { RecordedFacts } from "./recorded-facts.ts";
 import type { Pin } from "./revisions.ts";
 import type { Snapshot } from "./snapshot.ts";
 
@@ -258,7 +259,7 @@ export interface DecisionReason {
 }
 
 /** A decision record as it is read back. */
-export interface StoredDecision extends Omit<DecisionRow, "decision"> {
+export interface StoredDecision extends Omit<DecisionRow, "decision" | "facts"> {
   readonly effect: DecisionRow["decision"]["effect"];
   readonly outcome: DecisionRow["decision"]["outcome"];
   /** Code of the reason that explains the effect; empty without one. */
@@ -267,6 +268,8 @@ export interface StoredDecision extends Omit<DecisionRow, "decision"> {
   readonly reasons: readonly DecisionReason[];
   /** What was changed in the request, without values that can be parts of a prompt. */
   readonly modifications: readonly { readonly op: string; readonly path: string; readonly value?: unknown }[];
+  /** What the rules read; `null` when it was not kept. */
+  readonly facts: RecordedFacts | null;
 }
 
 /** Reads the decision log. */

@@ -1,5 +1,5 @@
 import type { Effect, Finding, Mode, OnError } from "./decision.ts";
-import type { PolicyExplanation } from "./explain.ts";
+import type { ExplainContext, PolicyExplanation } from "./explain.ts";
 import type { FactName, Facts } from "./facts.ts";
 import type { LimitRequest } from "./limits.ts";
 import type { BreakGlassAction, PolicyProvenance } from "./overlay.ts";
@@ -110,7 +110,7 @@ export interface CompiledPolicy {
   /** Its rules, or the reasons that its plugin may give. */
   readonly rules?: readonly RuleInfo[];
   /** Tells, for people, what each part of it came to. Slow; never on a request's path. */
-  readonly explain?: (phase: Phase, facts: Facts) => PolicyExplanation;
+  readonly explain?: (phase: Phase, facts: Facts, context?: ExplainContext) => PolicyExplanation;
   /**
    * Facts for which a smaller value can never make a rule fire that a larger one does not. When an upper bound of
    * such a fact already fires nothing, the fact is not computed.

@@ -29,6 +29,7 @@ const columns = [
   "reasons",
   "modifications",
   "micros",
+  "facts",
 ] as const satisfies readonly (keyof Tables["decisions"])[];
 
 /** Encoded decision records as they are added to the database. */
@@ -98,6 +99,7 @@ export function encodeDecision(row: DecisionRow): string {
     findings.length === 0 ? "[]" : JSON.stringify(findings.map(toReason)),
     findings.length === 0 ? "[]" : JSON.stringify(findings.flatMap(toChanges)),
     toThousandths(row.micros),
+    row.facts === undefined ? null : JSON.stringify(row.facts),
   ]);
 }
 
@@ -141,5 +143,6 @@ function toStoredDecision(row: Row<"decision_log">): StoredDecision {
     reasons: JSON.parse(row.reasons) as StoredDecision["reasons"],
     modifications: JSON.parse(row.modifications) as StoredDecision["modifications"],
     micros: row.micros,
+    facts: row.facts === null ? null : (JSON.parse(row.facts) as StoredDecision["facts"]),
   };
 }

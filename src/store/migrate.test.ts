@@ -30,6 +30,7 @@ describe("migrations", () => {
       { name: "0001_control_plane.sql", applied_at: clock.ms },
       { name: "0002_records.sql", applied_at: clock.ms },
       { name: "0003_policy_overlay.sql", applied_at: clock.ms },
+      { name: "0004_decision_facts.sql", applied_at: clock.ms },
     ]);
   });
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import type { Application, Page, PageRequest } from "../core/control.ts";
 import { decisionIdOf } from "../core/decision.ts";
+import type { RecordedFacts } from "../core/recorded-facts.ts";
 import { SluiceError } from "../errors.ts";
 import { append, decisionRow, temporaryStore, testStart, usageRow } from "./testing.ts";
 
@@ -231,7 +232,19 @@ describe("records", () => {
       ],
       modifications: [],
       micros: 14.5,
+      facts: null,
     });
+  });
+
+  test("of decisions keep what the rules read, when that was handed over", async () => {
+    await using store = await temporaryStore();
+    const facts = {
+      looks: [{ "request.bytes": 12, now: "2026-01-31T12:00:00.000Z", "user.id": "0f" }, { "request.bytes": 9 }],
+      masked: ["user.id"],
+      limits: [{ policy: "org/rate", limit: "requests", used: 5, resetSeconds: 3 }],
+    } as const satisfies RecordedFacts;
+    await append(store, { decisions: [decisionRow({ facts })] });
+    expect((await store.decisions.list(firstPage, {})).data).toMatchObject([{ facts }]);
   });
 
   test("of plain decisions stand in the ledger and are listed with the others", async () => {
@@ -269,6 +282,7 @@ describe("records", () => {
         code: "",
         reasons: [],
         modifications: [],
+        facts: null,
       },
     ]);
     expect((await store.usage.list(firstPage, { requestId: usage.requestId })).data).toEqual([usage]);

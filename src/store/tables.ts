@@ -102,6 +102,7 @@ interface DecisionTable {
   reasons: string;
   modifications: string;
   micros: number;
+  facts: string | null;
 }
 
 interface DatabasePolicyTable extends VersionedTable {

@@ -1,0 +1,185 @@
+import { emptyFacts, type FactName, type Facts, type FactType, factCatalogue, readFact } from "./facts.ts";
+import type { Phase } from "./phases.ts";
+import type { DecisionRow } from "./ports.ts";
+import type { RuleSet } from "./snapshot.ts";
+
+/** Values of facts as JSON has them; times are ISO 8601. */
+export type FactValues = Readonly<Partial<Record<FactName, unknown>>>;
+
+/** A limit that had no room: what its counter said, which nobody can find out again. */
+export interface RefusedLimit {
+  readonly policy: string;
+  readonly limit: string;
+  readonly used: number;
+  readonly resetSeconds: number;
+}
+
+/**
+ * What the rules of a decision read, so that they can be asked again and come to the same. Bounded; holds no text of a
+ * prompt or an answer.
+ */
+export interface RecordedFacts {
+  /**
+   * First what the rules saw of the request as it came. One more for each time it was modified and judged again: what
+   * was different then.
+   */
+  readonly looks: readonly [FactValues, ...FactValues[]];
+  /** Facts that stand here as hashes, because they name people or may hold secrets. */
+  readonly masked?: readonly FactName[];
+  /** Facts that were too large to be kept. */
+  readonly omitted?: readonly FactName[];
+  /** Facts that stand here with an upper bound, which was enough to decide. */
+  readonly bounds?: readonly FactName[];
+  readonly limits?: readonly RefusedLimit[];
+}
+
+/** What the rules in scope saw of a request at one time. */
+export interface Look {
+  readonly facts: Facts;
+  readonly rules: RuleSet;
+}
+
+/** What scopes are tested with, beside what each record has: needed to find the policies again. */
+const scopeFacts: ReadonlySet<FactName> = new Set<FactName>([
+  "org.labels",
+  "team.id",
+  "app.name",
+  "app.labels",
+  "request.model",
+]);
+/** What is in the record anyhow. */
+const inRow: ReadonlySet<FactName> = new Set<FactName>([
+  "org.id",
+  "app.id",
+  "app.env",
+  "key.id",
+  "request.id",
+  "request.surface",
+]);
+/** Text of the answer: never recorded. */
+const neverRecorded: ReadonlySet<FactName> = new Set<FactName>(["event.text"]);
+/** Longest value that is kept, in characters of JSON. Labels are the operator's, who bounds them elsewhere. */
+const maxValueLength = 4_096;
+
+const readsOf = new WeakMap<RuleSet, Partial<Record<Phase, readonly FactName[]>>>();
+
+/** The facts that the rules in scope may read in a phase, in order. */
+export function factsReadIn(rules: RuleSet, phase: Phase): readonly FactName[] {
+  let known = readsOf.get(rules);
+  if (known === undefined) {
+    known = {};
+    readsOf.set(rules, known);
+  }
+  let names = known[phase];
+  if (names === undefined) {
+    const policies = phase === "request" ? [...rules.inPhase.request, ...rules.limiting] : rules.inPhase[phase];
+    const read = new Set(policies.flatMap(({ reads }) => reads));
+    const readable = ({ phases }: { readonly phases: readonly Phase[] }) => phases.includes(phase);
+    names = [...read].filter((name) => readable(factCatalogue[name]) && !neverRecorded.has(name)).sort();
+    known[phase] = names;
+  }
+  return names;
+}
+
+/** What is recorded of a decision beside the facts themselves, and how. */
+export interface RecordingOptions extends Pick<RecordedFacts, "bounds" | "limits"> {
+  readonly phase: Phase;
+  /** The model that stands in the record. */
+  readonly model: string;
+  /** Makes what stands for a masked text. */
+  readonly hash: (text: string) => string;
+}
+
+/**
+ * What is recorded of a decision's facts. Takes the values as they are now: later phases change them.
+ *
+ * @param looks at least one, the first first
+ */
+export function recordFacts(
+  looks: readonly Look[],
+  { phase, model, hash, bounds = [], limits = [] }: RecordingOptions,
+): RecordedFacts {
+  const masked = new Set<FactName>();
+  const omitted = new Set<FactName>();
+  let before: FactValues = { "request.model": model };
+  const recorded = looks.map(({ facts, rules }) => {
+    const values: Partial<Record<FactName, unknown>> = {};
+    for (const name of new Set([...scopeFacts, ...factsReadIn(rules, phase)])) {
+      if (inRow.has(name)) continue;
+      const value = shown(name, readFact(facts, name), hash, masked);
+      const isKnown = name in before ? isSame(value, before[name]) : scopeFacts.has(name) && isZero(value);
+      if (isKnown) continue;
+      if (isTooLong(value) && !scopeFacts.has(name)) omitted.add(name);
+      else values[name] = value;
+    }
+    before = { ...before, ...values };
+    return values;
+  }) as unknown as RecordedFacts["looks"];
+  return {
+    looks: recorded,
+    ...(masked.size > 0 && { masked: [...masked] }),
+    ...(omitted.size > 0 && { omitted: [...omitted] }),
+    ...(bounds.length > 0 && { bounds }),
+    ...(limits.length > 0 && { limits }),
+  };
+}
+
+function shown(name: FactName, value: unknown, hash: (text: string) => string, masked: Set<FactName>): unknown {
+  if (value instanceof Date) return value.toISOString();
+  if (name === "user.id" && value !== "") {
+    masked.add(name);
+    return hash(value as string);
+  }
+  if (name === "request.headers" && !isZero(value)) {
+    masked.add(name);
+    return Object.fromEntries(Object.entries(value as object).map(([header, text]) => [header, hash(text)]));
+  }
+  return value;
+}
+
+function isZero(value: unknown): boolean {
+  return value === "" || (typeof value === "object" && Object.keys(value as object).length === 0);
+}
+
+/** Text and what holds several values may be long; their JSON is no shorter than they are. */
+function isTooLong(value: unknown): boolean {
+  return (typeof value === "string" || typeof value === "object") && JSON.stringify(value).length > maxValueLength;
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  return a === b || (typeof a === "object" && JSON.stringify(a) === JSON.stringify(b));
+}
+
+/** What a decision record knows of the facts beside those that were recorded for it. */
+export type FactsRow = Pick<DecisionRow, "requestId" | "org" | "app" | "env" | "key" | "surface" | "model">;
+
+/** The facts of each look, as the rules saw them; hashes stand for what is masked, zero values for what was not read. */
+export function restoreFacts(row: FactsRow, { looks }: RecordedFacts): readonly Facts[] {
+  let values: Record<string, unknown> = {
+    "org.id": row.org,
+    "app.id": row.app,
+    "app.env": row.env,
+    "key.id": row.key,
+    "request.id": row.requestId,
+    "request.surface": row.surface,
+    "request.model": row.model,
+  };
+  return looks.map((look) => {
+    values = { ...values, ...look };
+    return toFacts(values);
+  });
+}
+
+function toFacts(values: Readonly<Record<string, unknown>>): Facts {
+  const facts = emptyFacts() as unknown as Record<string, unknown>;
+  for (const [name, value] of Object.entries(values)) {
+    // What a version of another time recorded and this one does not know, no rule of this one can read.
+    const type = (factCatalogue as Record<string, { readonly type: FactType }>)[name]?.type;
+    if (type === undefined) continue;
+    const [root, field] = name.split(".") as [string, string | undefined];
+    const known = type === "timestamp" ? new Date(value as string) : value;
+    if (field === undefined) facts[root] = known;
+    else (facts[root] as Record<string, unknown>)[field] = known;
+  }
+  return facts as unknown as Facts;
+}
