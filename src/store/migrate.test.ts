@@ -96,6 +96,6 @@ describe("migrations", () => {
       children.map(async (child) => ({ code: await child.exited, errors: await new Response(child.stderr).text() })),
     );
     expect(outcomes).toEqual(children.map(() => ({ code: 0, errors: "" })));
-    expect(rows(path, "select name from migrations")).toHaveLength(3);
+    expect(rows(path, "select name from migrations")).toHaveLength(4);
   });
 });
