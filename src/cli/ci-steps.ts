@@ -59,12 +59,9 @@ export async function test(args: CiArgs): Promise<StepResult> {
   const run = await runTests({ ...options, coverage: usualThresholds, ...(args.mutate && { mutate: usualScore }) });
   if (args.annotate) for (const line of githubReport(run.report).slice(0, -1)) args.print(line);
   const summary = run.result === "no_tests" ? "there are no tests" : summaryLine(run.report);
-  return {
-    step: "test",
-    code: exitCodes[run.result],
-    summary,
-    details: textReport(run.report).slice(0, -1).join("\n"),
-  };
+  const lines = textReport(run.report).slice(0, -1);
+  const details = lines.filter((line) => !line.startsWith("ok ")).join("\n");
+  return { step: "test", code: exitCodes[run.result], summary, details: details.trim() };
 }
 
 /**

@@ -12,7 +12,7 @@ export interface Mismatch {
 }
 
 /** What is expected of the first finding. */
-const ofFirst = ["policy", "rule", "code", "message", "status", "would", "override", "headers"] as const;
+const ofFirst = ["policy", "rule", "would", "code", "status", "message", "override", "headers"] as const;
 
 /** Compares what came of a case with what was expected. Empty when all is as expected. */
 export function mismatches(expect: Expectation, { decision, modifications, limits }: Outcome): readonly Mismatch[] {
