@@ -18,7 +18,12 @@ for (const [name, command] of steps) {
   else failed += 1;
 }
 
-const tests = Bun.spawn([process.execPath, "test", ...process.argv.slice(2)], { stdout: "inherit", stderr: "pipe" });
+// Said here and not in bunfig.toml, where Bun does not read it: a busy machine is slow, not wrong.
+const timeout = ["--timeout", "20000"];
+const tests = Bun.spawn([process.execPath, "test", ...timeout, ...process.argv.slice(2)], {
+  stdout: "inherit",
+  stderr: "pipe",
+});
 // Bun prints its report on standard error: shown as it comes, and read for the closing counts.
 let report = "";
 const decoder = new TextDecoder();
