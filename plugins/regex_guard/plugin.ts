@@ -1,8 +1,12 @@
 import { type Content, compilePattern, definePlugin, type Pattern, PluginConfigError, t } from "../../src/sdk/index.ts";
 import { type NamedPattern, type SetName, sets } from "./sets.ts";
 
-/** Most characters times instructions: about a quarter of a second for the worst pattern on the worst text. */
+/** Most characters that a policy may have looked through. */
+const mostCharacters = 2_000_000;
+/** Most characters times steps: about a quarter of a second for the worst patterns on the worst text. */
 const maxWork = 2 ** 28;
+/** What a character takes where the automaton is whole; where it is too large it takes one step for each instruction. */
+const stepsOfAutomaton = 8;
 
 const setNames = Object.keys(sets) as SetName[];
 
@@ -53,7 +57,7 @@ export default definePlugin({
     ),
     max_characters: t.Integer({
       minimum: 1,
-      maximum: 2_000_000,
+      maximum: mostCharacters,
       default: 262_144,
       description: "Most characters that are looked through, all texts together.",
     }),
@@ -132,41 +136,53 @@ interface Looked extends NamedPattern {
   readonly compiled: Pattern;
 }
 
+const builtIn = new Map<SetName, readonly Looked[]>();
+
+/** The patterns of a set, compiled once for all policies: making their automata takes a while. */
+function compiledSet(name: SetName): readonly Looked[] {
+  let set = builtIn.get(name);
+  if (set === undefined) {
+    set = sets[name].map((one) => ({ ...one, compiled: compilePattern(one.pattern, mostCharacters) }));
+    builtIn.set(name, set);
+  }
+  return set;
+}
+
 function compilePatterns(
   config: { readonly patterns?: readonly NamedPattern[]; readonly sets?: readonly SetName[] },
   max: number,
 ): readonly Looked[] {
-  const own = (config.patterns ?? []).map((named, i) => ({ ...named, at: `patterns.${i}` }));
-  const built = (config.sets ?? []).flatMap((set, i) => sets[set].map((named) => ({ ...named, at: `sets.${i}` })));
+  const own = (config.patterns ?? []).map((one, i) => {
+    const at = `patterns.${i}.pattern`;
+    return { ...one, at, nameAt: `patterns.${i}.name`, compiled: compile(one.pattern, at) };
+  });
+  const built = (config.sets ?? []).flatMap((set, i) =>
+    compiledSet(set).map((one) => ({ ...one, at: `sets.${i}`, nameAt: `sets.${i}` })),
+  );
   if (own.length + built.length === 0) throw new PluginConfigError("", "set patterns or sets, or both");
 
   const known = new Set<string>();
-  let work = 0;
-  return [...own, ...built].map(({ name, pattern, at }) => {
-    const isOwn = at.startsWith("patterns");
-    if (known.has(name)) throw new PluginConfigError(isOwn ? `${at}.name` : at, `the name '${name}' is there twice`);
+  let steps = 0;
+  return [...own, ...built].map(({ name, pattern, compiled, at, nameAt }) => {
+    if (known.has(name)) throw new PluginConfigError(nameAt, `the name '${name}' is there twice`);
     known.add(name);
-    const where = isOwn ? `${at}.pattern` : at;
-    const compiled = compile(pattern, max, where);
-    if (compiled.test("")) {
-      throw new PluginConfigError(where, "the pattern matches the empty text, and so every text");
-    }
-    work += compiled.size * max;
-    if (work > maxWork) {
+    steps += compiled.states === null ? compiled.size : stepsOfAutomaton;
+    if (steps * max > maxWork) {
       const most = Math.floor(maxWork / max);
-      throw new PluginConfigError(
-        where,
-        `with this the patterns compile to more than ${most} instructions, the most for ${max} characters`,
-      );
+      const message = `with this the patterns take ${steps} steps for each character; the most for ${max} characters is ${most}`;
+      throw new PluginConfigError(at, message);
     }
     return { name, pattern, compiled };
   });
 }
 
-function compile(pattern: string, max: number, at: string): Pattern {
+function compile(pattern: string, at: string): Pattern {
+  let compiled: Pattern;
   try {
-    return compilePattern(pattern, max);
+    compiled = compilePattern(pattern, mostCharacters);
   } catch (error) {
     throw new PluginConfigError(at, (error as Error).message);
   }
+  if (!compiled.test("")) return compiled;
+  throw new PluginConfigError(at, "the pattern matches the empty text, and so every text");
 }
