@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import { testFolder } from "../policy/testing.ts";
 import { sluice } from "./testing.ts";
 
@@ -21,6 +22,24 @@ describe("sluice test ends with", () => {
     expect([code, err]).toEqual([0, ""]);
     expect(out).toStartWith("ok   policies/org/a.test.yaml  2 cases\n");
     expect(out).toEndWith("2 passed, 0 failed, 0 below coverage, 0 below mutation score\n");
+  });
+
+  test("1 when something fails that must not, such as a policy type that cannot be disposed", async () => {
+    await using folder = await testFolder({
+      "org/a.policy.yaml": "uses: clinging\n",
+      "org/a.test.yaml": "policies: [org/a]\ncases:\n  - { name: one, expect: { decision: allow } }\n",
+      "plugins/clinging/plugin.ts": `
+import { definePlugin, t } from ${JSON.stringify(join(import.meta.dir, "../sdk/index.ts"))};
+export default definePlugin({
+  name: "clinging", summary: "Holds on to what it has.", onError: "deny", phases: ["request"],
+  config: t.Object({}), reads: [], reasons: {}, examples: [{}],
+  create: () => ({ request: () => null, dispose: () => { throw new Error("no"); } }),
+});
+`,
+    });
+    const plugins = `--plugins-dir=${join(folder.dir, "plugins")}`;
+    const { code, err } = await sluice(["test", `--policies-dir=${folder.dir}`, plugins]);
+    expect([code, err]).toEqual([1, expect.stringContaining("error: no")]);
   });
 
   test("2 when it is used wrongly", async () => {

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
+import { fileProblem } from "../problem.ts";
 import { labelOf } from "../tree.ts";
 import { parseTestFile, type TestFile } from "./cases.ts";
 
@@ -14,7 +15,19 @@ export function findTests(dir: string): readonly TestFile[] {
   const names = readdirSync(dir, { recursive: true }).map((name) => String(name).replaceAll("\\", "/"));
   const label = labelOf(dir);
   const wanted = names.filter((name) => testFile.test(name) && !/(^|\/)(\.|node_modules\/)/.test(name)).sort();
-  return wanted.map((path) => parseTestFile(`${label}/${path}`, path, readFileSync(join(dir, path), "utf8")));
+  return wanted.map((path) => read(join(dir, path), `${label}/${path}`, path));
+}
+
+function read(file: string, label: string, path: string): TestFile {
+  try {
+    return parseTestFile(label, path, readFileSync(file, "utf8"));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    const unread = parseTestFile(label, path, "");
+    unread.document.problems.splice(0, Infinity, fileProblem("C038", label, `the file cannot be read: ${code}`));
+    return unread;
+  }
 }
 
 /**

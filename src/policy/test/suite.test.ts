@@ -1,4 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { symlink } from "node:fs/promises";
+import { join } from "node:path";
 import { type TestFolder, testFolder, testOptions } from "../testing.ts";
 import { usualThresholds } from "./coverage.ts";
 import { failureText, textReport } from "./report-text.ts";
@@ -257,6 +259,13 @@ describe("nothing is run", () => {
     expect(text).toContain(
       "policies/org/rate.test.yaml:1:12  C090  there is no policy 'org/rte'; did you mean 'org/rate'?",
     );
+  });
+
+  test("when a test file cannot be read", async () => {
+    await using folder = await testFolder({ "org/rate.policy.yaml": limits });
+    await symlink("nowhere", join(folder.dir, "org/rate.test.yaml"));
+    const { report } = await runTests(testOptions(folder.dir));
+    expect(report.suite.problems).toMatchObject([{ code: "C038", message: "the file cannot be read: ENOENT" }]);
   });
 
   test("when no test is meant, which is no success", async () => {
