@@ -20,6 +20,9 @@ export interface PolicyTestOptions {
   readonly mutate?: number | false;
 }
 
+/** All of it runs before the first test, and many policies have many mutants. */
+const longestMs = 120_000;
+
 /**
  * Makes every case of a policies folder a test of `bun test`, and coverage and mutation of the whole folder one each.
  *
@@ -39,7 +42,7 @@ export function policyTests(dir: string, options: PolicyTestOptions = {}): void 
         ...(coverage !== false && { coverage }),
         ...(mutate !== false && { mutate }),
       });
-    });
+    }, longestMs);
 
     test("and their tests are in order", () => {
       expect(run.report.suite.problems.map(formatProblem)).toEqual([]);

@@ -103,6 +103,19 @@ describe("a case is judged as the server would", () => {
     expect(failures).toEqual([]);
   });
 
+  test("by the texts that it gives, where policies look into them", async () => {
+    const { failures } = await run({
+      "org/guard.policy.yaml": 'uses: regex_guard\nwith: { patterns: [{ name: secret, pattern: "s3cr[e3]t" }] }\n',
+      "org/guard.test.yaml": tests(
+        "org/guard",
+        "",
+        "input: { content: [hello, my s3cret] }, expect: { decision: deny }",
+        "input: { content: [hello] }, expect: { decision: allow, outcome: ok }",
+      ),
+    });
+    expect(failures).toEqual([]);
+  });
+
   test("in the phase it names, with what only that phase knows", async () => {
     const usage = "phase: usage\nmode: audit\nrules: [{ id: large, when: usage.total_tokens > 5, then: warn }]\n";
     const { failures } = await run({
@@ -351,6 +364,23 @@ rules: [{ id: r, when: request.stream && vars.large, then: warn }]
       "no test sees 'request.bytes > 5' false",
       "no test sees 'vars.large' false",
     ]);
+  });
+
+  test("of a .cel file is of the body as it is written", async () => {
+    const files = {
+      "org/c.cel": '//! deny: large 413 "too large"\nrequest.bytes < 5 ||\n  request.stream // streams may\n',
+      "org/c.test.yaml": tests(
+        "org/c",
+        "",
+        "input: { request: { bytes: 9 } }, expect: { decision: deny, code: large }",
+      ),
+    };
+    const { report } = await run(files, { coverage: usualThresholds, mutate: 0 });
+    expect(report.coverage?.missing.slice(1)).toEqual([
+      "policies/org/c.cel:2:1  no test sees 'request.bytes < 5' true",
+      "policies/org/c.cel:3:3  no test sees 'request.stream' true",
+    ]);
+    expect(report.mutation?.survivors).toContain("policies/org/c.cel:2:17  no test notices '5' → '4'");
   });
 
   test("of a policy type counts the whole, and the expressions in its config", async () => {
