@@ -75,7 +75,7 @@ test("regex_guard: what is redacted reaches the provider replaced, and nothing e
 });
 
 test("regex_guard: an answer with a pattern never reaches the client, streamed or not", async () => {
-  const { post } = await start({ "org/a.policy.yaml": guard("  on: [answer]\n") });
+  const { post } = await start({ "org/a.policy.yaml": guard("  on: [prompt, answer]\n") });
   const refused = [403, "answer_pattern_found", "answerMatch", "The answer holds what is not accepted here: ticket."];
   reply = () => Response.json(answering("it is INT-1234"));
   expect(await refusalOf(await post("/v1/chat/completions", chat))).toEqual(refused as never);
