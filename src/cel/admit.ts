@@ -277,7 +277,7 @@ export function admit(root: Node, names: Names): Admitted {
       checkValues(left, [right]);
       checkValues(right, [left]);
     }
-    if (node.op === "in" && right.op === "list") checkValues(left, children(right));
+    if (node.op === "in") checkValues(left, right.op === "list" ? children(right) : [right]);
     return depends;
   }
 }
@@ -314,10 +314,14 @@ function checkValues(fact: Node, literals: readonly Node[]): void {
   const values = spec?.values;
   if (values === undefined) return;
   for (const literal of literals) {
-    if (literal.op !== "value" || typeof literal.args !== "string" || values.includes(literal.args)) continue;
-    const word = nearest(literal.args, values);
+    if (literal.op !== "value") continue;
+    // A param that is a list is one value.
+    const texts = [literal.args].flat().filter((text) => typeof text === "string");
+    const wrong = texts.find((text) => !values.includes(text));
+    if (wrong === undefined) continue;
+    const word = nearest(wrong, values);
     const hint = word === undefined ? `values: ${values.join(", ")}` : `did you mean '${word}'?`;
-    fail("C014", literal, `${fact.args} is never '${literal.args}'; ${hint}`);
+    fail("C014", literal, `${fact.args} is never '${wrong}'; ${hint}`);
   }
 }
 

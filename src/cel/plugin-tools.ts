@@ -2,6 +2,7 @@ import type { Phase } from "../core/phases.ts";
 import { type CelTest, PluginConfigError } from "../sdk/plugin.ts";
 import type { Cel, CelNames } from "./cel.ts";
 import { CelProblem } from "./checks.ts";
+import { checkVaries } from "./constant.ts";
 
 /**
  * The `cel` that the host lends to plugins. A problem becomes a PluginConfigError at the expression's path.
@@ -14,7 +15,9 @@ export function pluginCel(
 ): (path: string, expression: string, phase: Phase) => CelTest {
   return (path, expression, phase) => {
     try {
-      return cel.condition(expression, phase, names);
+      const condition = cel.condition(expression, phase, names);
+      checkVaries(condition);
+      return condition;
     } catch (error) {
       if (!(error instanceof CelProblem)) throw error;
       throw new PluginConfigError(path, error.message, { start: error.start, end: error.end });

@@ -16,6 +16,8 @@ export interface FactSpec {
   readonly phases: readonly Phase[];
   /** Largest size: characters of a string, elements of a list or map. Static cost bounds are computed from it. */
   readonly max?: number;
+  /** Least and greatest value of a number, where it is not any from 0 on. */
+  readonly range?: readonly [min: number, max: number];
   readonly replay: ReplayClass;
   readonly doc: string;
   /** The values it can have, when the list is closed. */
@@ -105,11 +107,24 @@ export const factCatalogue = {
   "clock.hour": {
     type: "int",
     phases: always,
+    range: [0, 23],
     replay: "recorded",
     doc: "Hour of the day, 0 to 23, in the organisation's time zone.",
   },
-  "clock.minute": { type: "int", phases: always, replay: "recorded", doc: "Minute of the hour, 0 to 59." },
-  "clock.weekday": { type: "int", phases: always, replay: "recorded", doc: "Day of the week: 0 is Sunday." },
+  "clock.minute": {
+    type: "int",
+    phases: always,
+    range: [0, 59],
+    replay: "recorded",
+    doc: "Minute of the hour, 0 to 59.",
+  },
+  "clock.weekday": {
+    type: "int",
+    phases: always,
+    range: [0, 6],
+    replay: "recorded",
+    doc: "Day of the week: 0 is Sunday.",
+  },
   "clock.date": {
     type: "string",
     phases: always,

@@ -1,5 +1,6 @@
 import type { CelNames, CompiledCel } from "../cel/cel.ts";
 import { CelProblem } from "../cel/checks.ts";
+import { checkVaries } from "../cel/constant.ts";
 import type { Phase } from "../core/phases.ts";
 import type { PolicyContext } from "./context.ts";
 import type { Path } from "./document.ts";
@@ -26,7 +27,9 @@ export function compileCondition(
   { path, says }: ConditionPlace,
 ): CompiledCel | null {
   try {
-    return cel.condition(source, phase, names);
+    const condition = cel.condition(source, phase, names);
+    checkVaries(condition);
+    return condition;
   } catch (error) {
     if (!(error instanceof CelProblem)) throw error;
     const { code, message, start, end } = error;

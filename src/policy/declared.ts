@@ -1,5 +1,6 @@
 import type { CelNames, CompiledCel } from "../cel/cel.ts";
 import { CelProblem } from "../cel/checks.ts";
+import { checkVaries } from "../cel/constant.ts";
 import type { Phase } from "../core/phases.ts";
 import type { Notes, PolicyContext } from "./context.ts";
 import { namePattern, type PolicyFileContent } from "./schema.ts";
@@ -25,7 +26,9 @@ export function compileVariables(
   for (const [name, source] of declared) {
     if (!checkName(notes, "variables", name)) continue;
     try {
-      variables.set(name, cel.compile(source, phase, { ...names, vars: variables }));
+      const variable = cel.compile(source, phase, { ...names, vars: variables });
+      if (variable.type === "bool") checkVaries(variable);
+      variables.set(name, variable);
     } catch (error) {
       if (!(error instanceof CelProblem)) throw error;
       notes.reportCel(["variables", name], error);
