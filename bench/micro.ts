@@ -109,11 +109,12 @@ export async function measureMicro(quick: boolean): Promise<Figure[]> {
     window: { every: "minute" as const },
     max: 1e12,
     amount: 1,
+    onStoreDown: "local" as const,
   }));
   let request = 0;
   await add("limits.reserve_6_and_settle", () => {
     const id = `r${request++}`;
-    counters.reserve(id, "UTC", six);
+    counters.reserve(id, identity.org, six);
     counters.settle(id, {});
   });
   counters.close();

@@ -38,6 +38,14 @@ export interface Reservation {
   readonly window: LimitWindow;
   readonly max: number;
   readonly amount: number;
+  readonly onStoreDown: OnStoreDown;
+}
+
+/** The organisation whose counters are meant: its calendar, and what its counters are kept together by. */
+export interface LimitOwner {
+  readonly id: string;
+  /** An IANA name. */
+  readonly timeZone: string;
 }
 
 /** Where one counter stands after a reserve. */
@@ -56,6 +64,11 @@ export interface ReserveResult {
   readonly states: readonly CounterState[];
   /** Positions of the reservations that had no room; empty when granted. */
   readonly exhausted: readonly number[];
+  /**
+   * `true` when the store was away and each reservation was answered as its `onStoreDown` says: `local` by counters of
+   * this process alone, `allow` without being counted (its state is then empty).
+   */
+  readonly storeDown?: true;
 }
 
 /** Actual amounts by unit, for settling. A unit that is absent keeps what was reserved. */
@@ -70,10 +83,11 @@ export interface Counters {
   /**
    * Takes every amount or none, in one atomic step. While the request is open (granted, and neither settled nor
    * released) a second call with its id changes nothing and answers as the first did. Ids are not used again after that.
+   * Fails with `store_unavailable` when a reservation cannot be answered.
    */
   reserve(
     requestId: string,
-    timeZone: string,
+    owner: LimitOwner,
     reservations: readonly Reservation[],
   ): ReserveResult | Promise<ReserveResult>;
   /** Corrects the request's reservations to what was used, in the windows they were made in. Idempotent. */

@@ -3,8 +3,9 @@ import { errorFinding, toFinding } from "../core/engine.ts";
 import { entry } from "../core/entry.ts";
 import type { Facts } from "../core/facts.ts";
 import type { Identity } from "../core/identity.ts";
-import type { CounterState, LimitRequest, LimitScope, Reservation, ReserveResult } from "../core/limits.ts";
+import type { CounterState, LimitOwner, LimitRequest, LimitScope, Reservation, ReserveResult } from "../core/limits.ts";
 import type { ActiveOverride, CompiledPolicy } from "../core/policy.ts";
+import type { RefusedLimit } from "../core/recorded-facts.ts";
 import type { GatewayDeps } from "./deps.ts";
 
 /** What became of a request's limits. */
@@ -16,6 +17,8 @@ export interface LimitOutcome {
   readonly held: readonly string[];
   /** Tokens reserved, to tell the drift when they are settled. */
   readonly reservedTokens: number;
+  /** What counters without room said; absent when there were none. */
+  readonly refused: readonly RefusedLimit[] | undefined;
 }
 
 /** A limit that a policy wants to take from, as the counters see it. */
@@ -32,6 +35,7 @@ class Reserving implements LimitOutcome {
   readonly held: string[] = [];
   tightest: LimitOutcome["tightest"];
   reservedTokens = 0;
+  refused: RefusedLimit[] | undefined;
 }
 
 /**
@@ -47,7 +51,7 @@ export function reserveLimits(
   policies: readonly CompiledPolicy[],
   facts: Facts,
 ): LimitOutcome | Promise<LimitOutcome> {
-  const { timeZone } = identity.org;
+  const { org } = identity;
   const outcome = new Reserving();
   const enforced: Wanted[] = [];
   const observed: Wanted[] = [];
@@ -69,10 +73,10 @@ export function reserveLimits(
   }
   // A policy that could not say its limits refuses already: nothing may be taken.
   if (isRefused(outcome)) return outcome;
-  const taking = take(deps, requestId, timeZone, enforced, outcome);
+  const taking = take(deps, requestId, org, enforced, outcome);
   return taking === undefined
-    ? observe(deps, requestId, timeZone, observed, outcome)
-    : observeLater(taking, deps, requestId, timeZone, observed, outcome);
+    ? observe(deps, requestId, org, observed, outcome)
+    : observeLater(taking, deps, requestId, org, observed, outcome);
 }
 
 // A function of its own, as below: a closure would put what it holds on the heap also where nothing is waited for.
@@ -85,12 +89,12 @@ async function observeLater(taking: Promise<void>, ...rest: Parameters<typeof ob
 function observe(
   deps: GatewayDeps,
   requestId: string,
-  timeZone: string,
+  owner: LimitOwner,
   observed: readonly Wanted[],
   outcome: Reserving,
 ): LimitOutcome | Promise<LimitOutcome> {
   if (observed.length === 0 || isRefused(outcome)) return outcome;
-  const taking = take(deps, `${requestId}:observed`, timeZone, observed, outcome);
+  const taking = take(deps, `${requestId}:observed`, owner, observed, outcome);
   return taking === undefined ? outcome : taking.then(() => outcome);
 }
 
@@ -102,13 +106,13 @@ function isRefused({ findings }: LimitOutcome): boolean {
 function take(
   deps: GatewayDeps,
   id: string,
-  timeZone: string,
+  owner: LimitOwner,
   wanted: readonly Wanted[],
   outcome: Reserving,
 ): Promise<void> | undefined {
   if (wanted.length === 0) return undefined;
   try {
-    const answer = deps.counters.reserve(id, timeZone, wanted);
+    const answer = deps.counters.reserve(id, owner, wanted);
     if (answer instanceof Promise) return noteLater(deps, id, wanted, answer, outcome);
     note(deps, id, wanted, answer, outcome);
   } catch (error) {
@@ -141,21 +145,25 @@ function note(
   deps: GatewayDeps,
   id: string,
   wanted: readonly Wanted[],
-  { granted, states, exhausted }: ReserveResult,
+  { granted, states, exhausted, storeDown }: ReserveResult,
   outcome: Reserving,
 ): void {
   if (granted) outcome.held.push(id);
+  if (storeDown) outcome.findings.push(...storeDownWarnings(wanted));
   for (let i = 0; i < wanted.length; i += 1) {
     const { policy, limit, override } = wanted[i]!;
     const state = states[i]!;
     const spent = !granted && exhausted.includes(i);
     deps.metrics.limit(policy.id, limit.name, spent ? "exhausted" : "granted");
     if (spent && policy.limitHit !== undefined) {
+      const { used, resetSeconds } = state;
+      outcome.refused ??= [];
+      outcome.refused.push({ policy: policy.id, limit: limit.name, used, resetSeconds });
       const hit = policy.limitHit(limit, state);
       const headers = { "retry-after": String(state.resetSeconds), ...hit.headers };
       outcome.findings.push(toFinding(policy, { ...hit, headers, ...(override !== undefined && { override }) }));
     }
-    if (policy.mode !== "enforce") continue;
+    if (policy.mode !== "enforce" || (storeDown && limit.onStoreDown === "allow")) continue;
     if (limit.unit === "tokens" && outcome.reservedTokens === 0) outcome.reservedTokens = limit.amount;
     const { tightest } = outcome;
     if (tightest === undefined || state.remaining / limit.max < tightest.state.remaining / tightest.limit) {
@@ -163,6 +171,21 @@ function note(
     }
   }
 }
+
+/** One warning for each policy and way that its limits were answered without the store. */
+function storeDownWarnings(wanted: readonly Wanted[]): Finding[] {
+  const ways = new Map<string, Wanted>();
+  for (const one of wanted) ways.set(`${one.policy.id} ${one.limit.onStoreDown}`, one);
+  return [...ways.values()].map(({ policy, limit, override }) => {
+    const [code, message] = storeDownCodes[limit.onStoreDown === "allow" ? "allow" : "local"];
+    return { ...errorFinding({ ...policy, onError: "warn" }, { message, override }), code };
+  });
+}
+
+const storeDownCodes = {
+  local: ["limits_counted_locally", "the counter store is away: limits were counted in this process"],
+  allow: ["limits_not_checked", "the counter store is away: limits were not checked"],
+} as const;
 
 /** A store that failed is not a rate limit that was hit: `deny` and `local` refuse as an error, `allow` lets pass. */
 function unavailable(wanted: readonly Wanted[]): Finding[] {
@@ -188,8 +211,9 @@ function want(
   facts: Facts,
   identity: Identity,
 ): Wanted {
-  const { unit, window, max, amount } = limit;
-  return { policy, limit, override, key: keyOf(policy, limit, facts, identity), unit, window, max, amount };
+  const { unit, window, max, amount, onStoreDown } = limit;
+  const key = keyOf(policy, limit, facts, identity);
+  return { policy, limit, override, key, unit, window, max, amount, onStoreDown };
 }
 
 /**
@@ -206,7 +230,7 @@ function keyOf(policy: CompiledPolicy, limit: LimitRequest, facts: Facts, identi
   let key = known.get(limit.name);
   if (key !== undefined) return key;
   const window = "every" in limit.window ? limit.window.every : limit.window.sliding;
-  key = `${policy.id}|${limit.name}|${limit.unit}|${window}`;
+  key = `${identity.org.id}|${policy.id}|${limit.name}|${limit.unit}|${window}`;
   for (const part of limit.per) key += `|${part}=${partValue(part, facts)}`;
   if (!limit.per.some((part) => perRequest.has(part))) known.set(limit.name, key);
   return key;

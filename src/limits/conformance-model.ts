@@ -10,6 +10,7 @@ const kinds: readonly { readonly unit: LimitUnit; readonly window: LimitWindow; 
   { unit: "tokens", window: { sliding: 60 }, max: 12 },
   { unit: "concurrency", window: { every: "minute" }, max: 2 },
 ];
+const owner = { id: "acme", timeZone: "UTC" };
 const slidingMs = 60_000;
 /** How late an adapter may let a use leave a sliding window. */
 const slackMs = slidingMs / 60;
@@ -78,8 +79,9 @@ export async function modelProperty(
               ...kinds[kind]!,
               key: `${prefix}|${kind}`,
               amount,
+              onStoreDown: "deny" as const,
             }));
-            const answer = await counters.reserve(`${prefix}${model.nameOf(one.id)}`, "UTC", reservations);
+            const answer = await counters.reserve(`${prefix}${model.nameOf(one.id)}`, owner, reservations);
             model.reserve(one.id, clock.now(), one.wants, answer);
           }
         }

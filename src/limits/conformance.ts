@@ -63,9 +63,10 @@ export function testCounters(name: string, make: MakeCounters): void {
         window,
         max,
         amount,
+        onStoreDown: "deny",
       });
       const reserve = (id: string, reservations: readonly Reservation[], timeZone = "UTC") =>
-        counters.reserve(`${prefix}-${id}`, timeZone, reservations);
+        counters.reserve(`${prefix}-${id}`, { id: "acme", timeZone }, reservations);
       const settle = (id: string, actual: Parameters<Counters["settle"]>[1]) =>
         counters.settle(`${prefix}-${id}`, actual);
       const release = (id: string) => counters.release(`${prefix}-${id}`);

@@ -1,4 +1,4 @@
-import type { ActualAmounts, CounterState, Counters, Reservation, ReserveResult } from "../core/limits.ts";
+import type { ActualAmounts, CounterState, Counters, LimitOwner, Reservation, ReserveResult } from "../core/limits.ts";
 import type { Clock } from "../core/ports.ts";
 import { SluiceError } from "../errors.ts";
 import { createCalendar } from "./calendar.ts";
@@ -19,7 +19,7 @@ export interface MemoryCountersOptions {
 
 /** Counters in this process, with figures for tests and metrics. */
 export interface MemoryCounters extends Counters {
-  reserve(requestId: string, timeZone: string, reservations: readonly Reservation[]): ReserveResult;
+  reserve(requestId: string, owner: LimitOwner, reservations: readonly Reservation[]): ReserveResult;
   settle(requestId: string, actual: ActualAmounts): void;
   release(requestId: string): void;
   close(): void;
@@ -98,16 +98,23 @@ export function createMemoryCounters({
     noneBefore = (requests.oldest ?? now) + leaseSeconds * 1000;
   }
 
+  /** What the request holds, if its lease lasts still. */
+  function close(requestId: string): Holding | undefined {
+    const now = clock.now();
+    if (now > noneBefore) giveUp(now);
+    return requests.close(requestId);
+  }
+
   return {
     get size() {
       return { counters: counters.size, requests: requests.size };
     },
 
-    reserve(requestId, timeZone, reservations) {
-      const before = requests.answerTo(requestId);
-      if (before !== undefined) return before;
+    reserve(requestId, { timeZone }, reservations) {
       const now = clock.now();
       if (now > noneBefore) giveUp(now);
+      const before = requests.answerTo(requestId);
+      if (before !== undefined) return before;
       asked += reservations.length;
       // In strides: what tidying needs is then in the processor's cache once, and not for every request anew.
       if (asked >= tidyAfter || counters.size + reservations.length > maxKeys) tidy(now, reservations.length);
@@ -142,7 +149,7 @@ export function createMemoryCounters({
     },
 
     settle(requestId, actual) {
-      const holding = requests.close(requestId);
+      const holding = close(requestId);
       if (holding === undefined) return;
       const { reservations, cells } = holding;
       for (let i = 0; i < cells.length; i += 1) {
@@ -153,7 +160,7 @@ export function createMemoryCounters({
     },
 
     release(requestId) {
-      const holding = requests.close(requestId);
+      const holding = close(requestId);
       if (holding !== undefined) giveBack(holding, ({ amount }) => amount);
     },
 

@@ -1,0 +1,27 @@
+/** What Sluice uses of opossum, which comes without types. */
+declare module "opossum" {
+  export interface CircuitBreakerOptions<A extends readonly unknown[]> {
+    readonly name?: string;
+    readonly enabled?: boolean;
+    readonly timeout?: number | false;
+    readonly errorThresholdPercentage?: number;
+    readonly volumeThreshold?: number;
+    readonly resetTimeout?: number;
+    readonly rollingCountTimeout?: number;
+    readonly rollingCountBuckets?: number;
+    readonly rollingPercentilesEnabled?: boolean;
+    readonly enableSnapshots?: boolean;
+    /** Errors that this answers `true` to do not count as failures. */
+    readonly errorFilter?: (error: unknown, ...args: A) => boolean;
+  }
+
+  export default class CircuitBreaker<A extends readonly unknown[], R> {
+    constructor(action: (...args: A) => Promise<R>, options?: CircuitBreakerOptions<A>);
+    readonly opened: boolean;
+    readonly closed: boolean;
+    readonly halfOpen: boolean;
+    fire(...args: A): Promise<R>;
+    on(event: "open" | "close" | "halfOpen", listener: () => void): this;
+    shutdown(): void;
+  }
+}

@@ -1,0 +1,182 @@
+-- Takes every amount or none.
+--
+-- KEYS[1]  the request's record; KEYS[2..] its counters
+-- ARGV[1]  the time in milliseconds, or '' for the server's own
+-- ARGV[2]  after how many milliseconds the request is given up
+-- ARGV[3]  after how many milliseconds what it holds of concurrency returns
+-- ARGV[4]  how much longer than they matter keys are kept
+-- ARGV[5]  the request's id
+-- then five for each counter: kind, maximum, amount and
+--   'f' a calendar window      its start and its end
+--   's' a sliding window       its length and that of one slot
+--   'c' what is held now       '' and ''
+--
+-- Answers one text, which is also the record:
+--   '1 now used reset slot …'       taken: after it, milliseconds until the reset, the slot of a sliding window or 0
+--   '0 now used reset exhausted …'  not taken: 1 where there was no room
+--   'stale now'                     a calendar window is not the current one; nothing was touched
+--   'x'                             the request was given up before this arrived
+local function text(number) return string.format('%.0f', number) end
+
+local now
+if ARGV[1] == '' then
+  local time = redis.call('TIME')
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
+else
+  now = tonumber(ARGV[1])
+end
+
+local values = redis.call('MGET', unpack(KEYS))
+local record = values[1]
+if record then
+  if record == 'x' then return 'x' end
+  if now <= tonumber(string.match(record, '^1 (%d+)')) + ARGV[2] then return record end
+end
+
+local count = #KEYS - 1
+local states = {}
+local of = {}
+
+for i = 1, count do
+  local at = 5 * i + 1
+  if ARGV[at] == 'f' and (now < tonumber(ARGV[at + 3]) or now >= tonumber(ARGV[at + 4])) then
+    return 'stale ' .. text(now)
+  end
+end
+
+-- What each counter has used.
+for i = 1, count do
+  local key = KEYS[i + 1]
+  local state = states[key]
+  if not state then
+    local at = 5 * i + 1
+    local kind = ARGV[at]
+    state = { kind = kind, used = 0, take = 0 }
+    if kind == 'f' then
+      state.exists = values[i + 1]
+      state.used = tonumber(values[i + 1] or 0)
+      state.ends = tonumber(ARGV[at + 4])
+    else
+      local known = redis.call('HMGET', key, 'n', 'o', 'y')
+      local oldest = tonumber(known[2])
+      state.used = tonumber(known[1]) or 0
+      state.oldest = oldest
+      state.youngest = tonumber(known[3])
+      if kind == 's' then
+        local length = tonumber(ARGV[at + 3])
+        local slotLength = tonumber(ARGV[at + 4])
+        state.length = length
+        if oldest and now >= oldest + length then
+          -- Slots that have left the window.
+          local all = redis.call('HGETALL', key)
+          local used, first, last = 0, nil, nil
+          for j = 1, #all, 2 do
+            local slot = tonumber(all[j])
+            if slot and now >= slot + length then
+              redis.call('HDEL', key, all[j])
+            elseif slot then
+              used = used + all[j + 1]
+              if not first or slot < first then first = slot end
+              if not last or slot > last then last = slot end
+            end
+          end
+          if first then
+            redis.call('HSET', key, 'n', text(used), 'o', text(first), 'y', text(last))
+          else
+            redis.call('DEL', key)
+          end
+          state.used, state.oldest, state.youngest = used, first, last
+        end
+        -- A clock that was set back keeps counting in the youngest slot.
+        state.slot = (math.floor(now / slotLength) + 1) * slotLength
+        if state.youngest and state.youngest > state.slot then state.slot = state.youngest end
+      elseif oldest and now > oldest then
+        -- Holds that were not renewed: their process is gone.
+        local all = redis.call('HGETALL', key)
+        local used, first = 0, nil
+        for j = 1, #all, 2 do
+          local amount, ends = string.match(all[j + 1], '^(%d+) (%d+)$')
+          if amount and now > tonumber(ends) then
+            redis.call('HDEL', key, all[j])
+          elseif amount then
+            used = used + amount
+            if not first or tonumber(ends) < first then first = tonumber(ends) end
+          end
+        end
+        if first then
+          redis.call('HSET', key, 'n', text(used), 'o', text(first))
+        else
+          redis.call('DEL', key)
+        end
+        state.used, state.oldest = used, first
+      end
+    end
+    state.before = state.used
+    states[key] = state
+  end
+  of[i] = state
+end
+
+-- One after another, so that two reservations on one counter see each other. Written so that no sum can leave the
+-- integers that a double holds exactly.
+local granted = true
+local exhausted = {}
+for i = 1, count do
+  local state = of[i]
+  local amount = tonumber(ARGV[5 * i + 3])
+  if amount <= ARGV[5 * i + 2] - state.used then
+    state.used = state.used + amount
+    state.take = state.take + amount
+  else
+    exhausted[i] = true
+    granted = false
+  end
+end
+
+if granted then
+  local grace = ARGV[4]
+  for key, state in pairs(states) do
+    local take = state.take
+    if take > 0 then
+      if state.kind == 'f' then
+        if state.exists then
+          redis.call('INCRBY', key, take)
+        else
+          redis.call('SET', key, text(take), 'PX', text(state.ends - now + grace))
+        end
+      elseif state.kind == 's' then
+        local slot = state.slot
+        redis.call('HINCRBY', key, 'n', take)
+        if redis.call('HINCRBY', key, text(slot), take) == take then
+          if not state.oldest then state.oldest = slot end
+          redis.call('HSET', key, 'o', text(state.oldest), 'y', text(slot))
+          redis.call('PEXPIRE', key, text(slot + state.length - now + grace))
+        end
+      else
+        local ends = now + ARGV[3]
+        redis.call('HINCRBY', key, 'n', take)
+        redis.call('HSET', key, 'r:' .. ARGV[5], text(take) .. ' ' .. text(ends))
+        if not state.oldest or ends < state.oldest then redis.call('HSET', key, 'o', text(ends)) end
+        redis.call('PEXPIRE', key, text(ARGV[3] + grace))
+      end
+    end
+  end
+end
+
+local answer = { granted and '1' or '0', text(now) }
+for i = 1, count do
+  local state = of[i]
+  local reset = 1000
+  if state.kind == 'f' then
+    reset = state.ends - now
+  elseif state.kind == 's' then
+    reset = state.length
+    if state.oldest then reset = state.oldest + state.length - now end
+  end
+  answer[3 * i] = text(granted and state.used or state.before)
+  answer[3 * i + 1] = text(reset)
+  answer[3 * i + 2] = granted and text(state.slot or 0) or exhausted[i] and '1' or '0'
+end
+local all = table.concat(answer, ' ')
+if granted then redis.call('SET', KEYS[1], all, 'PX', ARGV[2]) end
+return all

@@ -1,0 +1,22 @@
+import type { ActualAmounts, LimitOwner, Reservation, ReserveResult } from "../core/limits.ts";
+
+/** Counters in a store that can be away. */
+export interface RemoteCounters {
+  /**
+   * As {@link Counters.reserve}. Rejects when the store did not answer; whether the amounts were taken is not known
+   * then, and {@link ending} must be asked for.
+   */
+  reserve(requestId: string, owner: LimitOwner, reservations: readonly Reservation[]): Promise<ReserveResult>;
+  /**
+   * What ends a request: to be run until it succeeds; running it again after that does nothing. `undefined` when there
+   * is nothing to be ended.
+   *
+   * @param actual what was used; `null` to give everything back
+   */
+  ending(requestId: string, actual: ActualAmounts | null): Ending | undefined;
+  /** Renews what long requests hold. Rejects when the store did not answer. */
+  renew(): Promise<void>;
+}
+
+/** Ends a request in the store. */
+export type Ending = () => Promise<void>;
