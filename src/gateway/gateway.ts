@@ -15,6 +15,7 @@ import { modifyRequest } from "./modify.ts";
 import { ProviderCall } from "./provider-call.ts";
 import { type HeadedRefusal, refusalResponse, refuseByError, refuseByPolicy, setSluiceHeaders } from "./refusal.ts";
 import { relayStream, type StreamEnd } from "./relay.ts";
+import { Together } from "./together.ts";
 import { Waits } from "./waits.ts";
 
 /** HTTP status in the ledger of a call whose client went away (nginx's word for it). */
@@ -41,6 +42,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const localTime = createLocalTime();
   const waits = new Waits();
   const failed = policyFailures(deps);
+  const arrivals = new Together();
+  const answers = new Together();
   const formats = new Map(deps.formats.map((format) => [format.surface, format]));
   let active = 0;
   const idle = new Set<() => void>();
@@ -64,6 +67,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
         const identified = identify(headers);
         call.identity = identified instanceof Promise ? await identified : identified;
         const body = await readBody(request, headers, deps.maxBodyBytes);
+        await arrivals.turn();
         const admitted = admit(call, format, body, { request, headers, addressOf });
         const refusal = admitted instanceof Promise ? await admitted : admitted;
         return refusal === null ? await forward(call, format, request, headers) : refuse(call, format, refusal);
@@ -130,6 +134,10 @@ export function createGateway(deps: GatewayDeps): Gateway {
           throw provider.failure(cause);
         }
         provider.done();
+        // Before the turn: waiting for it is our own time, not the provider's.
+        call.upstreamMs = call.elapsedMs - call.sentMs;
+        deps.metrics.upstream(target.provider, call.upstreamMs / 1000);
+        await answers.turn();
         return whole(call, format, response, bytes);
       }
       const relay = format.openStream(withhold);
@@ -249,8 +257,6 @@ export function createGateway(deps: GatewayDeps): Gateway {
   /** An answer that comes whole: decided before the client sees any of it. */
   function whole(call: Call, format: WireFormat, response: Response, bytes: Uint8Array): Response {
     const { target } = call.route!;
-    call.upstreamMs = call.elapsedMs - call.sentMs;
-    deps.metrics.upstream(target.provider, call.upstreamMs / 1000);
     const body = parseObject(bytes);
     // A redirect is not for the client: it would take its key to wherever the provider points.
     const redirects = response.status >= 300 && response.status < 400;
