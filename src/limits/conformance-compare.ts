@@ -6,17 +6,20 @@ import { TestClock } from "./conformance.ts";
 
 const big = Number.MAX_SAFE_INTEGER;
 
-/** Every kind of window and of unit, small maxima and the largest there are. */
+/**
+ * Every kind of window and of unit, small maxima and the largest there are. What can be settled to more than was taken
+ * has a maximum that leaves room: beyond 2^53 memory does not count exactly.
+ */
 const kinds: readonly { readonly unit: LimitUnit; readonly window: LimitWindow; readonly max: number }[] = [
   { unit: "requests", window: { every: "second" }, max: 3 },
   { unit: "requests", window: { every: "minute" }, max: 5 },
-  { unit: "usd", window: { every: "hour" }, max: big },
+  { unit: "requests", window: { every: "hour" }, max: big },
   { unit: "tokens", window: { every: "day" }, max: 60 },
   { unit: "prompt_tokens", window: { every: "week" }, max: 90 },
-  { unit: "usd", window: { every: "month" }, max: big - 1 },
+  { unit: "usd", window: { every: "month" }, max: 2 ** 52 + 1 },
   { unit: "tokens", window: { sliding: 60 }, max: 12 },
   { unit: "requests", window: { sliding: 7 }, max: 4 },
-  { unit: "usd", window: { sliding: 3600 }, max: big },
+  { unit: "completion_tokens", window: { sliding: 3600 }, max: big },
   { unit: "concurrency", window: { every: "minute" }, max: 3 },
 ];
 const zones = ["UTC", "Asia/Kolkata", "America/New_York"];
