@@ -79,6 +79,11 @@ export const settings = {
     default: [] as readonly string[],
     doc: "Request headers that policies may read as request.headers.",
   }),
+  record_facts_percent: required({
+    type: integer(0, 100),
+    default: 0,
+    doc: "Of the decisions in which no rule fired, how many in a hundred are recorded with what the rules read. All others are.",
+  }),
   log_level: required({
     type: choice("trace", "debug", "info", "warn", "error", "fatal", "silent"),
     default: "info",

@@ -16,7 +16,9 @@ import { createGateway } from "./gateway/gateway.ts";
 import { createMemoryCounters } from "./limits/memory.ts";
 import { createOverlayKeeper } from "./policy/control.ts";
 import { createPolicyDirectory } from "./policy/directory.ts";
+import { createExplainer } from "./policy/explainer.ts";
 import { describeInterventions } from "./policy/interventions.ts";
+import { createOverlayArchive } from "./policy/overlay-archive.ts";
 import { createRevisionDirectory } from "./policy/revision-directory.ts";
 import { createRevisionStore } from "./policy/revisions.ts";
 import { createPolicyService } from "./policy/service.ts";
@@ -29,7 +31,7 @@ import { openStore } from "./store/store.ts";
 import { createLogger } from "./telemetry/logger.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import { createTokenCounter } from "./tokens/counter.ts";
-import { createCatalogue } from "./upstream/catalogue.ts";
+import { createCatalogue, modelNames } from "./upstream/catalogue.ts";
 import { createUpstream } from "./upstream/fetch.ts";
 
 /**
@@ -85,7 +87,8 @@ export async function startSluice(config: Config): Promise<Running> {
 
   const recorder = createRecorder({ sink: store.records, logger });
   const metrics = createMetrics({ dropped: () => recorder.dropped });
-  const loading = { dir: values.policies_dir, registry, cel: createCel(), allowEmpty: values.allow_empty };
+  const deployment = { headers: values.policy_headers, models: modelNames(values) };
+  const loading = { dir: values.policies_dir, registry, cel: createCel(), allowEmpty: values.allow_empty, deployment };
   const revisions = createRevisionStore({ dataDir: values.data_dir, policiesDir: values.policies_dir, clock });
   const overlay = await createOverlayKeeper({
     store: store.policyStore,
@@ -94,15 +97,18 @@ export async function startSluice(config: Config): Promise<Running> {
     onExpired: metrics.expired,
     onOverlay: metrics.overlay,
   });
+  const overlays = createOverlayArchive({ dataDir: values.data_dir });
   const policies = await createPolicyService({
     ...loading,
     logger,
     clock,
     revisions,
+    overlays,
     overlay: overlay.overlay,
     onReload: metrics.policyLoad,
     onStatus: metrics.policyStatus,
   });
+  const explainer = createExplainer({ service: policies, revisions, overlays, loading, logger });
   overlay.follow(policies);
   await overlay.sweep();
   const catalogue = createCatalogue(values);
@@ -138,6 +144,7 @@ export async function startSluice(config: Config): Promise<Running> {
       idleMs: values.upstream.idle_timeout_seconds * 1000,
     },
     policyHeaders: values.policy_headers,
+    recordedShare: values.record_facts_percent / 100,
   });
 
   const status = (): Status => {
@@ -169,6 +176,7 @@ export async function startSluice(config: Config): Promise<Running> {
     revisions: createRevisionDirectory(policies, revisions, { onErrorOf: (type) => registry.get(type)?.onError }),
     usage: store.usage,
     decisions: store.decisions,
+    explanations: explainer,
     recorder,
     status,
     settings: () => config.describe().map(toSetting),
@@ -199,6 +207,7 @@ export async function startSluice(config: Config): Promise<Running> {
       gateway.close();
       await overlay.close();
       await policies.close();
+      await explainer.close();
       await recorder.close();
       await keys.close();
       tokens.close();

@@ -7,6 +7,7 @@ import { databasePolicyRoutes } from "./db-policies.ts";
 import { decisionRoutes } from "./decisions.ts";
 import type { AdminDeps } from "./deps.ts";
 import { exceptionRoutes } from "./exceptions.ts";
+import { explainRoutes } from "./explain.ts";
 import { keyRoutes } from "./keys.ts";
 import { maintenanceRoutes } from "./maintenance.ts";
 import { modelRoutes } from "./models.ts";
@@ -74,6 +75,7 @@ export function createAdmin(deps: AdminDeps) {
       .use(revisionRoutes(deps))
       .use(usageRoutes(deps))
       .use(decisionRoutes(deps))
+      .use(explainRoutes(deps))
       .use(systemRoutes(deps))
       .all("/*", ({ request, path }) => unknownRoute(request, path), { detail: { hide: true } })
       .all("", ({ request, path }) => unknownRoute(request, path), { detail: { hide: true } })

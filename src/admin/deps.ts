@@ -12,6 +12,7 @@ import type {
   Teams,
   UsageLedger,
 } from "../core/control.ts";
+import type { Explanations } from "../core/explain.ts";
 import type { PolicyControl } from "../core/policy-control.ts";
 import type { PolicyStore } from "../core/policy-store.ts";
 import type { Catalogue, Clock, Logger, Recorder } from "../core/ports.ts";
@@ -35,6 +36,7 @@ export interface AdminDeps {
   readonly revisions: Revisions;
   readonly usage: UsageLedger;
   readonly decisions: DecisionLog;
+  readonly explanations: Explanations;
   readonly recorder: Pick<Recorder, "flush" | "dropped">;
   readonly status: () => Status | Promise<Status>;
   readonly settings: () => readonly Setting[];

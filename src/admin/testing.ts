@@ -11,6 +11,8 @@ import type { Catalogue, ModelInfo } from "../core/ports.ts";
 import { Snapshot } from "../core/snapshot.ts";
 import { createOverlayKeeper } from "../policy/control.ts";
 import { createPolicyDirectory } from "../policy/directory.ts";
+import { createExplainer } from "../policy/explainer.ts";
+import { createOverlayArchive } from "../policy/overlay-archive.ts";
 import { createRevisionDirectory } from "../policy/revision-directory.ts";
 import { createRevisionStore } from "../policy/revisions.ts";
 import { createPolicyService } from "../policy/service.ts";
@@ -138,11 +140,13 @@ export async function startTestAdmin(policyFiles?: Readonly<Record<string, strin
   const files = await testFolder(policyFiles ?? { "org/first.policy.yaml": "rules: [{ id: a, then: warn }]\n" });
   const loading = testOptions(files.dir);
   const kept = createRevisionStore({ dataDir: join(files.dir, "../data"), policiesDir: files.dir, clock });
+  const overlays = createOverlayArchive({ dataDir: join(files.dir, "../data") });
   const service = await createPolicyService({
     ...loading,
     logger,
     clock,
     revisions: kept,
+    overlays,
     watch: false,
     overlay: overlay.overlay,
   });
@@ -158,6 +162,7 @@ export async function startTestAdmin(policyFiles?: Readonly<Record<string, strin
     recorder,
     policyControl: overlay,
     policies: policyFiles === undefined ? fixedPolicies(snapshot) : createPolicyDirectory(service, loading, () => []),
+    explanations: createExplainer({ service, revisions: kept, overlays, loading, logger }),
     revisions: createRevisionDirectory(service, kept, { onErrorOf: () => undefined }),
     status: () => ({
       status: "ready",

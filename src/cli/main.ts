@@ -14,6 +14,7 @@ const verbs: Readonly<Record<string, () => Promise<{ register(program: Command):
   fmt: () => import("./fmt.ts"),
   test: () => import("./test.ts"),
   ci: () => import("./ci.ts"),
+  explain: () => import("./explain.ts"),
   diff: () => import("./diff.ts"),
   revisions: () => import("./revisions.ts"),
   activate: () => import("./activate.ts"),

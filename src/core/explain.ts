@@ -1,3 +1,4 @@
+import type { StoredDecision } from "./control.ts";
 import type { Effect, Mode } from "./decision.ts";
 import type { FactName } from "./facts.ts";
 import type { Phase } from "./phases.ts";
@@ -114,4 +115,10 @@ export interface DecisionExplanation {
   readonly differences: readonly string[];
   /** One sentence: what the decision was, and what would have passed. */
   readonly closing: string;
+}
+
+/** Explains decisions. */
+export interface Explanations {
+  /** With the policies that made it, as far as they are still kept. */
+  explain(record: StoredDecision): Promise<DecisionExplanation>;
 }

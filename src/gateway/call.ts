@@ -7,10 +7,11 @@ import type { Identity } from "../core/identity.ts";
 import type { Phase, Surface } from "../core/phases.ts";
 import { type CompiledPolicy, type Content, noContent } from "../core/policy.ts";
 import type { PlainDecision, Provenance, Route } from "../core/ports.ts";
+import { type Look, type RecordedFacts, recordFacts } from "../core/recorded-facts.ts";
 import type { RuleSet, Snapshot } from "../core/snapshot.ts";
 import type { AnswerSummary, RequestView, TokenUsage } from "../core/wire.ts";
 import type { GatewayDeps } from "./deps.ts";
-import { addAnswerFacts, plainUsage } from "./facts.ts";
+import { addAnswerFacts, isPromptBound, plainUsage } from "./facts.ts";
 import type { LimitOutcome } from "./limits.ts";
 
 /** How a call ended, as far as the gateway saw it. */
@@ -31,6 +32,8 @@ interface Used {
   readonly provenance: Provenance;
 }
 
+const noLooks: readonly Look[] = Object.freeze([]);
+
 /** Nothing was used: refusals and calls that never reached a provider. */
 const unused = plainUsage(0, 0);
 
@@ -41,6 +44,11 @@ const unused = plainUsage(0, 0);
 function loggable(error: unknown): object {
   const { code, range } = error as { code?: unknown; range?: unknown };
   return typeof code === "string" && range !== undefined ? { code, range } : { err: error };
+}
+
+/** What stands for a text that is not to be read from records, and is the same wherever it stands. */
+function hash(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 32);
 }
 
 type PolicyFailed = (policy: CompiledPolicy, error: unknown, phase: Phase) => void;
@@ -108,6 +116,8 @@ export class Call implements Content {
   #used: Used = { usage: unused, provenance: "partial" };
   #closed = false;
   #plain: PlainDecision | undefined;
+  /** What rules saw of the request before they modified it. */
+  #earlier: readonly Look[] = noLooks;
   #answer: AnswerSummary | undefined;
   #texts: readonly string[] | undefined;
 
@@ -137,6 +147,7 @@ export class Call implements Content {
   /** Goes on with a request that rules modified. */
   take(view: RequestView, route: Route, rules: RuleSet, facts: Facts): void {
     this.asked ??= this.view;
+    this.#earlier = [...this.#earlier, { facts: this.facts!, rules: this.rules! }];
     this.view = view;
     this.route = route;
     this.rules = rules;
@@ -192,7 +203,10 @@ export class Call implements Content {
     const view = this.asked ?? this.view;
     if (identity === undefined || view === undefined) return;
     const { phase, effect, outcome, tally, findings } = decision;
-    if (phase === "request" && effect === "allow" && findings.length === 0) {
+    const silent = effect === "allow" && findings.length === 0;
+    const { recordedShare } = this.#deps;
+    const keepsFacts = !silent || (recordedShare > 0 && Math.random() < recordedShare);
+    if (phase === "request" && !keepsFacts) {
       // Nearly every call: what there is to say of it stands in the ledger row.
       this.#plain = { revision: this.snapshot.revision, outcome, tally, micros };
       return;
@@ -211,6 +225,20 @@ export class Call implements Content {
       model: view.model,
       decision,
       micros,
+      ...(keepsFacts && this.rules !== undefined && { facts: this.#recordedFacts(phase, view.model) }),
+    });
+  }
+
+  /** What the rules read, as the record keeps it. */
+  #recordedFacts(phase: Phase, model: string): RecordedFacts {
+    const now = { facts: this.facts!, rules: this.rules! };
+    const isBound = now.rules.boundable && isPromptBound(now.facts, now.rules, this.view!, this.#deps.tokens);
+    return recordFacts(phase === "request" ? [...this.#earlier, now] : [now], {
+      phase,
+      model,
+      hash,
+      ...(isBound && { bounds: ["request.estimated_tokens"] }),
+      ...(phase === "request" && this.limits?.refused && { limits: this.limits.refused }),
     });
   }
 
@@ -341,7 +369,7 @@ export class Call implements Content {
       app: identity?.app.id ?? "",
       env: identity?.env ?? "",
       key: identity?.key.id ?? "",
-      userHash: user === "" ? "" : createHash("sha256").update(user).digest("hex").slice(0, 32),
+      userHash: user === "" ? "" : hash(user),
       surface: this.surface,
       provider,
       model: (this.asked ?? view)?.model ?? "",

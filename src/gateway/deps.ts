@@ -43,4 +43,6 @@ export interface GatewayDeps {
   readonly timeouts: ProviderTimeouts;
   /** Lower-case names of the request headers that policies may read. */
   readonly policyHeaders: readonly string[];
+  /** Of the decisions in which nothing fired, the share (0 to 1) that is recorded with what the rules read. */
+  readonly recordedShare: number;
 }

@@ -109,6 +109,13 @@ async function setTokensLater(
   setTokens(facts, route, needsCost, await counting);
 }
 
+/** Whether the tokens in these facts are the bound that was enough to decide, and were not counted. */
+export function isPromptBound(facts: Facts, rules: RuleSet, view: RequestView, tokens: TokenCounter): boolean {
+  const { reads } = rules;
+  if (!reads.has("request.estimated_tokens") || reads.has("request.estimated_cost_usd")) return false;
+  return facts.request.estimated_tokens === tokens.promptBound(view);
+}
+
 function setTokens(facts: Facts, route: Route, needsCost: boolean, { tokens: prompt }: TokenCount): void {
   facts.request.estimated_tokens = prompt;
   if (!needsCost || route.model.price === null) return;

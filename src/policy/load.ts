@@ -45,6 +45,8 @@ export type LoadResult =
       readonly manifest: PolicyManifest;
       /** Expired ones as well. */
       readonly exceptions: readonly PolicyException[];
+      /** What was laid over the folder. */
+      readonly overlay: PolicyOverlay;
       /** What does not fit of what is laid over the folder. */
       readonly overlayProblems: readonly OverlayProblem[];
       /** The database policies that are part of the set. */
@@ -116,6 +118,7 @@ export async function compileTree(tree: PolicyTree, options: LoadOptions): Promi
     tools,
     manifest,
     exceptions,
+    overlay,
     overlayProblems,
     overlayFiles,
   };

@@ -8,6 +8,7 @@ import { suggestion } from "../sdk/suggest.ts";
 import type { Condition } from "./compile.ts";
 import { compileCondition } from "./condition.ts";
 import type { PolicyContext } from "./context.ts";
+import { explainPlugin } from "./explain-policy.ts";
 import type { PolicyFileContent } from "./schema.ts";
 
 /** What policies need of the registry of plugins. */
@@ -16,7 +17,10 @@ export interface PluginDirectory {
   names(): readonly string[];
 }
 
-type Parts = Pick<CompiledPolicy, "evaluate" | "reads" | "monotone" | "limits" | "limitHit" | "dispose" | "rules">;
+type Parts = Pick<
+  CompiledPolicy,
+  "evaluate" | "reads" | "monotone" | "limits" | "limitHit" | "dispose" | "rules" | "explain"
+>;
 
 /** A policy's part that was made by a plugin, with the gates before it. */
 interface CompiledPlugin {
@@ -49,7 +53,15 @@ export function compilePlugin(content: PolicyFileContent, context: PolicyContext
     return null;
   }
   try {
-    const parts = gated(instantiate(plugin, content.with ?? {}, pluginCel(cel, { data }), registry), gates);
+    const own = instantiate(plugin, content.with ?? {}, pluginCel(cel, { data }), registry);
+    const asked = { ...own, id: context.id, uses: name };
+    const parts = {
+      ...gated(own, gates),
+      explain: explainPlugin(
+        asked,
+        gates.filter((gate) => gate !== null),
+      ),
+    };
     const scopes = cel.scopes(new Map());
     const conditions = gates.flatMap((gate, i) => (gate === null ? [] : [{ path: `match.${i}`, cel: gate, scopes }]));
     return { parts, conditions };

@@ -18,7 +18,11 @@ export interface CompiledRule {
   readonly when: CompiledCel | null;
   /** The expression as the file has it, and where: of a `.cel` file the opposite of `when`. */
   readonly written: { readonly path: string; readonly cel: CompiledCel } | null;
+  /** Whether `written` says what must be true. */
+  readonly isMust: boolean;
   readonly reads: readonly FactName[];
+  /** Of these, what its message reads. */
+  readonly messageReads: readonly FactName[];
   readonly info: RuleInfo;
   /** Whether it is asked again after the request was modified. */
   readonly recheck: boolean;
@@ -54,7 +58,9 @@ export function compileRule(spec: RuleContent, index: number, context: RuleConte
   };
   return {
     ...conditions,
+    isMust: spec.must !== undefined,
     reads: [...(conditions.when?.reads ?? []), ...message.reads],
+    messageReads: message.reads,
     info: { id: rule, effect: spec.then, code: base.code },
     recheck: spec.recheck === true,
     hit: (facts, scope) => ({ ...base, message: message.fill(facts, scope) }),

@@ -6,13 +6,14 @@ import type { Condition } from "./compile.ts";
 import { compileCondition } from "./condition.ts";
 import type { Notes, PolicyContext } from "./context.ts";
 import { compileVariables } from "./declared.ts";
+import { explainRules } from "./explain.ts";
 import { compileParams } from "./params.ts";
 import { type CompiledRule, compileRule, ruleId } from "./rule.ts";
 import type { PolicyFileContent, RuleContent } from "./schema.ts";
 
 /** A policy's part that was compiled from rules, with the expressions that decide in it. */
 export interface CompiledRules {
-  readonly parts: Pick<CompiledPolicy, "evaluate" | "recheck" | "reads" | "monotone" | "rules">;
+  readonly parts: Pick<CompiledPolicy, "evaluate" | "recheck" | "reads" | "monotone" | "rules" | "explain">;
   readonly conditions: readonly Condition[];
 }
 
@@ -47,6 +48,7 @@ export function compileRules(content: PolicyFileContent, context: PolicyContext)
       evaluate: { [phase]: asker(open, rules, scopes) },
       ...(again.length > 0 && { recheck: asker(open, again, scopes) }),
       rules: rules.map(({ info }) => info),
+      explain: explainRules(context.id, { phase, gates: open, rules, variables: vars, scopes }),
     },
     conditions: [
       ...gates.map((gate, i) => (gate === null ? null : { path: `match.${i}`, cel: gate })),

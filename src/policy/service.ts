@@ -5,6 +5,7 @@ import { LiveSnapshot, Snapshot } from "../core/snapshot.ts";
 import { SluiceError } from "../errors.ts";
 import { restoreLastGood } from "./last-good.ts";
 import { compileTree, type LoadedSource, type LoadOptions, type LoadResult } from "./load.ts";
+import type { LaidRevision, OverlayArchive } from "./overlay-archive.ts";
 import { fileProblem, formatProblem, type Problem } from "./problem.ts";
 import { pinProblem, type RevisionStore } from "./revisions.ts";
 import { labelOf, type PolicyTree, readPolicyTree } from "./tree.ts";
@@ -53,6 +54,8 @@ export interface PolicyServiceOptions extends Omit<LoadOptions, "overlay"> {
   readonly overlay?: () => PolicyOverlay;
   /** Where published sets are kept. Without it nothing outlives the process, and nothing can be activated. */
   readonly revisions?: RevisionStore;
+  /** Where what was laid over them is kept, so that decisions can be explained later. */
+  readonly overlays?: OverlayArchive;
   /** Told after each attempt, the first one included; not when nothing had changed. */
   readonly onReload?: (event: ReloadEvent) => void;
   /** Told whenever the status may have changed. */
@@ -95,7 +98,7 @@ const maxUnkept = 8;
 
 /** Loads a policies folder and follows it. Resolves after the first attempt, whether it succeeded or not. */
 export async function createPolicyService(options: PolicyServiceOptions): Promise<PolicyService> {
-  const { dir, logger, clock = { now: () => Date.now() }, revisions, overlay, ...loading } = options;
+  const { dir, logger, clock = { now: () => Date.now() }, revisions, overlays, overlay, ...loading } = options;
   const live = new LiveSnapshot(new Snapshot("none", []));
   let set: { readonly result: LoadedSet; readonly tree: PolicyTree; readonly at: number } | null = null;
   let origin: PolicyStatus["origin"] = "none";
@@ -202,6 +205,7 @@ export async function createPolicyService(options: PolicyServiceOptions): Promis
     logger.info({ revision, policies: policies.length }, "policies are live");
     for (const { code, item, message } of result.overlayProblems) logger.warn({ code, item }, `${item}: ${message}`);
     retire(previous);
+    if (revision !== tree.digest) keepOverlay(revision, { files: tree.digest, overlay: result.overlay });
     return true;
   }
 
@@ -242,6 +246,14 @@ export async function createPolicyService(options: PolicyServiceOptions): Promis
     labelling = Promise.all([keeping, labelling])
       .then(() => (tried === tree.digest ? revisions.relabel(tree.digest) : undefined))
       .catch(failed);
+  }
+
+  function keepOverlay(revision: string, laid: LaidRevision): void {
+    keeping = keeping
+      .then(() => overlays?.keep(revision, laid))
+      .catch((error: unknown) =>
+        logger.error({ err: error, revision }, "what is laid over the policies could not be kept"),
+      );
   }
 
   async function activate(id: string | null, { actor, reason }: { actor: string; reason: string }): Promise<void> {
