@@ -1,13 +1,7 @@
 import { children, type Node } from "../../cel/ast.ts";
 import type { CompiledCel } from "../../cel/cel.ts";
 import { sliceOf } from "../../cel/slices.ts";
-
-/** One change of a text: what stands from `start` to `end` becomes something else. */
-export interface Edit {
-  readonly start: number;
-  readonly end: number;
-  readonly replacement: string;
-}
+import type { Edit } from "./edit.ts";
 
 const swaps: Readonly<Record<string, string>> = {
   "<": "<=",

@@ -1,27 +1,45 @@
 import type { CompiledCel } from "../../cel/cel.ts";
 import { PolicyDocument } from "../document.ts";
 import type { PolicyFile } from "../tree.ts";
+import { applyEdit, changeText } from "./edit.ts";
 import { createLocator, type Position, pathsOf } from "./locate.ts";
-import { type Edit, expressionEdits } from "./mutants-cel.ts";
+import { expressionEdits } from "./mutants-cel.ts";
+import { codeChanges } from "./mutants-code.ts";
 
 /** A policy file with one small change that its tests should notice. */
 export interface Mutant extends Position {
   /** What was changed, such as `'>' → '>='`. */
   readonly change: string;
-  /** The changed file. */
+  /** The changed file: its path in the policies folder, and its text. */
+  readonly path: string;
   readonly text: string;
 }
 
 type Path = readonly (string | number)[];
 
-/** Every mutant of a policy file. Code has none: what it means is not known here. */
+/** Every mutant of a policy file, or of code that a policy imports. */
 export function mutantsOf(file: PolicyFile, expressions: readonly CompiledCel[]): readonly Mutant[] {
-  if (file.path.endsWith(".cel")) return mutantsOfCel(file, expressions);
-  if (!/\.(yaml|yml|json)$/.test(file.path)) return [];
-  return mutantsOfYaml(file, expressions);
+  const { path } = file;
+  const changed = path.endsWith(".cel")
+    ? mutantsOfCel(file, expressions)
+    : /\.(yaml|yml|json)$/.test(path)
+      ? mutantsOfYaml(file, expressions)
+      : mutantsOfCode(file);
+  return changed.map((mutant) => ({ ...mutant, path }));
 }
 
-function mutantsOfYaml(file: PolicyFile, expressions: readonly CompiledCel[]): readonly Mutant[] {
+type Changed = Omit<Mutant, "path">;
+
+function mutantsOfCode(file: PolicyFile): readonly Changed[] {
+  const locator = createLocator(file);
+  return codeChanges(file.text).map(({ change, ...edit }) => ({
+    ...locator.expression(file.text, edit.start)!,
+    change,
+    text: applyEdit(file.text, edit),
+  }));
+}
+
+function mutantsOfYaml(file: PolicyFile, expressions: readonly CompiledCel[]): readonly Changed[] {
   const content = new PolicyDocument(file.label, file.text).value as Readonly<Record<string, unknown>>;
   const locator = createLocator(file);
   // JSON is YAML, so the changed content need not be written as the file was.
@@ -45,7 +63,7 @@ function mutantsOfYaml(file: PolicyFile, expressions: readonly CompiledCel[]): r
 }
 
 /** Of the same expression there may be several: each is the same one here. */
-function mutantsOfCel(file: PolicyFile, expressions: readonly CompiledCel[]): readonly Mutant[] {
+function mutantsOfCel(file: PolicyFile, expressions: readonly CompiledCel[]): readonly Changed[] {
   const locator = createLocator(file);
   const mutants = expressions.flatMap((expression) => {
     const from = file.text.indexOf(expression.source);
@@ -147,13 +165,4 @@ function replaceAt(content: unknown, path: Path, value: unknown): unknown {
   if (Array.isArray(content)) return content.map((item, i) => (i === key ? replaceAt(item, rest, value) : item));
   const before = content as Readonly<Record<string, unknown>>;
   return { ...before, [key]: replaceAt(before[key], rest, value) };
-}
-
-function applyEdit(text: string, { start, end, replacement }: Edit): string {
-  return text.slice(0, start) + replacement + text.slice(end);
-}
-
-function changeText(source: string, { start, end, replacement }: Edit): string {
-  const before = source.slice(start, end);
-  return replacement === "" ? `'${before}' dropped` : `'${before}' → '${replacement}'`;
 }

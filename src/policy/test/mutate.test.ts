@@ -139,6 +139,64 @@ describe("mutation", () => {
     expect([result, report.mutation?.policies[0]?.score]).toEqual(["passed", 100]);
   });
 
+  test("of code changes what a policy is made of, with the file in which it stands", async () => {
+    await using folder = await testFolder({
+      "org/a.policy.ts": `import { definePolicy } from "sluice/sdk";
+import { isLarge } from "./sizes.ts";
+
+export default definePolicy({
+  description: "Large requests are refused.",
+  reads: ["request.bytes"],
+  request: ({ request }) =>
+    isLarge(request.bytes) ? { decision: "deny", code: "large", message: "too large" } : null,
+});
+`,
+      "org/sizes.ts": `export const isLarge = (bytes: number): boolean => bytes > 100;
+export const isSmall = (bytes: number): boolean => bytes < 5;
+`,
+      "org/a.test.yaml": `policies: [org/a]
+cases:
+  - { name: large, input: { request: { bytes: 101 } }, expect: { decision: deny, code: large } }
+  - { name: not, input: { request: { bytes: 5 } }, expect: { decision: allow, outcome: ok } }
+`,
+    });
+    const { result, report } = await runTests({ ...testOptions(folder.dir), mutate: 80 });
+    expect(report.suite.problems).toEqual([]);
+    expect(report.mutation?.survivors).toEqual([
+      "policies/org/sizes.ts:1:58  no test notices '>' → '>='",
+      "policies/org/sizes.ts:1:60  no test notices '100' → '99'",
+    ]);
+    expect(result).toBe("coverage");
+  });
+
+  test("of code counts what never ends as noticed, and what is no policy not at all", async () => {
+    await using folder = await testFolder({
+      "org/a.policy.ts": `import { definePolicy } from "sluice/sdk";
+
+export default definePolicy({
+  description: "Requests of a multiple of seven are noted.",
+  mode: "warn",
+  reads: ["request.bytes"],
+  request({ request }) {
+    let rest = request.bytes;
+    while (rest > 0) rest = rest - 7;
+    return rest === 0 ? { decision: "deny", code: "seven", message: "seven" } : null;
+  },
+});
+`,
+      "org/a.test.yaml": `policies: [org/a]
+cases:
+  - { name: noted, matrix: { request.bytes: [7, 700] }, expect: { decision: warn, code: seven } }
+  - { name: left, matrix: { request.bytes: [1, 8, 6] }, expect: { decision: allow, outcome: ok } }
+`,
+    });
+    const { report } = await runTests({ ...testOptions(folder.dir), mutate: 80 });
+    expect(report.suite.problems).toEqual([]);
+    // With seven added the rest never comes to an end; a mode that is none is refused.
+    expect(report.mutation?.policies).toMatchObject([{ policy: "org/a", mutants: 10, killed: 9, score: 90 }]);
+    expect(report.mutation?.survivors).toEqual(["policies/org/a.policy.ts:9:19  no test notices '0' → '1'"]);
+  });
+
   test("of an effect leaves out what goes with a refusal alone", () => {
     const text = "rules: [{ id: r, when: request.stream, then: deny, status: 413 }]\n";
     const [mutant] = mutantsOf({ kind: "policy", path: "org/a.policy.yaml", label: "a", text }, []);

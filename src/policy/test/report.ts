@@ -53,7 +53,11 @@ export function toCoverageReport(policies: readonly PolicyCoverage[], thresholds
 /** Mutation with the changes that went unnoticed. */
 export function toMutationReport(policies: readonly PolicyMutation[], threshold: number): MutationReport {
   const unseen = policies.flatMap(({ policy, survivors }) =>
-    survivors.map(({ change, text: _, ...place }) => ({ ...place, policy, message: `no test notices ${change}` })),
+    survivors.map(({ file, line, column, change }) => ({
+      ...{ file, line, column },
+      policy,
+      message: `no test notices ${change}`,
+    })),
   );
   const below = policies.filter(({ score }) => score < threshold).map(({ policy }) => policy);
   return { policies, threshold, below, unseen, survivors: unseen.map(line) };

@@ -1,6 +1,7 @@
 import type { Cel } from "../../cel/cel.ts";
 import type { PolicyException } from "../../core/exceptions.ts";
 import type { CompiledPolicy } from "../../core/policy.ts";
+import { bundlePolicy } from "../bundle.ts";
 import { type CompiledFile, type CompileTools, compileFile } from "../compile.ts";
 import { applyExceptions } from "../exceptions.ts";
 import { policyId } from "../kinds.ts";
@@ -14,8 +15,23 @@ export interface SubjectOptions {
   readonly with?: Readonly<Record<string, unknown>>;
   /** Compiles its expressions; the usual compiler when absent. */
   readonly cel?: Cel;
-  /** The text of its file, when it is not to be the committed one. */
-  readonly text?: string;
+  /** Another text for its file, or for one that it imports, than the committed one. */
+  readonly change?: FileChange;
+}
+
+/** Another text for a file of the policies folder. */
+export interface FileChange {
+  /** Inside the policies folder. */
+  readonly path: string;
+  readonly text: string;
+}
+
+/** The code of a TypeScript policy. */
+export interface SubjectCode {
+  /** All of it, as it runs: what is the same here does the same. */
+  readonly bundle: string;
+  /** The files of the folder that it is made of, its own first. */
+  readonly files: readonly PolicyFile[];
 }
 
 /** A policy, or why there is none. */
@@ -56,17 +72,39 @@ export class Subjects {
   /** Compiles a policy that is there. Whoever asks for it disposes it. */
   async compile(
     id: string,
-    { with: params = {}, cel = this.#tools.cel, text }: SubjectOptions = {},
+    { with: params = {}, cel = this.#tools.cel, change }: SubjectOptions = {},
   ): Promise<Compiled> {
-    const file = this.#files.get(id);
-    if (file === undefined) throw new Error(`there is no policy '${id}'`);
-    const subject = text === undefined ? file : { ...file, text };
+    const { file, tools } = this.#changed(id, change);
     const { policy, problems } = this.isLibrary(id)
-      ? await this.#putToWork(id, subject, params, cel)
-      : await compileFile(subject, { ...this.#tools, cel });
+      ? await this.#putToWork(id, file, params, cel)
+      : await compileFile(file, { ...tools, cel });
     if (policy === undefined) return { ok: false, problems };
     const [excepted = policy] = applyExceptions([policy], this.#exceptions);
     return { ok: true, policy: { ...excepted, id } };
+  }
+
+  /** The code of a policy that is there; `null` when it is none in TypeScript, or cannot be bundled. */
+  async code(id: string, change?: FileChange): Promise<SubjectCode | null> {
+    const { file, tools } = this.#changed(id, change);
+    if (file.kind !== "typescript") return null;
+    const modules = tools.modules ?? new Map<string, PolicyFile>();
+    const result = await bundlePolicy(file, tools.dir, modules);
+    if (!result.ok) return null;
+    const imported = [...result.bundle.inputs.keys()].flatMap((path) => modules.get(path) ?? []);
+    const others = imported.filter(({ path, kind }) => path !== file.path && kind !== "data");
+    return { bundle: result.bundle.code, files: [file, ...others] };
+  }
+
+  #changed(id: string, change: FileChange | undefined): { file: PolicyFile; tools: CompileTools } {
+    const file = this.#files.get(id);
+    if (file === undefined) throw new Error(`there is no policy '${id}'`);
+    if (change === undefined) return { file, tools: this.#tools };
+    if (change.path === file.path) return { file: { ...file, text: change.text }, tools: this.#tools };
+    const modules = new Map(this.#tools.modules);
+    const imported = modules.get(change.path);
+    if (imported === undefined) throw new Error(`'${change.path}' is nothing that '${id}' could import`);
+    modules.set(change.path, { ...imported, text: change.text });
+    return { file, tools: { ...this.#tools, modules } };
   }
 
   /** A policy of the library does nothing by itself: one that uses it, with these params. */
