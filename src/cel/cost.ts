@@ -7,6 +7,8 @@ import { DURATION } from "./types.ts";
 
 /** Most steps that one rule may take for one request, its variables included; a step is some 0.2 µs. */
 export const maxSteps = 100_000;
+/** Most steps that all rules together may take that one request can meet in one phase. */
+export const maxPhaseSteps = 1_000_000;
 /** Macros inside macros. */
 const maxNesting = 2;
 /** Characters that a text function gets through in one step. */

@@ -27,11 +27,13 @@ export class LinearRegex {
 
 /** A glob with `*` and `?`, ignoring ASCII case. */
 export class GlobPattern {
+  readonly pattern: string;
   readonly test: (text: string) => boolean;
   /** How often it goes over a text, at most. */
   readonly size: number;
 
   constructor(pattern: string) {
+    this.pattern = pattern;
     const test = compileGlob(pattern);
     this.test = (text) => test(within(text));
     // What is between two stars is searched for: quickly where each of its characters is known.

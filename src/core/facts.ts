@@ -19,6 +19,8 @@ export interface FactSpec {
   /** Least and greatest value of a number, where it is not any from 0 on. */
   readonly range?: readonly [min: number, max: number];
   readonly replay: ReplayClass;
+  /** The caller says so, and nothing bears it out: with another claim the same request is made. */
+  readonly claim?: true;
   readonly doc: string;
   /** The values it can have, when the list is closed. */
   readonly values?: readonly string[];
@@ -93,6 +95,7 @@ export const factCatalogue = {
     phases: always,
     max: 256,
     replay: "input",
+    claim: true,
     doc: "The end user: the sluice-user header, else the body's user field; empty when neither is sent. The client chooses it.",
   },
   "user.groups": {
@@ -203,6 +206,7 @@ export const factCatalogue = {
     type: "int",
     phases: always,
     replay: "input",
+    claim: true,
     doc: "The maximum the client asked for, times the number of choices; 0 when it asked for none.",
   },
   "request.choices": {
@@ -243,6 +247,7 @@ export const factCatalogue = {
     phases: always,
     max: 32,
     replay: "input",
+    claim: true,
     doc: "Request headers that the configuration allows policies to read, with lower-case names.",
   },
 

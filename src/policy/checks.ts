@@ -41,12 +41,35 @@ export const policyChecks = {
   C062: "Locked policies are left alone, and the database has policies only where the manifest says.",
   C063: "The control plane tightens, and never loosens what git says.",
   C064: "What is temporary ends in time.",
+  C065: "All expressions that one request can meet in a phase cannot take long together.",
+  C066: "A policy is enforced on every surface in its scope, whether the answer is streamed or not.",
+  C067: "What is to refuse is asked while there is something to refuse.",
+  C068: "Every header that is read is one that policies may read.",
+  C069: "Some request can be in a policy's scope.",
+  C070: "No policy stands behind one that denies every request it could be asked about.",
+  C071: "No rule asks for less than an earlier one that denies the same requests.",
+  C072: "A glob over models fits a model that is known.",
+  C073: "Every param and variable is used.",
+  C074: "Every rule has a test.",
+  C075: "No caller can leave a policy by what it says of itself.",
+  C076: "What a policy type is told can come to pass.",
   C090: "A test names policies that exist.",
   C091: "A test gives facts that its phase can read.",
   C092: "Every case of a test file has a name of its own.",
   C093: "A test mocks limits that its policies have.",
   C094: "A revision that is asked for is kept, as it was.",
 } as const;
+
+/**
+ * Checks whose findings are probably not meant and do no harm: they are told, and keep nothing from being live. All
+ * others refuse the set.
+ */
+const warnings: ReadonlySet<string> = new Set(["C070", "C071", "C072", "C073", "C075", "C076"]);
+
+/** Whether what this check finds is told and nothing more. */
+export function isWarning(code: CheckCode): boolean {
+  return warnings.has(code);
+}
 
 /** Every numbered check with its title. */
 export const checks = { ...celChecks, ...policyChecks } as const;

@@ -31,7 +31,12 @@ export class PolicyCode {
 
   /** Notes a problem with what stands at a path of the policy's object, or with its key. */
   report(code: CheckCode, path: CodePath, message: string, at: "key" | "value" = "value"): void {
-    this.problems.push(this.source.problem(code, message, ...this.#find(path, at)));
+    this.problems.push(this.problemAt(code, path, message, at));
+  }
+
+  /** A problem with what stands at a path of the policy's object, or with its key; it is not noted. */
+  problemAt(code: CheckCode, path: CodePath, message: string, at: "key" | "value" = "value"): Problem {
+    return this.source.problem(code, message, ...this.#find(path, at));
   }
 
   /** Notes a problem with the import of a module. */

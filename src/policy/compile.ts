@@ -3,7 +3,9 @@ import type { Cel, CompiledCel } from "../cel/cel.ts";
 import type { ParamValues } from "../core/overlay.ts";
 import type { Phase } from "../core/phases.ts";
 import type { CompiledPolicy } from "../core/policy.ts";
+import type { ConfigProblem } from "../sdk/config.ts";
 import type { Modules } from "./bundle.ts";
+import type { Deployment } from "./checks/set.ts";
 import { readPolicy } from "./content.ts";
 import type { PolicyContext } from "./context.ts";
 import type { NamedData } from "./data.ts";
@@ -32,6 +34,8 @@ export interface CompileTools {
   readonly library?: Library;
   /** The files that TypeScript policies may import, by path. */
   readonly modules?: Modules;
+  /** What the deployment has that policies may refer to. */
+  readonly deployment?: Deployment;
   /** Values for the policy's params instead of its defaults; they must be within its bounds. */
   readonly params?: ParamValues;
 }
@@ -60,6 +64,8 @@ export interface CompiledFile {
   readonly conditions: readonly Condition[];
   /** The document, for problems that only show among several files; absent of TypeScript. */
   readonly document?: PolicyDocument;
+  /** What its policy type says of its config. */
+  readonly notes?: readonly ConfigProblem[];
 }
 
 /** Compiles one policy file, whatever its form. All that is wrong in it is reported, not only the first. */
@@ -90,8 +96,10 @@ export function compilePolicy(file: PolicyFile, tools: CompileTools): CompiledFi
   const { notes } = source;
   const content = tools.params === undefined ? source.content : withParams(source.content, tools.params);
   const scope = compileScopeOf(content, file.path, notes);
-  const { registry, cel, data } = tools;
-  const context: PolicyContext = { id, notes, registry, cel, data: data?.visibleTo(file.path) ?? {} };
+  const { registry, cel, data, deployment } = tools;
+  const { headers } = deployment ?? {};
+  const visible = data?.visibleTo(file.path) ?? {};
+  const context: PolicyContext = { id, notes, registry, cel, data: visible, ...(headers && { headers }) };
   checkModificationParams(content, notes);
   const compiled =
     content.uses === undefined ? compileRules(fillModifications(content), context) : compilePlugin(content, context);
@@ -113,8 +121,8 @@ export function compilePolicy(file: PolicyFile, tools: CompileTools): CompiledFi
     uses: given.uses ?? "rules",
     ...compiled.parts,
   };
-  const { conditions } = compiled;
-  return { id, file, policy, problems: [], owner: content.owner ?? "", content, conditions, document };
+  const { conditions, notes: said = [] } = compiled;
+  return { id, file, policy, problems: [], owner: content.owner ?? "", content, conditions, document, notes: said };
 }
 
 /** What a file says, with what it takes from the library; `null` after noting why it cannot. */

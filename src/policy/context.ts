@@ -16,4 +16,6 @@ export interface PolicyContext {
   readonly registry: PluginDirectory;
   /** The named data of the policy's folder. */
   readonly data: NonNullable<CelNames["data"]>;
+  /** The headers that policies may read; absent when that is not known. */
+  readonly headers?: readonly string[];
 }

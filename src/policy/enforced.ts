@@ -1,4 +1,4 @@
-import type { Phase } from "../core/phases.ts";
+import { enforcedPhases } from "../core/coverage.ts";
 
 /** The phases that the gateway asks policies in. What is for another would never be asked, so it is refused. */
-export const enforced: readonly Phase[] = ["request", "response", "usage"];
+export const enforced = enforcedPhases();

@@ -1,6 +1,7 @@
 import type { PolicyException } from "../core/exceptions.ts";
 import { emptyOverlay, type OverlayProblem, type PolicyOverlay } from "../core/overlay.ts";
 import { Snapshot } from "../core/snapshot.ts";
+import { setProblems, setWarnings } from "./checks/set.ts";
 import { type CompiledFile, type CompileTools, compileFile } from "./compile.ts";
 import { conflicts, duplicateIds } from "./conflicts.ts";
 import { readData } from "./data.ts";
@@ -14,7 +15,7 @@ import { fileProblem, type Problem, sortProblems } from "./problem.ts";
 import { labelOf, type PolicyFile, type PolicyTree, readPolicyTree } from "./tree.ts";
 
 /** What a policies folder is loaded with. */
-export interface LoadOptions extends Pick<CompileTools, "dir" | "registry" | "cel"> {
+export interface LoadOptions extends Pick<CompileTools, "dir" | "registry" | "cel" | "deployment"> {
   /** Whether a folder without any policy is accepted. */
   readonly allowEmpty?: boolean;
   /** What the control plane lays over the folder; nothing when absent. */
@@ -38,6 +39,8 @@ export type LoadResult =
       /** By policy id. */
       readonly sources: ReadonlyMap<string, LoadedSource>;
       readonly files: readonly PolicyFile[];
+      /** What is probably not meant, and keeps nothing from being live. */
+      readonly warnings: readonly Problem[];
       /** The policies as they were compiled, before any exception. */
       readonly compiled: readonly CompiledFile[];
       /** What further policies of this folder are compiled with. */
@@ -64,7 +67,7 @@ const policyKinds: readonly FileKind[] = ["policy", "cel", "typescript"];
 
 /** Compiles what was read. Every resource that a refused set had taken is given back. */
 export async function compileTree(tree: PolicyTree, options: LoadOptions): Promise<LoadResult> {
-  const { dir, registry, cel } = options;
+  const { dir, registry, cel, deployment = {} } = options;
   const problems: Problem[] = [...tree.problems];
   const ofKind = (...kinds: readonly FileKind[]) => tree.files.filter(({ kind }) => kinds.includes(kind));
 
@@ -74,11 +77,12 @@ export async function compileTree(tree: PolicyTree, options: LoadOptions): Promi
   const basic: CompileTools = { dir, registry, cel, data, modules };
   const shelf = await compileAll(ofKind("library"), basic);
   const library: Library = new Map(shelf.map(({ id, content, policy }) => [id, policy ? (content ?? null) : null]));
-  const tools: CompileTools = { ...basic, library };
+  const tools: CompileTools = { ...basic, library, deployment };
   const own = await compileAll(ofKind(...policyKinds), tools);
 
   problems.push(...[...shelf, ...own].flatMap((file) => file.problems));
   problems.push(...duplicateIds(shelf), ...duplicateIds(own), ...conflicts(own));
+  problems.push(...setProblems(own, shelf, deployment));
   const targets = { rules: new Map(own.map(({ id, policy }) => [id, policy?.rules])), manifest: read.manifest };
   const exceptionFiles = ofKind("exception").map((file) => ({ id: policyId(file.path), file }));
   problems.push(...duplicateIds(exceptionFiles, "exception"));
@@ -90,6 +94,7 @@ export async function compileTree(tree: PolicyTree, options: LoadOptions): Promi
     problems.push(fileProblem("C039", labelOf(dir), message));
   }
 
+  const warnings = problems.length > 0 ? [] : setWarnings({ ...deployment, own, shelf, exceptions, registry });
   dispose(shelf);
   if (problems.length > 0) {
     dispose(own);
@@ -114,6 +119,7 @@ export async function compileTree(tree: PolicyTree, options: LoadOptions): Promi
     snapshot,
     sources: new Map(sources),
     files,
+    warnings,
     compiled: own,
     tools,
     manifest,

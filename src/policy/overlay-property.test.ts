@@ -8,6 +8,7 @@ import { emptyOverlay, type PolicyOverlay } from "../core/overlay.ts";
 import type { CompiledPolicy } from "../core/policy.ts";
 import type { Snapshot } from "../core/snapshot.ts";
 import { compileTree } from "./load.ts";
+import { compileScopeOf, contains } from "./scope.ts";
 import { testFolder, testOptions } from "./testing.ts";
 import { withFile } from "./tree.ts";
 
@@ -29,6 +30,11 @@ const scope = fc.record(
   },
   { requiredKeys: [] },
 );
+/** A policy that leaves out every request in its scope is refused. */
+function isReachable(id: string, content: { readonly scope?: object }): boolean {
+  const { except, ...rest } = compileScopeOf(content, `${id}.policy.yaml`, { report: () => undefined });
+  return except === undefined || !contains(except, rest);
+}
 const effect = fc.constantFrom("deny", "warn", "allow", "modify");
 const ruleOf = (when: string) => (then: string) => ({
   when,
@@ -53,10 +59,13 @@ const policy = fc.record(
   { requiredKeys: ["params", "rules"] },
 );
 const ids = ["org/a", "org/b", "teams/red/c", "apps/chat/d"] as const;
+const filesOf = fc
+  .dictionary(fc.constantFrom(...ids), policy, { minKeys: 1 })
+  .filter((files) => Object.entries(files).every(([id, content]) => isReachable(id, content)));
 /** Some of the policies that an overlay names are not there. */
 const named = fc.constantFrom(...ids, "db/x", "db/y", "org/gone");
 const tree = fc.record({
-  files: fc.dictionary(fc.constantFrom(...ids), policy, { minKeys: 1 }),
+  files: filesOf,
   default: fc.constantFrom("allow", "deny"),
   locked: fc.constantFrom([], ["org/a"]),
 });
@@ -170,8 +179,9 @@ test("a policy that is tuned decides as its file would with those values", async
   const options = testOptions(folder.dir);
   const empty = { files: [], problems: [], digest: "" };
   const cap = fc.integer({ min: 0, max: 100 });
+  const reachable = policy.filter((content) => isReachable("org/a", content));
   await fc.assert(
-    fc.asyncProperty(policy, cap, cap, fc.array(request, { maxLength: 6 }), async (content, all, one, requests) => {
+    fc.asyncProperty(reachable, cap, cap, fc.array(request, { maxLength: 6 }), async (content, all, one, requests) => {
       const written = (value: number) =>
         withFile(
           empty,

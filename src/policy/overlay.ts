@@ -11,6 +11,7 @@ import type {
   PolicySetting,
 } from "../core/overlay.ts";
 import type { CompiledPolicy } from "../core/policy.ts";
+import { policyProblems } from "./checks/set.ts";
 import { type CompiledFile, type CompileTools, compileFile } from "./compile.ts";
 import { conflicts } from "./conflicts.ts";
 import { maintenancePolicy, withBreakGlass } from "./interventions.ts";
@@ -157,6 +158,7 @@ async function compileDatabase(
     if (file.policy !== undefined) {
       const { label } = file.file;
       found.push(...conflicts([...git, ...fitting, file]).filter((problem) => problem.file === label));
+      found.push(...policyProblems({ ...file, policy: file.policy }, tools.deployment ?? {}));
       for (const message of overriddenSets(git, { ...file, policy: file.policy })) note("C063", item, message);
     }
     problems.push(...found.map((problem) => atPosition(item, problem)));

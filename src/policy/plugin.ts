@@ -2,9 +2,10 @@ import { pluginCel } from "../cel/plugin-tools.ts";
 import type { Facts } from "../core/facts.ts";
 import type { Phase } from "../core/phases.ts";
 import { type Ask, type CompiledPolicy, notApplicable } from "../core/policy.ts";
-import { ConfigErrors, instantiate } from "../registry/instantiate.ts";
+import { ConfigErrors, type ConfigProblem, instantiate } from "../registry/instantiate.ts";
 import type { Plugin } from "../sdk/plugin.ts";
 import { suggestion } from "../sdk/suggest.ts";
+import { headerProblem } from "./checks/headers.ts";
 import type { Condition } from "./compile.ts";
 import { compileCondition } from "./condition.ts";
 import type { PolicyContext } from "./context.ts";
@@ -26,6 +27,7 @@ type Parts = Pick<
 interface CompiledPlugin {
   readonly parts: Parts;
   readonly conditions: readonly Condition[];
+  readonly notes: readonly ConfigProblem[];
 }
 
 /** Keys that are for rules. */
@@ -33,7 +35,7 @@ const ruleKeys = ["phase", "params", "variables", "rules"] as const;
 
 /** What a policy that uses a plugin contributes to a compiled policy; `null` after noting what is wrong with it. */
 export function compilePlugin(content: PolicyFileContent, context: PolicyContext): CompiledPlugin | null {
-  const { registry, cel, notes, data } = context;
+  const { registry, cel, notes, data, headers } = context;
   const name = content.uses!;
   for (const key of ruleKeys) {
     if (content[key] === undefined) continue;
@@ -53,7 +55,8 @@ export function compilePlugin(content: PolicyFileContent, context: PolicyContext
     return null;
   }
   try {
-    const own = instantiate(plugin, content.with ?? {}, pluginCel(cel, { data }), registry);
+    const lent = pluginCel(cel, { data }, (condition) => (headers ? headerProblem(condition, headers) : null));
+    const { notes: said, ...own } = instantiate(plugin, content.with ?? {}, lent, registry);
     const asked = { ...own, id: context.id, uses: name };
     const parts = {
       ...gated(own, gates),
@@ -64,7 +67,7 @@ export function compilePlugin(content: PolicyFileContent, context: PolicyContext
     };
     const scopes = cel.scopes(new Map());
     const conditions = gates.flatMap((gate, i) => (gate === null ? [] : [{ path: `match.${i}`, cel: gate, scopes }]));
-    return { parts, conditions };
+    return { parts, conditions, notes: said };
   } catch (error) {
     if (!(error instanceof ConfigErrors)) throw error;
     if (content.with === undefined)

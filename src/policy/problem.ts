@@ -1,4 +1,4 @@
-import type { CheckCode } from "./checks.ts";
+import { type CheckCode, isWarning } from "./checks.ts";
 
 /** One thing wrong with a policy file. Lines and columns count from 1; columns in UTF-16 units. */
 export interface Problem {
@@ -12,6 +12,8 @@ export interface Problem {
   readonly length: number;
   /** The line itself; absent when the problem is not in a text. */
   readonly excerpt?: string;
+  /** Of what is probably not meant and keeps nothing from being live; absent of everything else. */
+  readonly severity?: "warning";
 }
 
 /** A text with the positions of its lines. */
@@ -36,13 +38,18 @@ export class SourceText {
     const excerpt = this.text.slice(begin, next === undefined ? undefined : next - 1).replace(/\r$/, "");
     const column = at - begin;
     const length = Math.min(end - at, excerpt.trimEnd().length - column);
-    return { code, file: this.file, line: line + 1, column: column + 1, message, length: Math.max(1, length), excerpt };
+    const place = { file: this.file, line: line + 1, column: column + 1, length: Math.max(1, length) };
+    return { code, ...place, message, excerpt, ...severityOf(code) };
   }
 }
 
 /** A problem with a file as a whole. */
 export function fileProblem(code: CheckCode, file: string, message: string): Problem {
-  return { code, file, line: 1, column: 1, message, length: 1 };
+  return { code, file, line: 1, column: 1, message, length: 1, ...severityOf(code) };
+}
+
+function severityOf(code: CheckCode): Pick<Problem, "severity"> {
+  return isWarning(code) ? { severity: "warning" } : {};
 }
 
 /**
@@ -69,8 +76,8 @@ function compareProblems(a: Problem, b: Problem): number {
  * is meant.
  */
 export function formatProblem(problem: Problem): string {
-  const { file, line, column, code, message, length, excerpt } = problem;
-  const head = `${file}:${line}:${column}  ${code}  ${message}`;
+  const { file, line, column, code, message, length, excerpt, severity } = problem;
+  const head = `${file}:${line}:${column}  ${code}  ${severity === undefined ? "" : "warning: "}${message}`;
   if (excerpt === undefined || excerpt.trim() === "") return head;
   const gutter = String(line).padStart(5);
   // Tabs stay tabs, so that the carets stand under what they mean.
@@ -79,8 +86,8 @@ export function formatProblem(problem: Problem): string {
 }
 
 /** A problem as an annotation of a pull request on GitHub. */
-export function formatGithub({ code, message, length, ...place }: Problem): string {
-  return githubError({ ...place, endColumn: place.column + length, title: code }, message);
+export function formatGithub({ code, message, length, severity, ...place }: Problem): string {
+  return githubAnnotation(severity ?? "error", { ...place, endColumn: place.column + length, title: code }, message);
 }
 
 /** Where an annotation of a pull request stands, and what it is called. */

@@ -15,6 +15,7 @@ import type { PolicyFileContent, RuleContent } from "./schema.ts";
 export interface CompiledRules {
   readonly parts: Pick<CompiledPolicy, "evaluate" | "recheck" | "reads" | "monotone" | "rules" | "explain">;
   readonly conditions: readonly Condition[];
+  readonly notes?: undefined;
 }
 
 /** What a policy made of rules contributes to a compiled policy. What is wrong is noted. */

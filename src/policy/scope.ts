@@ -1,3 +1,5 @@
+import { compileGlobs } from "../core/glob.ts";
+import { surfaces } from "../core/phases.ts";
 import type { Scope } from "../core/policy.ts";
 import type { PolicyDocument } from "./document.ts";
 import type { PolicyFileContent } from "./schema.ts";
@@ -41,4 +43,29 @@ export function overlap(a: Scope, b: Scope): boolean {
     return a.models.some((name) => names.includes(name.toLowerCase()));
   }
   return true;
+}
+
+/** Whether every request in the inner scope is in the outer one. Says no when in doubt. */
+export function contains(outer: Scope, inner: Scope): boolean {
+  for (const key of ["orgs", "teams", "apps", "env", "keys", "surfaces"] as const) {
+    const wide = outer[key] as readonly string[] | undefined;
+    const narrow: readonly string[] | undefined = inner[key] ?? (key === "surfaces" ? surfaces : undefined);
+    if (wide !== undefined && !(narrow?.every((item) => wide.includes(item)) ?? false)) return false;
+  }
+  if (outer.models !== undefined && !(inner.models !== undefined && covers(outer.models, inner.models))) return false;
+  const labels = Object.entries(outer.labels ?? {});
+  if (!labels.every(([name, value]) => inner.labels?.[name] === value)) return false;
+  const { except } = outer;
+  return except === undefined || isSame(except, inner.except) || !overlap(except, inner);
+}
+
+/** Whether every name that fits the narrow globs fits the wide ones: a glob's own text fits what is wider. */
+function covers(wide: readonly string[], narrow: readonly string[]): boolean {
+  const same = new Set(wide.map((glob) => glob.toLowerCase()));
+  const fits = compileGlobs(wide.filter((glob) => !glob.includes("?")));
+  return narrow.every((glob) => same.has(glob.toLowerCase()) || fits(glob));
+}
+
+function isSame(a: object, b: object | undefined): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }

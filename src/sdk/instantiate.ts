@@ -12,7 +12,7 @@ import {
   type Verdict,
 } from "../core/policy.ts";
 import { fillPlaceholders } from "../errors.ts";
-import { ConfigErrors, fromDotted, parseConfig } from "./config.ts";
+import { ConfigErrors, type ConfigProblem, fromDotted, parseConfig } from "./config.ts";
 import {
   type CelTest,
   type NestedLimit,
@@ -40,7 +40,11 @@ export interface PluginLookup {
 export type Instantiated = Pick<
   CompiledPolicy,
   "reads" | "evaluate" | "monotone" | "limits" | "limitHit" | "dispose"
-> & { readonly rules: readonly RuleInfo[] };
+> & {
+  readonly rules: readonly RuleInfo[];
+  /** What it says of its config. */
+  readonly notes: readonly ConfigProblem[];
+};
 
 const noPlugins: PluginLookup = { get: () => undefined, names: () => [] };
 
@@ -57,6 +61,7 @@ export const instanceKeys = [
   "rules",
   "reads",
   "monotone",
+  "notes",
   "dispose",
 ] as const;
 const handlerKeys: readonly string[] = ["request", "stream", "response", "usage"] satisfies readonly Phase[];
@@ -97,6 +102,7 @@ function make(plugin: Plugin, config: unknown, lent: Lent): Instantiated {
     evaluate,
     reads: [...new Set<FactName>([...plugin.reads, ...(instance.reads ?? [])])],
     rules: instance.rules ?? reasonsOf(plugin),
+    notes: (instance.notes ?? []).map(({ path, message }) => ({ path: fromDotted(parsed, path), message })),
     ...(instance.monotone && { monotone: instance.monotone }),
     ...(instance.limits && { limits: instance.limits, limitHit: limitHits(plugin) }),
     ...(instance.dispose && { dispose: once(instance.dispose) }),
@@ -134,7 +140,7 @@ function lender(cel: CompileCel, lookup: PluginLookup): LendPlugin {
   };
 }
 
-function nested({ limits, limitHit, ...rest }: Instantiated): NestedPolicy {
+function nested({ limits, limitHit, notes: _, ...rest }: Instantiated): NestedPolicy {
   if (limits === undefined || limitHit === undefined) return rest;
   return {
     ...rest,
@@ -237,8 +243,8 @@ export function checkInstance(plugin: Plugin, instance: unknown): string[] {
       problems.push(`create gave back an unknown hook '${key}'${suggestion(key, instanceKeys, "hooks")}`);
     } else if (key === "reads" || key === "monotone") {
       problems.push(...unknownFacts(value as readonly string[]));
-    } else if (key === "rules") {
-      if (value !== undefined && !Array.isArray(value)) problems.push("'rules' must be a list");
+    } else if (key === "rules" || key === "notes") {
+      if (value !== undefined && !Array.isArray(value)) problems.push(`'${key}' must be a list`);
     } else if (value !== undefined && typeof value !== "function") {
       problems.push(`the hook '${key}' must be a function`);
     } else if (handlerKeys.includes(key) && !(plugin.phases as readonly string[]).includes(key)) {

@@ -99,8 +99,17 @@ export interface PluginInstance<K extends string = string> {
    * may then call `request` with an upper bound first and spare computing the fact when that gives no hit.
    */
   readonly monotone?: readonly FactName[];
+  /** What of the config is accepted and can make no difference; said to whoever checks the policy. */
+  readonly notes?: readonly ConfigNote[];
   /** Called once when the last request that uses the policy has ended; a second call must do nothing. */
   readonly dispose?: () => void;
+}
+
+/** Something about a part of a config that its author should know. */
+export interface ConfigNote {
+  /** Where in the config, as dotted path. */
+  readonly path: string;
+  readonly message: string;
 }
 
 /** A policy type: everything that is known of it without running it, and how to make one. */

@@ -2,7 +2,7 @@ import { LRUCache } from "lru-cache";
 import { type Surface, surfaces } from "../core/phases.ts";
 import type { Catalogue, ModelInfo, Route, Target } from "../core/ports.ts";
 import { defaultBaseUrls, parseBaseUrl } from "./base-url.ts";
-import { assumedMaxOutput, findModel, modelsOf, tellsUsageUnasked } from "./models.ts";
+import { assumedMaxOutput, findModel, knownModelNames, modelsOf, tellsUsageUnasked } from "./models.ts";
 
 /** A provider, with the names that users write. */
 export interface ProviderConfig {
@@ -106,6 +106,12 @@ export function createCatalogue(options: CatalogueOptions): Catalogue {
       return [...listed].map(([id, provider]) => ({ id, provider, enabled: true }));
     },
   };
+}
+
+/** The names of models that are known here: the configured ones, what their targets are called, and the vendors' own. */
+export function modelNames({ models }: Pick<CatalogueOptions, "models">): readonly string[] {
+  const targets = [...models.values()].flatMap((one) => one.targets.map(({ model }) => model));
+  return [...new Set([...models.keys(), ...targets, echoName, ...knownModelNames()])];
 }
 
 /** Everything that is wrong with the configured routes. */

@@ -103,6 +103,24 @@ export function tellsUsageUnasked(name: string): boolean {
   return unasked.has(name.toLowerCase()) || tellUsageUnasked.has(findModel(name)?.provider ?? "");
 }
 
+/** Names that vendors have switched off, and that policies and clients still hold. */
+const retired = [
+  ..."text-ada-001 text-babbage-001 text-curie-001 text-davinci-001 text-davinci-002 text-davinci-003".split(" "),
+  ..."code-davinci-002 gpt-3.5-turbo-0301 gpt-3.5-turbo-0613 gpt-3.5-turbo-16k gpt-3.5-turbo-16k-0613".split(" "),
+  ..."gpt-4-0314 gpt-4-32k gpt-4-32k-0314 gpt-4-32k-0613 gpt-4-vision-preview gpt-4-1106-vision-preview".split(" "),
+  ..."claude-1 claude-1.0 claude-1.2 claude-1.3 claude-instant-1 claude-instant-1.1 claude-instant-1.2".split(" "),
+  ..."claude-2 claude-2.0 claude-2.1 claude-3-sonnet-20240229 claude-3-opus-20240229 claude-3-5-sonnet-20240620".split(
+    " ",
+  ),
+  ..."gemini-pro gemini-pro-vision gemini-1.0-pro gemini-1.0-pro-vision text-bison-001 chat-bison-001".split(" "),
+];
+
+/** Every model name that is known: of `schema/models.json`, as their providers call them, and of those that are gone. */
+export function knownModelNames(): readonly string[] {
+  const current = [...known.values()].flatMap(({ id, upstreamModel }) => [id, upstreamModel]);
+  return [...new Set([...current, ...undated.keys(), ...retired])];
+}
+
 /** The models of a provider that answer chats, in the order of the list. */
 export function modelsOf(provider: string): readonly KnownModel[] {
   return [...known.values()].filter((model) => model.provider === provider && model.mode === "chat");

@@ -1,0 +1,112 @@
+import type { CompiledCel } from "../../cel/cel.ts";
+import { type Formula, formulaOf, implies } from "../../cel/formula.ts";
+import type { PolicyException } from "../../core/exceptions.ts";
+import type { Problem } from "../problem.ts";
+import { ruleId } from "../rule.ts";
+import type { RuleContent } from "../schema.ts";
+import { contains } from "../scope.ts";
+import type { Compiled } from "./compiled.ts";
+import { Places } from "./places.ts";
+
+type Exceptions = readonly Pick<PolicyException, "policy" | "rule">[];
+
+/**
+ * Policies that stand behind another one that denies every request of theirs. What nothing but a deny comes of is
+ * pointless; audits go on counting, and what an exception lets through is asked the rest.
+ */
+export function checkShadowedPolicies(files: readonly Compiled[], exceptions: Exceptions): Problem[] {
+  const walls = files.filter((file) => deniesAlways(file, exceptions));
+  if (walls.length === 0) return [];
+  return files.flatMap((file) => {
+    if (file.policy.mode === "audit") return [];
+    const wall = walls.find(
+      (other) => other !== file && !precedes(file, other, walls) && contains(other.policy.scope, file.policy.scope),
+    );
+    if (wall === undefined) return [];
+    const rule = ruleId(wall.content!.rules![always(wall)]!, always(wall));
+    const message = `this policy can never matter: '${wall.id}/${rule}' denies every request in its scope; take one of them away, or give '${rule}' a condition`;
+    return new Places(file).problem("C070", [], message) ?? [];
+  });
+}
+
+/** Of two walls for the same requests the first is the one that stands. */
+function precedes(file: Compiled, other: Compiled, walls: readonly Compiled[]): boolean {
+  return walls.includes(file) && contains(file.policy.scope, other.policy.scope) && file.id < other.id;
+}
+
+function always({ content }: Compiled): number {
+  const rules = content?.rules ?? [];
+  return rules.findIndex((rule) => rule.then === "deny" && rule.when === undefined && rule.must === undefined);
+}
+
+function deniesAlways(file: Compiled, exceptions: Exceptions): boolean {
+  const { policy, content } = file;
+  return (
+    policy.mode === "enforce" &&
+    policy.evaluate.request !== undefined &&
+    content?.match === undefined &&
+    always(file) >= 0 &&
+    !exceptions.some((exception) => exception.policy === file.id)
+  );
+}
+
+/** Most pairs of rules of one policy that are compared. */
+const maxPairs = 1_000;
+
+/** Rules that fire only where an earlier rule of the policy denies already. */
+export function checkShadowedRules(file: Compiled, exceptions: Exceptions): Problem[] {
+  const { content, conditions, policy } = file;
+  if (policy.evaluate.request === undefined || content?.rules === undefined) return [];
+  const places = new Places(file);
+  const rules = content.rules.map((spec, i) => toRule(spec, i, conditions));
+  let pairs = 0;
+  return rules.flatMap((rule, i) => {
+    const wall = rules.slice(0, i).find((other) => {
+      if (other.spec.then !== "deny" || pairs >= maxPairs) return false;
+      if (exceptions.some((one) => one.policy === file.id && (one.rule === "" || one.rule === other.id))) return false;
+      pairs += 1;
+      return stands(other, rule);
+    });
+    if (wall === undefined) return [];
+    const same = wall.text === rule.text;
+    const message = same
+      ? `the rule '${rule.id}' can never matter: '${wall.id}' denies the same requests; take one of them away, or make their conditions different`
+      : `the rule '${rule.id}' can never matter: '${wall.id}' denies every request that it is about; let it fire before that one does, or take it away`;
+    return places.problem("C071", ["rules", i, rule.key], message) ?? [];
+  });
+}
+
+interface Rule {
+  readonly id: string;
+  readonly spec: RuleContent;
+  readonly key: "when" | "must";
+  readonly text: string;
+  readonly formula: () => Formula | null;
+}
+
+function toRule(spec: RuleContent, index: number, conditions: Compiled["conditions"]): Rule {
+  const key = spec.must === undefined ? "when" : "must";
+  const cel: CompiledCel | undefined = conditions.find(({ path }) => path === `rules.${index}.${key}`)?.cel;
+  let formula: Formula | undefined;
+  return {
+    id: ruleId(spec, index),
+    spec,
+    key,
+    text: (spec[key] ?? "").replace(/\s+/g, " ").trim(),
+    formula: () => {
+      if (cel === undefined || key === "must") return null;
+      formula ??= formulaOf(cel, "values");
+      return formula;
+    },
+  };
+}
+
+/** Whether nothing comes of a rule because another one denies first. Of two denials the one told is the first by id. */
+function stands(wall: Rule, rule: Rule): boolean {
+  if (rule.spec.recheck === true && wall.spec.recheck !== true) return false;
+  const [wide, narrow] = [wall.formula(), rule.formula()];
+  if (wide === null || narrow === null) return false;
+  const same = wall.text === rule.text;
+  if (!same && rule.spec.then === "deny" && rule.id < wall.id) return false;
+  return same || implies(narrow, wide);
+}
