@@ -12,6 +12,7 @@ import { createCel } from "./cel/cel.ts";
 import type { Config } from "./config.ts";
 import type { Setting, Status } from "./core/control.ts";
 import type { Clock } from "./core/ports.ts";
+import { createDryRuns } from "./gateway/dry-run.ts";
 import { createGateway } from "./gateway/gateway.ts";
 import { createMemoryCounters } from "./limits/memory.ts";
 import { createOverlayKeeper } from "./policy/control.ts";
@@ -113,7 +114,20 @@ export async function startSluice(config: Config): Promise<Running> {
   await overlay.sweep();
   const catalogue = createCatalogue(values);
   const tokens = createTokenCounter();
-  const counters = createMemoryCounters({ clock });
+  const { redis_url: redisUrl, redis } = values;
+  // Loaded only where it is used: what is not configured costs nothing.
+  const shared =
+    redisUrl === undefined
+      ? undefined
+      : await (await import("./limits/redis/open.ts")).openRedisCounters({
+          url: redisUrl,
+          commandTimeoutMs: redis.command_timeout_seconds * 1000,
+          breaker: { enabled: redis.circuit_breaker_enabled, openMs: redis.breaker_open_seconds * 1000 },
+          clock,
+          logger,
+          metrics,
+        });
+  const counters = shared ?? createMemoryCounters({ clock });
   const echo = createEcho();
   const http = createUpstream();
   let closing = false;
@@ -121,8 +135,12 @@ export async function startSluice(config: Config): Promise<Running> {
   const readiness = (): Readiness => {
     if (closing) return { status: "unready", parts: [{ name: "server", state: "unready", problem: "shutting down" }] };
     const { state, problem } = describeStatus(policies.status());
-    const status = state === "invalid" ? "unready" : state === "degraded" ? "degraded" : "ready";
-    return { status, parts: problem === "" ? [] : [{ name: "policies", state, problem }] };
+    const store = shared?.health();
+    const away = store?.state === "degraded";
+    const status = state === "invalid" ? "unready" : state === "degraded" || away ? "degraded" : "ready";
+    const parts = problem === "" ? [] : [{ name: "policies", state: state as string, problem }];
+    if (away) parts.push({ name: "redis", state: store.state, problem: store.detail });
+    return { status, parts };
   };
 
   const gateway = createGateway({
@@ -149,6 +167,7 @@ export async function startSluice(config: Config): Promise<Running> {
 
   const status = (): Status => {
     const { status: ready, parts } = readiness();
+    const store = shared?.health();
     return {
       status: ready === "unready" ? "not_ready" : ready,
       version,
@@ -179,6 +198,15 @@ export async function startSluice(config: Config): Promise<Running> {
     explanations: explainer,
     recorder,
     status,
+    overrideUses: metrics.overrideUses,
+    dryRuns: createDryRuns({
+      formats: wireFormats,
+      live: policies.live,
+      catalogue,
+      tokens,
+      clock,
+      policyHeaders: values.policy_headers,
+    }),
     settings: () => config.describe().map(toSetting),
   };
   const admin = createControlPlane(control, version);

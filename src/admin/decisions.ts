@@ -1,6 +1,7 @@
 import { t } from "elysia";
 import type { StoredDecision } from "../core/control.ts";
-import { effects } from "../core/decision.ts";
+import { effects, type Tally } from "../core/decision.ts";
+import { type FactSpec, factCatalogue, type ReplayClass } from "../core/facts.ts";
 import { phases } from "../core/phases.ts";
 import type { AdminDeps } from "./deps.ts";
 import { problems } from "./problems.ts";
@@ -20,6 +21,15 @@ import {
 import { applicationId } from "./usage.ts";
 
 const effect = oneOf(effects);
+
+/** How the policies in scope fared. */
+export const evaluatedSchema = t.Object(
+  { decided: t.Integer(), not_applicable: t.Integer(), errors: t.Integer() },
+  { description: "How the policies in scope fared." },
+);
+
+const maybeFacts = (description: string) =>
+  t.Union([t.Object({}, { additionalProperties: true }), t.Null()], { description });
 
 const decisionSchema = t.Object(
   {
@@ -60,10 +70,10 @@ const decisionSchema = t.Object(
         value: t.Optional(t.Unknown({ description: "Absent where it could be a part of a prompt or name a person." })),
       }),
     ),
-    evaluated: t.Object(
-      { decided: t.Integer(), not_applicable: t.Integer(), errors: t.Integer() },
-      { description: "How the policies in scope fared." },
-    ),
+    evaluated: evaluatedSchema,
+    facts: maybeFacts("What the rules read of the request as it came; null when it was not kept."),
+    nondeterministic: maybeFacts("The same of what cannot be found out again, such as the time and counts of tokens."),
+    masked: t.Array(t.String(), { description: "Facts that stand here as hashes." }),
     evaluation_us: t.Integer({ description: "Microseconds the evaluation took." }),
   },
   {
@@ -97,6 +107,9 @@ const decisionSchema = t.Object(
         ],
         modifications: [],
         evaluated: { decided: 1, not_applicable: 0, errors: 0 },
+        facts: { "request.max_tokens": 1000 },
+        nondeterministic: { "request.estimated_tokens": 20000 },
+        masked: [],
         evaluation_us: 14,
       },
     ],
@@ -156,11 +169,22 @@ function show(row: StoredDecision): Shown<typeof decisionSchema> {
     code: row.code,
     reasons: row.reasons.map((reason) => ({ ...reason })),
     modifications: row.modifications.map((change) => ({ ...change })),
-    evaluated: {
-      decided: row.tally.decided,
-      not_applicable: row.tally.notApplicable,
-      errors: row.tally.errors,
-    },
+    evaluated: showTally(row.tally),
+    facts: factsOf(row, (replay) => replay !== "recorded"),
+    nondeterministic: factsOf(row, (replay) => replay === "recorded"),
+    masked: [...(row.facts?.masked ?? [])],
     evaluation_us: Math.round(row.micros),
   };
+}
+
+/** A tally as it is shown. */
+export function showTally({ decided, notApplicable, errors }: Tally): Shown<typeof evaluatedSchema> {
+  return { decided, not_applicable: notApplicable, errors };
+}
+
+/** The recorded facts of these replay classes. */
+function factsOf({ facts }: StoredDecision, wanted: (replay: ReplayClass) => boolean): Record<string, unknown> | null {
+  if (facts === null) return null;
+  const known: Readonly<Record<string, FactSpec>> = factCatalogue;
+  return Object.fromEntries(Object.entries(facts.looks[0]).filter(([name]) => wanted(known[name]?.replay ?? "input")));
 }

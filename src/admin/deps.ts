@@ -12,7 +12,7 @@ import type {
   Teams,
   UsageLedger,
 } from "../core/control.ts";
-import type { Explanations } from "../core/explain.ts";
+import type { DryRuns, Explanations } from "../core/explain.ts";
 import type { PolicyControl } from "../core/policy-control.ts";
 import type { PolicyStore } from "../core/policy-store.ts";
 import type { Catalogue, Clock, Logger, Recorder } from "../core/ports.ts";
@@ -37,7 +37,10 @@ export interface AdminDeps {
   readonly usage: UsageLedger;
   readonly decisions: DecisionLog;
   readonly explanations: Explanations;
+  readonly dryRuns: DryRuns;
   readonly recorder: Pick<Recorder, "flush" | "dropped">;
+  /** How often something was kept from its effect since the start, by what kept it, as `Finding.override` says it. */
+  readonly overrideUses: (override: string) => number;
   readonly status: () => Status | Promise<Status>;
   readonly settings: () => readonly Setting[];
 }

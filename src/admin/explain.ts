@@ -5,10 +5,15 @@ import type {
   DecisionExplanation,
   ExplainedPolicy,
   ExplainedStep,
+  LiveExplanation,
+  LiveLook,
   RuleExplanation,
 } from "../core/explain.ts";
-import { phases } from "../core/phases.ts";
+import type { Identity } from "../core/identity.ts";
+import { phases, surfaces } from "../core/phases.ts";
+import { evaluatedSchema, showTally } from "./decisions.ts";
 import type { AdminDeps } from "./deps.ts";
+import { identityOf } from "./identities.ts";
 import { problems } from "./problems.ts";
 import { defined, found, idParams, oneOf, routes, type Shown } from "./schemas.ts";
 import { needing } from "./scopes.ts";
@@ -54,83 +59,115 @@ const explainedSchema = t.Object({
   note: t.Optional(t.String()),
 });
 
+const explanationMembers = {
+  phase: oneOf(phases),
+  revision: t.String({ description: "The policy set that decided." }),
+  decision: oneOf(effects),
+  outcome: oneOf(["ok", "not_applicable", "error"]),
+  code: t.String(),
+  evaluated: evaluatedSchema,
+  basis: oneOf(["facts", "reasons"], {
+    description:
+      "facts: every rule in scope was asked again, with the recorded facts. reasons: only the recorded reasons are left to tell.",
+  }),
+  notes: t.Array(t.String(), { description: "What the explanation is without, and why." }),
+  steps: t.Array(
+    t.Object({
+      step: oneOf(["asked", "routed", "modified"]),
+      model: t.String(),
+      policies: t.Array(explainedSchema),
+    }),
+    {
+      description:
+        "Each time at which rules were asked: of the request as it came, as it was routed, as it was modified.",
+    },
+  ),
+  closing: t.String({ description: "One sentence: what the decision was, and what would have passed." }),
+};
+
+const explanationExample = {
+  phase: "request",
+  revision: "sha256:2f1c…",
+  decision: "deny",
+  outcome: "ok",
+  code: "token_cap",
+  evaluated: { decided: 1, not_applicable: 0, errors: 0 },
+  basis: "facts",
+  notes: [],
+  steps: [
+    {
+      step: "asked",
+      model: "gpt-4o",
+      policies: [
+        {
+          policy: "org/prod-token-cap",
+          description: "Production apps may not ask for more than 16k tokens at once.",
+          uses: "rules",
+          mode: "enforce",
+          scope: { env: ["prod"] },
+          outcome: "decided",
+          gates: [[{ depth: 0, text: "request.stream == false", start: 0, end: 23, value: "true" }]],
+          variables: [{ name: "asked", value: "21000" }],
+          rules: [
+            {
+              rule: "over-hard-cap",
+              effect: "deny",
+              outcome: "fired",
+              says: "when",
+              clauses: [
+                { depth: 0, text: "vars.asked > params.hard_cap", start: 0, end: 28, value: "true" },
+                { depth: 1, text: "vars.asked", start: 0, end: 10, value: "21000" },
+                { depth: 1, text: "params.hard_cap", start: 13, end: 28, value: "16000" },
+              ],
+              message: "asked for 21000 tokens, the cap is 16000",
+              passes: "vars.asked (21000) at most 16000",
+            },
+          ],
+        },
+      ],
+    },
+  ],
+  closing: "Refused by org/prod-token-cap (over-hard-cap); it would have passed with vars.asked (21000) at most 16000.",
+};
+
 /** An explained decision. */
 export const explanationSchema = t.Object(
   {
     decision_id: t.String(),
-    phase: oneOf(phases),
-    revision: t.String({ description: "The policy set that decided." }),
-    decision: oneOf(effects),
-    outcome: oneOf(["ok", "not_applicable", "error"]),
-    code: t.String(),
-    basis: oneOf(["facts", "reasons"], {
-      description:
-        "facts: every rule in scope was asked again, with the recorded facts. reasons: only the recorded reasons are left to tell.",
-    }),
-    notes: t.Array(t.String(), { description: "What the explanation is without, and why." }),
-    steps: t.Array(
-      t.Object({
-        step: oneOf(["asked", "routed", "modified"]),
-        model: t.String(),
-        policies: t.Array(explainedSchema),
-      }),
-      {
-        description:
-          "Each time at which rules were asked: of the request as it came, as it was routed, as it was modified.",
-      },
-    ),
+    ...explanationMembers,
     differences: t.Array(t.String(), {
       description: "Where asking again did not come to what was recorded; empty when it did.",
     }),
-    closing: t.String({ description: "One sentence: what the decision was, and what would have passed." }),
   },
   {
+    examples: [{ decision_id: "dec_AaH9HvRXdSKZHVNwBtviUA_request", ...explanationExample, differences: [] }],
+  },
+);
+
+const liveExplanationSchema = t.Object(explanationMembers, { examples: [explanationExample] });
+
+const dryRequestSchema = t.Object(
+  {
+    surface: oneOf(surfaces),
+    app: t.Optional(
+      t.String({ description: "Id or name of the application; one without name and labels when absent." }),
+    ),
+    env: t.Optional(t.String({ description: "The gateway key's environment; none when absent." })),
+    headers: t.Optional(
+      t.Record(t.String({ pattern: "^[a-z0-9-]+$" }), t.String(), {
+        description: "The request's headers that policies may read, and sluice-user.",
+      }),
+    ),
+    body: t.Object({}, { additionalProperties: true, description: "As it would be sent to the gateway." }),
+  },
+  {
+    additionalProperties: false,
     examples: [
       {
-        decision_id: "dec_AaH9HvRXdSKZHVNwBtviUA_request",
-        phase: "request",
-        revision: "sha256:2f1c…",
-        decision: "deny",
-        outcome: "ok",
-        code: "token_cap",
-        basis: "facts",
-        notes: [],
-        steps: [
-          {
-            step: "asked",
-            model: "gpt-4o",
-            policies: [
-              {
-                policy: "org/prod-token-cap",
-                description: "Production apps may not ask for more than 16k tokens at once.",
-                uses: "rules",
-                mode: "enforce",
-                scope: { env: ["prod"] },
-                outcome: "decided",
-                gates: [[{ depth: 0, text: "request.stream == false", start: 0, end: 23, value: "true" }]],
-                variables: [{ name: "asked", value: "21000" }],
-                rules: [
-                  {
-                    rule: "over-hard-cap",
-                    effect: "deny",
-                    outcome: "fired",
-                    says: "when",
-                    clauses: [
-                      { depth: 0, text: "vars.asked > params.hard_cap", start: 0, end: 28, value: "true" },
-                      { depth: 1, text: "vars.asked", start: 0, end: 10, value: "21000" },
-                      { depth: 1, text: "params.hard_cap", start: 13, end: 28, value: "16000" },
-                    ],
-                    message: "asked for 21000 tokens, the cap is 16000",
-                    passes: "vars.asked (21000) at most 16000",
-                  },
-                ],
-              },
-            ],
-          },
-        ],
-        differences: [],
-        closing:
-          "Refused by org/prod-token-cap (over-hard-cap); it would have passed with vars.asked (21000) at most 16000.",
+        surface: "chat",
+        app: "chat",
+        env: "prod",
+        body: { model: "gpt-4o", max_tokens: 20000, messages: [{ role: "user", content: "hello" }] },
       },
     ],
   },
@@ -138,40 +175,73 @@ export const explanationSchema = t.Object(
 
 /** `/explain`. */
 export function explainRoutes(deps: AdminDeps) {
-  return routes("/explain").get(
-    "/:id",
-    async ({ params: { id } }) => {
-      await deps.recorder.flush();
-      const { data } = await deps.decisions.list({ limit: 1, after: null }, { decisionId: id });
-      return showExplanation(await deps.explanations.explain(found(data[0], "decision", id)));
-    },
-    {
-      params: idParams,
-      response: { 200: explanationSchema, ...problems(404) },
-      detail: needing("policy:read", {
-        tags: ["Decisions"],
-        summary: "Explain a recorded decision",
-        description:
-          "Every rule that was in scope, with its gates, variables and the value of each part of its condition, made again from the record and the policy set that decided; and what would have passed. Deterministic.",
-        operationId: "explainDecision",
-      }),
-    },
-  );
+  return routes("/explain")
+    .post(
+      "",
+      async ({ body: { surface, app, env = "", headers = {}, body } }) => {
+        const identity = app === undefined ? nobody(env) : await identityOf(deps, app, { env });
+        const explain = (look: LiveLook) => showLive(deps.explanations.explainLive(look));
+        return deps.dryRuns.run({ surface, identity, headers, body }, explain);
+      },
+      {
+        body: dryRequestSchema,
+        response: { 200: liveExplanationSchema, ...problems(404, 413) },
+        detail: needing("policy:read", {
+          tags: ["Decisions"],
+          summary: "Explain how a request would be decided now",
+          description:
+            "By the rules of phase request of the live set. Nothing is sent, counted, changed or recorded; limits are not looked at.",
+          operationId: "explainRequest",
+        }),
+      },
+    )
+    .get(
+      "/:id",
+      async ({ params: { id } }) => {
+        await deps.recorder.flush();
+        const { data } = await deps.decisions.list({ limit: 1, after: null }, { decisionId: id });
+        return showExplanation(await deps.explanations.explain(found(data[0], "decision", id)));
+      },
+      {
+        params: idParams,
+        response: { 200: explanationSchema, ...problems(404) },
+        detail: needing("policy:read", {
+          tags: ["Decisions"],
+          summary: "Explain a recorded decision",
+          description:
+            "Every rule that was in scope, with its gates, variables and the value of each part of its condition, made again from the record and the policy set that decided; and what would have passed. Deterministic.",
+          operationId: "explainDecision",
+        }),
+      },
+    );
 }
 
-/** An explanation as it is shown. */
-export function showExplanation(explanation: DecisionExplanation): Shown<typeof explanationSchema> {
+function nobody(env: string): Identity {
   return {
-    decision_id: explanation.decisionId,
+    org: { id: "default", labels: {}, timeZone: "UTC" },
+    team: { id: "" },
+    app: { id: "", name: "", labels: {} },
+    env,
+    key: { id: "" },
+  };
+}
+
+function showExplanation(explanation: DecisionExplanation): Shown<typeof explanationSchema> {
+  const { decisionId, differences } = explanation;
+  return { decision_id: decisionId, ...showLive(explanation), differences: [...differences] };
+}
+
+function showLive(explanation: LiveExplanation): Shown<typeof liveExplanationSchema> {
+  return {
     phase: explanation.phase,
     revision: explanation.revision,
     decision: explanation.effect,
     outcome: explanation.outcome,
     code: explanation.code,
+    evaluated: showTally(explanation.tally),
     basis: explanation.basis,
     notes: [...explanation.notes],
     steps: explanation.steps.map(showStep),
-    differences: [...explanation.differences],
     closing: explanation.closing,
   };
 }

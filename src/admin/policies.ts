@@ -5,8 +5,8 @@ import { policyStatuses } from "../core/overlay.ts";
 import { phases, surfaces } from "../core/phases.ts";
 import type { CompiledPolicy, Scope } from "../core/policy.ts";
 import { compileScope } from "../core/scope.ts";
-import { SluiceError } from "../errors.ts";
 import type { AdminDeps } from "./deps.ts";
+import { identityOf } from "./identities.ts";
 import { listPolicies, policyDetailSchema, policySchema, readPolicyView, showPolicy } from "./policy-view.ts";
 import { problems } from "./problems.ts";
 import { pinSchema, showPin } from "./revisions.ts";
@@ -206,7 +206,7 @@ export function policyRoutes(deps: AdminDeps) {
       "/effective",
       async ({ query }) => {
         const snapshot = deps.policies.snapshot();
-        const identity = await identityOf(deps, query.app, query.env ?? "", query.key ?? "");
+        const identity = await identityOf(deps, query.app, query);
         const data = snapshot.policies
           .filter((policy) => applies(policy, identity, query))
           .map((policy) => showPolicy(deps, policy));
@@ -272,20 +272,6 @@ function isWanted({ origin, status }: { origin?: string; status?: string }) {
 
 function showProblem({ code, file, line, column, message }: PolicyProblem): Shown<typeof problemEntrySchema> {
   return { code, file, line, column, message };
-}
-
-/** The identity that a key of this application has. */
-async function identityOf(deps: AdminDeps, app: string, env: string, key: string): Promise<Identity> {
-  const application = found(await deps.applications.resolve(app), "application", app);
-  const organisation = await deps.organisations.find(application.organisation);
-  if (organisation === null) throw new SluiceError("internal", { id: application.id });
-  return {
-    org: { id: organisation.id, labels: organisation.labels, timeZone: organisation.timeZone },
-    team: { id: application.team },
-    app: { id: application.id, name: application.name, labels: application.labels },
-    env,
-    key: { id: key },
-  };
 }
 
 /** Whether a policy may apply to requests of `identity`, looking only at what the query names. */

@@ -7,8 +7,9 @@ import { createKeyDirectory } from "../auth/key-directory.ts";
 import { createKeyMint } from "../auth/key-mint.ts";
 import type { PolicyDirectory, Setting } from "../core/control.ts";
 import type { CompiledPolicy } from "../core/policy.ts";
-import type { Catalogue, ModelInfo } from "../core/ports.ts";
+import type { Catalogue, ModelInfo, TokenCounter } from "../core/ports.ts";
 import { Snapshot } from "../core/snapshot.ts";
+import { createDryRuns } from "../gateway/dry-run.ts";
 import { createOverlayKeeper } from "../policy/control.ts";
 import { createPolicyDirectory } from "../policy/directory.ts";
 import { createExplainer } from "../policy/explainer.ts";
@@ -17,6 +18,7 @@ import { createRevisionDirectory } from "../policy/revision-directory.ts";
 import { createRevisionStore } from "../policy/revisions.ts";
 import { createPolicyService } from "../policy/service.ts";
 import { testFolder, testOptions } from "../policy/testing.ts";
+import { wireFormats } from "../providers/formats.ts";
 import { createRecorder } from "../records/recorder.ts";
 import { openStore } from "../store/store.ts";
 import { createTestLogger, TestClock, testStart } from "../store/testing.ts";
@@ -85,6 +87,14 @@ const settings: readonly Setting[] = [
     description: "OpenAI's key.",
   },
 ];
+
+/** Counts ten tokens whatever is counted. */
+const tenTokens: TokenCounter = {
+  countPrompt: () => ({ tokens: 10, exact: true }),
+  countText: () => ({ tokens: 10, exact: true }),
+  promptBound: () => 100,
+  close: () => undefined,
+};
 
 /** A policy set that stands still. */
 function fixedPolicies(snapshot: Snapshot): PolicyDirectory {

@@ -217,7 +217,8 @@ describe("usage", () => {
 
 test("decisions are listed by request with every reason", async () => {
   await using admin = await startTestAdmin();
-  admin.recorder.decision(decisionRow({ requestId: "req_1" }));
+  const read = { "request.bytes": 1800, now: "2026-01-31T12:00:00.000Z", "user.id": "0f3a" };
+  admin.recorder.decision(decisionRow({ requestId: "req_1", facts: { looks: [read], masked: ["user.id"] } }));
   admin.recorder.decision(decisionRow({ requestId: "req_2" }));
   const { data } = (await admin.call("GET", "/admin/v1/decisions?request_id=req_1&app=chat")).json();
   expect(data).toEqual([
@@ -256,6 +257,9 @@ test("decisions are listed by request with every reason", async () => {
 });
 
 describe("the system", () => {
+      facts: { "request.bytes": 1800, "user.id": "0f3a" },
+      nondeterministic: { now: "2026-01-31T12:00:00.000Z" },
+      masked: ["user.id"],
   test("tells its status", async () => {
     await using admin = await startTestAdmin();
     expect((await admin.call("GET", "/admin/v1/status")).json()).toEqual({

@@ -37,6 +37,7 @@ export interface Explanation {
   readonly decision: string;
   readonly outcome: string;
   readonly code: string;
+  readonly evaluated: { readonly decided: number; readonly not_applicable: number; readonly errors: number };
   readonly notes: readonly string[];
   readonly steps: readonly { readonly step: string; readonly model: string; readonly policies: readonly Policy[] }[];
   readonly differences: readonly string[];
@@ -53,13 +54,15 @@ const outcomes: Readonly<Record<string, string>> = {
 /** An explanation for people, line by line; the last line is the closing sentence. */
 export function explanationLines(explanation: Explanation): readonly string[] {
   const { decision_id: id, phase, revision, decision, outcome, code, steps } = explanation;
-  const result = [decision, code].filter((part) => part !== "").join(" ");
+  const { decided, not_applicable: skipped, errors } = explanation.evaluated;
+  const counts = `${decided} decided, ${skipped} not applicable, ${errors} failed`;
   const about = steps.flatMap((step) => [...stepHead(step, steps.length), ...step.policies.flatMap(policyLines)]);
   const notes = explanation.notes.map((note) => `note: ${note}`);
   const differences = explanation.differences.map((difference) => `differs: ${difference}`);
   return [
     ...(id === undefined ? [] : [`decision  ${id}`]),
-    `result    ${result}${outcome === "ok" ? "" : `, ${outcome.replace("_", " ")}`} in phase ${phase}`,
+    `result    ${decision}${code === "" ? "" : ` (${code})`}${outcome === "ok" ? "" : `, ${outcomes[outcome]}`}`,
+    `phase     ${phase}: ${counts}`,
     `revision  ${revision}`,
     "",
     ...about,
@@ -82,7 +85,7 @@ function policyLines(policy: Policy): readonly string[] {
     `${policy.policy}: ${outcomes[policy.outcome] ?? policy.outcome}${mode}${uses}`,
     `  scope ${scopeText(policy.scope)}`,
     ...gates.flatMap((gate) => clauseLines("gate", gate)),
-    ...variables.map(({ name, value, error }) => `  vars.${name} = ${value ?? `(${error})`}`),
+    ...variables.map(({ name, value, error }) => `  vars.${name} = ${shown(value, error)}`),
     ...rules.flatMap(ruleLines),
     ...(note === undefined ? [] : [`  note: ${note}`]),
     "",
@@ -103,8 +106,12 @@ function ruleLines({ rule, effect, outcome, says, clauses, ...rest }: Rule): rea
 function clauseLines(word: string, clauses: readonly Clause[]): readonly string[] {
   return clauses.map(({ depth, text, value, error }) => {
     const head = depth === 0 ? `${word} ` : " ".repeat(word.length + 1 + 2 * (depth - 1));
-    return `  ${head}${text.replace(/\s+/g, " ")} = ${value ?? `(${error})`}`;
+    return `  ${head}${text.replace(/\s+/g, " ")} = ${shown(value, error)}`;
   });
+}
+
+function shown(value: string | null, error?: string): string {
+  return value === "" ? "(empty)" : (value ?? `(${error})`);
 }
 
 function scopeText(scope: Policy["scope"]): string {

@@ -1,8 +1,11 @@
 import type { StoredDecision } from "./control.ts";
-import type { Effect, Mode } from "./decision.ts";
+import type { Effect, Mode, Tally } from "./decision.ts";
 import type { FactName } from "./facts.ts";
-import type { Phase } from "./phases.ts";
+import type { Identity } from "./identity.ts";
+import type { Phase, Surface } from "./phases.ts";
 import type { Content, Scope } from "./policy.ts";
+import type { Look } from "./recorded-facts.ts";
+import type { Snapshot } from "./snapshot.ts";
 
 /** What a condition, or a part of one, came to. Parts that were not evaluated (`false && x`) are not there. */
 export interface ClauseValue {
@@ -105,6 +108,7 @@ export interface DecisionExplanation {
   readonly effect: Effect;
   readonly outcome: "ok" | "not_applicable" | "error";
   readonly code: string;
+  readonly tally: Tally;
   /** `facts`: every rule was asked again, with the recorded facts. `reasons`: only the recorded reasons are left to tell. */
   readonly basis: "facts" | "reasons";
   /** What the explanation is without, and why. */
@@ -117,8 +121,37 @@ export interface DecisionExplanation {
   readonly closing: string;
 }
 
+/** Why a request would be decided as it would, now. */
+export type LiveExplanation = Omit<DecisionExplanation, "decisionId" | "differences">;
+
 /** Explains decisions. */
 export interface Explanations {
   /** With the policies that made it, as far as they are still kept. */
   explain(record: StoredDecision): Promise<DecisionExplanation>;
+  /** What the rules of phase request say of a request that is not made. Limits are not looked at, and nothing is changed. */
+  explainLive(look: LiveLook): LiveExplanation;
+}
+
+/** A request that is only looked at. */
+export interface DryRequest {
+  readonly surface: Surface;
+  readonly identity: Identity;
+  /** With lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: unknown;
+}
+
+/** What the rules in scope would see of a request. */
+export interface LiveLook extends Look {
+  readonly snapshot: Snapshot;
+  readonly content: Content;
+}
+
+/** Looks at requests without making them. */
+export interface DryRuns {
+  /**
+   * @param use is called once; the policies are not disposed before it returned
+   * @throws SluiceError `invalid_request` or `model_not_found`
+   */
+  run<T>(request: DryRequest, use: (look: LiveLook) => T): Promise<T>;
 }

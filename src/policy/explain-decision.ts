@@ -1,5 +1,14 @@
 import type { DecisionReason, StoredDecision } from "../core/control.ts";
-import type { DecisionExplanation, ExplainedPolicy, ExplainedStep, RuleExplanation } from "../core/explain.ts";
+import { withDefault } from "../core/decision.ts";
+import { evaluate } from "../core/engine.ts";
+import type {
+  DecisionExplanation,
+  ExplainedPolicy,
+  ExplainedStep,
+  LiveExplanation,
+  LiveLook,
+  RuleExplanation,
+} from "../core/explain.ts";
 import type { LimitRequest } from "../core/limits.ts";
 import type { CompiledPolicy } from "../core/policy.ts";
 import type { RefusedLimit } from "../core/recorded-facts.ts";
@@ -17,7 +26,8 @@ import {
   unknownPolicies,
 } from "./recompute.ts";
 
-const notKept = "what the rules read of this request was not kept: it is kept of decisions that something fired in";
+const notKept =
+  "what the rules read was not kept: it is for decisions in which something fired, and for the share of others that record_facts_percent says";
 
 /**
  * Explains a recorded decision. With the policies that made it every rule in scope is asked again, with the recorded
@@ -60,8 +70,29 @@ export function explainDecision(
   };
 }
 
-function headOf({ decisionId, phase, revision, effect, outcome, code }: StoredDecision) {
-  return { decisionId, phase, revision, effect, outcome, code };
+/** Explains what the live rules say of a request, as far as that can be known without making it. */
+export function explainLive({ snapshot, rules, facts, content }: LiveLook): LiveExplanation {
+  const asked = rules.inPhase.request;
+  const decision = withDefault(evaluate(asked, "request", { ...facts }, undefined, content), snapshot.defaultEffect);
+  const { phase, effect, outcome, tally, findings } = decision;
+  const policies = asked.map((policy) => explainPolicy(policy, phase, facts, { content }));
+  const notes: string[] = [];
+  if (rules.limiting.length > 0) {
+    notes.push(`limits were not looked at: those of ${rules.limiting.map(({ id }) => id).join(", ")}`);
+  }
+  if (effect === "modify") notes.push("the request was not modified here, and not judged again");
+  const code = findings[0]?.code ?? "";
+  return {
+    ...{ phase, effect, outcome, code, tally, notes },
+    revision: snapshot.revision,
+    basis: "facts",
+    steps: [{ step: "asked", model: facts.request.model, policies }],
+    closing: closingSentence({ effect, tally, reasons: findings, policies, inScope: rules.policies }),
+  };
+}
+
+function headOf({ decisionId, phase, revision, effect, outcome, code, tally }: StoredDecision) {
+  return { decisionId, phase, revision, effect, outcome, code, tally };
 }
 
 function fromReasons(record: StoredDecision, notes: readonly string[]): DecisionExplanation {
@@ -85,7 +116,7 @@ function notesOn({ facts, reasons }: RecordWithFacts, unknown: ReadonlySet<strin
 
 /** A step as it is told: what the rules do not know of is taken from the record. */
 function told(step: AskedStep, record: RecordWithFacts, isLast: boolean): ExplainedStep {
-  const policies = step.policies.map((policy) => withRecord(policy, record.reasons));
+  const policies = step.policies.map((policy) => withRecord(policy, record));
   if (isLast && record.phase === "request") {
     for (const policy of step.rules.limiting) addLimits(policies, policy, step, record);
   }
@@ -93,32 +124,30 @@ function told(step: AskedStep, record: RecordWithFacts, isLast: boolean): Explai
   return { step: step.step, model: step.model, policies };
 }
 
-function withRecord(policy: ExplainedPolicy, reasons: readonly DecisionReason[]): ExplainedPolicy {
-  const own = reasons.filter((reason) => reason.policy === policy.policy);
-  const reasonOf = (rule: string) => own.find((reason) => reason.kind === "hit" && reason.rule === rule);
-  const rules = policy.rules.map((rule): RuleExplanation => {
-    const reason = reasonOf(rule.rule);
-    if (rule.outcome === "unknown" && policy.outcome !== "error") {
-      if (reason === undefined)
-        return { ...rule, outcome: own.some(({ kind }) => kind === "error") ? "unknown" : "quiet" };
-      return { ...rule, outcome: "fired", ...recordedPart(reason) };
+/** A policy with what the record says of it where it did not answer for certain. */
+function withRecord(policy: ExplainedPolicy, record: RecordWithFacts): ExplainedPolicy {
+  // Of several steps the record does not say at which of them a rule fired.
+  const isOnly = record.facts.looks.length === 1;
+  const own = record.reasons.filter((reason) => reason.policy === policy.policy);
+  const failed = own.some(({ kind }) => kind === "error");
+  const told = policy.rules.map((rule): RuleExplanation => {
+    const reason = own.find(({ kind, rule: id }) => kind === "hit" && id === rule.rule);
+    if (rule.outcome === "unknown" && policy.outcome !== "error" && !failed) {
+      const { passes: _, changes: __, ...quiet } = rule;
+      if (reason === undefined) return { ...quiet, outcome: "quiet" };
+      return isOnly ? { ...rule, outcome: "fired", ...recordedPart(reason) } : rule;
     }
-    return rule.outcome === "fired" && rule.message === undefined && reason !== undefined
-      ? { ...rule, ...recordedPart(reason) }
-      : rule;
+    const isSilent = rule.outcome === "fired" && rule.message === undefined;
+    return isSilent && reason !== undefined ? { ...rule, ...recordedPart(reason) } : rule;
   });
-  if (policy.outcome !== "unknown") return { ...policy, rules };
-  const missing = own.filter(({ kind, rule }) => kind === "hit" && !rules.some((known) => known.rule === rule));
-  const found = missing.map(
-    (reason): RuleExplanation => ({
-      rule: reason.rule,
-      effect: reason.would,
-      outcome: "fired",
-      ...recordedPart(reason),
-    }),
-  );
-  const outcome = own.some(({ kind }) => kind === "error") ? "error" : own.length > 0 ? "decided" : "unknown";
-  return { ...policy, outcome, rules: [...found, ...rules] };
+  if (policy.outcome !== "unknown" || !isOnly) return { ...policy, rules: told };
+  const found = own
+    .filter(({ kind, rule }) => kind === "hit" && !told.some((known) => known.rule === rule))
+    .map((reason): RuleExplanation => {
+      return { rule: reason.rule, effect: reason.would, outcome: "fired", ...recordedPart(reason) };
+    });
+  const outcome = failed ? "error" : own.length > 0 ? "decided" : "unknown";
+  return { ...policy, outcome, rules: [...found, ...told] };
 }
 
 function recordedPart({ message, override }: DecisionReason): Pick<RuleExplanation, "message" | "override"> {
@@ -193,7 +222,9 @@ function noteOnLimits(
 /** What a limit would have had to have. Windows end, and what is free then others may take first. */
 function roomFor({ max, amount, unit, name }: LimitRequest, { used, resetSeconds }: RefusedLimit): string {
   const shown = (value: number) =>
-    unit === "usd" ? `${(value / 1e6).toFixed(2)} USD` : `${value} ${unit.replace("_", " ")}`;
+    unit === "usd"
+      ? `${(value / 1e6).toFixed(2)} USD`
+      : `${value} ${unit.replace("_", " ").replace(/s$/, value === 1 ? "" : "s")}`;
   if (amount > max) return `at most ${shown(max)} taken by one request (it takes ${shown(amount)})`;
   const when = unit === "concurrency" ? "when another request ends" : `${resetSeconds} s later at the earliest`;
   return `room for ${shown(amount)} in ${name} (${used} of ${max} used), ${when}`;

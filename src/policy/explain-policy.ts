@@ -1,7 +1,7 @@
 import type { CompiledCel } from "../cel/cel.ts";
 import { clausesOf } from "../cel/clauses.ts";
 import type { ExplainContext, ExplainedPolicy, PolicyExplanation, RuleExplanation } from "../core/explain.ts";
-import { type FactName, type Facts, factCatalogue, readFact } from "../core/facts.ts";
+import { type FactName, type FactSpec, type Facts, factCatalogue, readFact } from "../core/facts.ts";
 import type { Phase } from "../core/phases.ts";
 import {
   type Ask,
@@ -15,8 +15,6 @@ import { explainGates } from "./explain.ts";
 
 /** Longest part of an error's text that is shown. */
 const maxError = 200;
-/** Values of ints that a bound is searched among. */
-const maxBound = Number.MAX_SAFE_INTEGER;
 
 /** Tells what a policy, whatever it is made of, comes to with these facts. */
 export function explainPolicy(
@@ -77,9 +75,11 @@ export function explainAsked(
   if (looked && content === undefined) return unread(base, quiet);
   if (verdict === notApplicable) return { ...base, outcome: "not_applicable", rules: [] };
   const hits = verdict ?? [];
-  const fired = hits.map(
-    (hit): RuleExplanation => ({ ...toRule(hit), ...boundOf(policy, ask, facts, watched, hit.rule) }),
-  );
+  const fired = hits.map((hit): RuleExplanation => {
+    const isQuiet = (changed: Facts) =>
+      isQuietAt(ask, withEarlierPhases(policy, phase, changed, watched), watched, hit.rule);
+    return { ...toRule(hit), ...boundOf(policy, phase, isQuiet, facts) };
+  });
   const others = quiet.filter(({ rule }) => !hits.some((hit) => hit.rule === rule));
   return {
     ...base,
@@ -134,20 +134,20 @@ export function withEarlierPhases(
 }
 
 /**
- * Of a plugin that fires less for smaller values of a fact: the largest at which a rule stays quiet, found by asking. A
- * policy that does not say so of itself has no such bound.
+ * For rules that are code: a smaller value of a number that keeps the rule quiet, found by asking. Of a fact of which the
+ * policy says that smaller values never fire more, all up to that value do; of another one just that value is told.
  */
 function boundOf(
-  { monotone = [] }: Asked,
-  ask: Ask,
+  { reads, monotone = [] }: Asked,
+  phase: Phase,
+  isQuietWith: (facts: Facts) => boolean,
   facts: Facts,
-  content: Content,
-  rule: string,
 ): Pick<RuleExplanation, "passes" | "changes"> {
-  const bounds = monotone.flatMap((fact) => {
+  const bounds = reads.flatMap((fact) => {
+    const { type, phases }: FactSpec = factCatalogue[fact];
     const value = readFact(facts, fact);
-    if (factCatalogue[fact].type !== "int" || typeof value !== "number" || value <= 0 || value > maxBound) return [];
-    const isQuiet = (at: number) => isQuietAt(ask, withFact(facts, fact, at), content, rule);
+    if (type !== "int" || !phases.includes(phase) || typeof value !== "number" || value <= 0) return [];
+    const isQuiet = (at: number) => isQuietWith(withFact(facts, fact, at));
     if (!isQuiet(0) || isQuiet(value)) return [];
     let [below, above] = [0, value];
     while (above - below > 1) {
@@ -155,7 +155,7 @@ function boundOf(
       if (isQuiet(middle)) below = middle;
       else above = middle;
     }
-    return [{ fact, text: `${fact} (${value}) at most ${below}` }];
+    return [{ fact, text: `${fact} (${value}) ${monotone.includes(fact) ? "at most" : "at"} ${below}` }];
   });
   if (bounds.length === 0) return {};
   return {

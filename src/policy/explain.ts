@@ -98,18 +98,24 @@ function explainRule(
   const base = { rule: info.id, effect: info.effect, ...must };
   const reads = when === null ? {} : readsOf(when);
   const came = written === null ? null : clause(written.cel);
+  const passing = () => {
+    const found = written === null ? null : passesOf(written.cel, rule.isMust, asking);
+    return found === null ? {} : { passes: found.text, changes: found.changes };
+  };
   if (came?.value === null) {
-    return { ...base, outcome: isHidden(came) ? "unknown" : "error", when: came, ...reads };
+    // Whether it fired is for the record to say; what would have kept it quiet holds either way.
+    return isHidden(came)
+      ? { ...base, outcome: "unknown", when: came, ...passing(), ...reads }
+      : { ...base, outcome: "error", when: came, ...reads };
   }
   const fires = came === null || (came.value === "true") !== rule.isMust;
   if (!fires) return { ...base, outcome: "quiet", when: came, ...reads };
-  const passing = written === null ? null : passesOf(written.cel, rule.isMust, asking);
   return {
     ...base,
     outcome: "fired",
     ...(came !== null && { when: came }),
     ...(!rule.messageReads.some((fact) => hidden.has(fact)) && { message: rule.hit(facts, scope).message }),
-    ...(passing !== null && { passes: passing.text, changes: passing.changes }),
+    ...passing(),
     ...reads,
   };
 }

@@ -4,7 +4,7 @@ import type { DecisionExplanation, Explanations } from "../core/explain.ts";
 import { emptyOverlay } from "../core/overlay.ts";
 import type { Logger } from "../core/ports.ts";
 import type { Snapshot } from "../core/snapshot.ts";
-import { explainDecision } from "./explain-decision.ts";
+import { explainDecision, explainLive } from "./explain-decision.ts";
 import { compileTree, type LoadOptions } from "./load.ts";
 import type { OverlayArchive } from "./overlay-archive.ts";
 import type { RevisionStore } from "./revisions.ts";
@@ -83,6 +83,7 @@ export function createExplainer(options: ExplainerOptions): Explanations & { clo
 
   return {
     explain,
+    explainLive,
     async close() {
       await Promise.all([...compiled.values()].map(retire));
       compiled.clear();

@@ -1,0 +1,27 @@
+import type { Identity } from "../core/identity.ts";
+import { SluiceError } from "../errors.ts";
+import type { AdminDeps } from "./deps.ts";
+import { found } from "./schemas.ts";
+
+/**
+ * The identity that a key of this application has.
+ *
+ * @param app its id or name
+ * @throws SluiceError `not_found`
+ */
+export async function identityOf(
+  deps: Pick<AdminDeps, "applications" | "organisations">,
+  app: string,
+  { env = "", key = "" }: { readonly env?: string | undefined; readonly key?: string | undefined },
+): Promise<Identity> {
+  const application = found(await deps.applications.resolve(app), "application", app);
+  const organisation = await deps.organisations.find(application.organisation);
+  if (organisation === null) throw new SluiceError("internal", { id: application.id });
+  return {
+    org: { id: organisation.id, labels: organisation.labels, timeZone: organisation.timeZone },
+    team: { id: application.team },
+    app: { id: application.id, name: application.name, labels: application.labels },
+    env,
+    key: { id: key },
+  };
+}

@@ -1,0 +1,41 @@
+import type { DryRuns } from "../core/explain.ts";
+import { createLocalTime } from "../core/local-time.ts";
+import { SluiceError } from "../errors.ts";
+import type { GatewayDeps } from "./deps.ts";
+import { addTokenFacts, requestFacts } from "./facts.ts";
+
+/** What dry runs need of the data plane. */
+type DryRunDeps = Pick<GatewayDeps, "formats" | "live" | "catalogue" | "tokens" | "clock" | "policyHeaders">;
+
+/** Finds out what rules would see of a request, as the data plane does, and goes no further: nothing is counted or sent. */
+export function createDryRuns(deps: DryRunDeps): DryRuns {
+  const { formats, live, catalogue, tokens, clock, policyHeaders } = deps;
+  const localTime = createLocalTime();
+  const encoder = new TextEncoder();
+
+  return {
+    async run({ surface, identity, headers, body }, use) {
+      const format = formats.find((known) => known.surface === surface)!;
+      const view = format.readRequest(encoder.encode(JSON.stringify(body)));
+      const route = catalogue.resolve(view.model, surface);
+      if (route === null) throw new SluiceError("model_not_found", { model: view.model });
+      const snapshot = live.current;
+      snapshot.enter();
+      try {
+        const rules = snapshot.rulesFor(identity, view.model, surface);
+        const request = new Request("http://dry-run.invalid/");
+        const sources = { requestId: "req_dry_run", now: clock.now(), identity, view, route, request, policyHeaders };
+        const facts = requestFacts(
+          { ...sources, headers: { ...headers }, addressOf: () => "", localTime },
+          rules.reads,
+        );
+        // An upper bound would do to decide, and not to be shown.
+        await addTokenFacts(facts, { ...rules, boundable: false }, view, route, tokens);
+        const content = { texts: () => view.parts().flatMap(({ texts }) => texts) };
+        return use({ snapshot, rules, facts, content });
+      } finally {
+        snapshot.leave();
+      }
+    },
+  };
+}
