@@ -249,7 +249,7 @@ describe("a problem says where, what was received and what is accepted:", () => 
         ],
         [
           { file: "config: x" },
-          `${f}:1:1  unknown key 'config'; known: host, port, data_dir, policies_dir, plugins_dir, allow_empty, admin_key, admin_key_file, max_body_bytes, policy_headers, log_level, shutdown_grace_seconds, upstream, providers, models`,
+          `${f}:1:1  unknown key 'config'; known: host, port, data_dir, policies_dir, plugins_dir, allow_empty, admin_key, admin_key_file, max_body_bytes, policy_headers, record_facts_percent, log_level, shutdown_grace_seconds, redis_url, redis_url_file, redis, upstream, providers, models`,
         ],
         [{ env: { SLUICE_PROT: "1" } }, "SLUICE_PROT  unknown setting in the environment; did you mean 'SLUICE_PORT'?"],
         [{ env: { SLUICE_PORT: "70000" } }, "SLUICE_PORT  must be a whole number from 0 to 65535; received '70000'"],
@@ -275,8 +275,8 @@ describe("a problem says where, what was received and what is accepted:", () => 
           `${f}:2:1  admin_key_file is set beside admin_key; only one of them may be`,
         ],
         [
-          { env: { SLUICE_REDIS_URL: "redis://h" } },
-          "SLUICE_REDIS_URL  is not supported by this version: limits are counted in this process; Redis comes later",
+          { env: { SLUICE_REDIS_URL: "http://:secret@h" } },
+          "SLUICE_REDIS_URL  must be redis://[user:password@]host[:port][/database], redis+sentinel://host,host/group[/database] or redis+cluster://host,host; rediss for TLS; received a value that is not shown",
         ],
         [
           { argv: ["--jwt-secret", "s"] },
@@ -380,7 +380,9 @@ describe("what is generated", () => {
   test("the schema knows the same keys as the reader", () => {
     const { properties } = configJsonSchema() as { properties: Record<string, object> };
     const keys = new Set(all.filter(([, { inFile }]) => inFile !== false).map(([key]) => key.split(".")[0]!));
-    expect(new Set(Object.keys(properties))).toEqual(new Set([...keys, "admin_key_file", "providers", "models"]));
+    expect(new Set(Object.keys(properties))).toEqual(
+      new Set([...keys, "admin_key_file", "redis_url_file", "providers", "models"]),
+    );
   });
 
   test("the reference's example is accepted", () => {

@@ -17,6 +17,7 @@ import {
   toggle,
 } from "./config/setting.ts";
 import { readEnv, readFlags } from "./config/sources.ts";
+import { parseRedisUrl, redisUrlForms } from "./limits/redis/url.ts";
 
 export type { ConfigProblem, SettingRow };
 export { ConfigError };
@@ -29,6 +30,14 @@ function setting<T>(declared: Setting<T>): Setting<T> {
 function required<T>(declared: Setting<T> & { readonly default: T }): Setting<T> & { readonly default: T } {
   return declared;
 }
+
+/** Where Redis is. */
+const redisUrl: SettingType<string> = {
+  ...text,
+  accepts: redisUrlForms,
+  fromText: (value) => (parseRedisUrl(value) === undefined ? undefined : value),
+  fromValue: (value) => (typeof value === "string" ? redisUrl.fromText(value) : undefined),
+};
 
 /**
  * Every setting that stands on its own, by its name in the file. The schema, `.env.example` and the reference are made from
@@ -94,6 +103,28 @@ export const settings = {
     default: 25,
     doc: "How long running answers and streams may take to finish after SIGTERM. Kubernetes kills after 30.",
   }),
+  redis_url: setting({
+    type: redisUrl,
+    default: undefined,
+    secret: true,
+    doc: "Where the counters of limits are shared by all replicas. Unset: each process counts alone.",
+  }),
+  "redis.command_timeout_seconds": required({
+    type: seconds,
+    default: 0.1,
+    doc: "Longest wait for an answer of Redis's; after it the limits in question are answered as their onStoreDown says.",
+  }),
+  "redis.circuit_breaker_enabled": required({
+    type: toggle,
+    default: true,
+    env: "REDIS_CIRCUIT_BREAKER_ENABLED",
+    doc: "Whether Redis is left alone for a while when 60 % of at least 3 commands within two seconds fail.",
+  }),
+  "redis.breaker_open_seconds": required({
+    type: seconds,
+    default: 30,
+    doc: "How long Redis is left alone before it is tried again.",
+  }),
   "upstream.first_byte_timeout_seconds": required({
     type: seconds,
     default: 600,
@@ -143,7 +174,6 @@ function later(unsupported: string, env?: string): Setting {
 /** Settings that are planned. Setting one is an error, so that nobody believes in something that is not there. */
 export const laterSettings: Readonly<Record<string, Setting>> = {
   database_url: later("records are kept in SQLite in the data folder; PostgreSQL comes later"),
-  redis_url: later("limits are counted in this process; Redis comes later"),
   jwt_secret: { ...later("the admin API takes the admin key; tokens come later"), secret: true },
   jwks_url: later("the admin API takes the admin key; tokens come later"),
 };
@@ -151,7 +181,6 @@ export const laterSettings: Readonly<Record<string, Setting>> = {
 /** Variables that other programs use too. Where they are set Sluice only says that it does nothing with them. */
 const laterVariables: Readonly<Record<string, string>> = {
   OTEL_EXPORTER_OTLP_ENDPOINT: "traces are not exported by this version",
-  REDIS_CIRCUIT_BREAKER_ENABLED: "Redis is not supported by this version",
   AZURE_OPENAI_API_KEY: "the provider Azure OpenAI is not supported by this version",
   GEMINI_API_KEY: "the provider Gemini is not supported by this version",
   COHERE_API_KEY: "the provider Cohere is not supported by this version",

@@ -3,8 +3,8 @@ import type { ActualAmounts, LimitOwner, Reservation, ReserveResult } from "../c
 /** Counters in a store that can be away. */
 export interface RemoteCounters {
   /**
-   * As {@link Counters.reserve}. Rejects when the store did not answer; whether the amounts were taken is not known
-   * then, and {@link ending} must be asked for.
+   * As {@link Counters.reserve}. Rejects when the store did not answer; whether the amounts were taken may not be known
+   * then, so {@link ending} must be asked for.
    */
   reserve(requestId: string, owner: LimitOwner, reservations: readonly Reservation[]): Promise<ReserveResult>;
   /**
@@ -14,9 +14,20 @@ export interface RemoteCounters {
    * @param actual what was used; `null` to give everything back
    */
   ending(requestId: string, actual: ActualAmounts | null): Ending | undefined;
-  /** Renews what long requests hold. Rejects when the store did not answer. */
+  /** Renews what long requests hold of `concurrency`. Rejects when the store did not answer. */
   renew(): Promise<void>;
+  /** Names the window that a use falls into; uses in one window of a counter can be added up. */
+  windowOf(use: Use): string;
+  /** Whether the window that a use fell into lasts still. */
+  isCurrent(use: Use): boolean;
 }
 
 /** Ends a request in the store. */
 export type Ending = () => Promise<void>;
+
+/** A use of a counter at a time. */
+export interface Use {
+  readonly owner: LimitOwner;
+  readonly reservation: Reservation;
+  readonly at: number;
+}

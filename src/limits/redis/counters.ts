@@ -137,6 +137,17 @@ export function createRedisCounters({
       }
       forget();
     },
+
+    windowOf({ owner, reservation: { window }, at }) {
+      if ("every" in window) return String(spanAt(at, window.every, owner.timeZone).start);
+      return String(Math.floor(at / slotLengthOf(window.sliding * 1000)));
+    },
+
+    isCurrent({ owner, reservation: { window }, at }) {
+      const time = now();
+      if ("every" in window) return spanAt(time, window.every, owner.timeZone).start <= at;
+      return time < at + window.sliding * 1000;
+    },
   };
 
   async function answer(requestId: string, keys: readonly string[], args: readonly (string | number)[]) {
@@ -196,11 +207,15 @@ function encode(
     } else {
       const length = window.sliding * 1000;
       keys.push(`${prefix}s:${key}`);
-      args.push("s", most, amount, length, Math.ceil(length / slidingSlots));
+      args.push("s", most, amount, length, slotLengthOf(length));
     }
     ends.push(span?.end ?? 0);
   }
   return { keys, ends, args };
+}
+
+function slotLengthOf(length: number): number {
+  return Math.ceil(length / slidingSlots);
 }
 
 function recordKey(owner: LimitOwner, requestId: string): string {

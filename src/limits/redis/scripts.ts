@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { RedisClient } from "./client.ts";
 import { Deadlines } from "./deadlines.ts";
 import heartbeat from "./heartbeat.lua" with { type: "text" };
+import leave from "./leave.lua" with { type: "text" };
 import renew from "./renew.lua" with { type: "text" };
 import reserve from "./reserve.lua" with { type: "text" };
 import settle from "./settle.lua" with { type: "text" };
@@ -22,6 +23,7 @@ const scripts = {
   settle: script(settle),
   renew: script(renew),
   heartbeat: script(heartbeat),
+  leave: script(leave),
 } as const;
 
 /** Runs a script. Rejects when there is no connection, when there is no answer in time, and with Redis's own errors. */

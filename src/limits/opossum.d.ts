@@ -22,6 +22,7 @@ declare module "opossum" {
     readonly halfOpen: boolean;
     fire(...args: A): Promise<R>;
     on(event: "open" | "close" | "halfOpen", listener: () => void): this;
+    on(event: "failure", listener: (error: unknown) => void): this;
     shutdown(): void;
   }
 }

@@ -1,0 +1,124 @@
+import type {
+  ActualAmounts,
+  CounterState,
+  Counters,
+  LimitOwner,
+  OnStoreDown,
+  Reservation,
+  ReserveResult,
+} from "../core/limits.ts";
+import type { Clock } from "../core/ports.ts";
+import { SluiceError } from "../errors.ts";
+import type { Backlog } from "./backlog.ts";
+import type { Breaker } from "./breaker.ts";
+import type { MemoryCounters } from "./memory.ts";
+import type { Ending, RemoteCounters } from "./remote.ts";
+import { type Place, shareOf } from "./share.ts";
+
+/** Settings of {@link createFailover}. */
+export interface FailoverOptions {
+  readonly remote: RemoteCounters;
+  /** Counts while the store is away, and nothing else. */
+  readonly local: MemoryCounters;
+  readonly breaker: Breaker;
+  readonly backlog: Backlog;
+  readonly clock: Clock;
+  /** This replica's place among those that live; the last one known while the store is away. */
+  readonly place: () => Place;
+  /** Is told of each limit that was answered without the store. */
+  readonly onFallback: (action: OnStoreDown) => void;
+}
+
+/** An open request that was answered without the store. */
+interface AnsweredHere {
+  readonly owner: LimitOwner;
+  readonly at: number;
+  readonly reservations: readonly Reservation[];
+  readonly result: ReserveResult;
+}
+
+/**
+ * Counters in a store that can be away.
+ *
+ * While it does not answer, or the breaker is open, each reservation is answered as its `onStoreDown` says; `local` has
+ * this replica's share of the maximum. What was taken from the store before is settled when it is back, and what was
+ * used meanwhile is charged to it as far as its windows last still: nothing is counted twice, and nothing forgotten.
+ */
+export function createFailover(options: FailoverOptions): Counters {
+  const { remote, local, breaker, backlog, clock, place, onFallback } = options;
+  const answeredHere = new Map<string, AnsweredHere>();
+
+  function withoutStore(requestId: string, owner: LimitOwner, reservations: readonly Reservation[]): ReserveResult {
+    for (const { onStoreDown } of reservations) onFallback(onStoreDown);
+    if (reservations.some(({ onStoreDown }) => onStoreDown === "deny")) throw new SluiceError("store_unavailable");
+    const positions: number[] = [];
+    const counted: Reservation[] = [];
+    const mine = place();
+    for (const [i, reservation] of reservations.entries()) {
+      if (reservation.onStoreDown !== "local") continue;
+      positions.push(i);
+      counted.push({ ...reservation, max: shareOf(reservation.max, mine) });
+    }
+    const { granted, states, exhausted } = local.reserve(requestId, owner, counted);
+    const all: CounterState[] = reservations.map(({ max }) => ({ used: 0, remaining: max, resetSeconds: 1 }));
+    for (const [i, position] of positions.entries()) all[position] = states[i]!;
+    const result: ReserveResult = {
+      granted,
+      states: all,
+      exhausted: exhausted.map((i) => positions[i]!),
+      storeDown: true,
+    };
+    if (granted) answeredHere.set(requestId, { owner, at: clock.now(), reservations, result });
+    return result;
+  }
+
+  async function withStore(requestId: string, owner: LimitOwner, reservations: readonly Reservation[]) {
+    try {
+      return await breaker.run(() => remote.reserve(requestId, owner, reservations));
+    } catch (error) {
+      if (error instanceof RangeError) throw error;
+      // It may have been taken all the same.
+      const undo = remote.ending(requestId, null);
+      if (undo !== undefined) backlog.add(undo);
+      return withoutStore(requestId, owner, reservations);
+    }
+  }
+
+  function end(requestId: string, actual: ActualAmounts | null): void | Promise<void> {
+    const here = answeredHere.get(requestId);
+    if (here !== undefined) {
+      answeredHere.delete(requestId);
+      if (actual === null) return local.release(requestId);
+      backlog.charge(here.owner, here.at, here.reservations, actual);
+      return local.settle(requestId, actual);
+    }
+    const ending = remote.ending(requestId, actual);
+    if (ending === undefined) return undefined;
+    if (breaker.state === "open") return backlog.add(ending);
+    return endInStore(ending);
+  }
+
+  async function endInStore(ending: Ending): Promise<void> {
+    try {
+      await breaker.run(ending);
+    } catch {
+      backlog.add(ending);
+    }
+  }
+
+  return {
+    reserve(requestId, owner, reservations) {
+      const here = answeredHere.get(requestId);
+      if (here !== undefined) return here.result;
+      return breaker.state === "open"
+        ? withoutStore(requestId, owner, reservations)
+        : withStore(requestId, owner, reservations);
+    },
+    settle: (requestId, actual) => end(requestId, actual),
+    release: (requestId) => end(requestId, null),
+    close() {
+      answeredHere.clear();
+      local.close();
+    },
+  };
+}
