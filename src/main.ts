@@ -23,7 +23,7 @@ import { createOverlayArchive } from "./policy/overlay-archive.ts";
 import { createRevisionDirectory } from "./policy/revision-directory.ts";
 import { createRevisionStore } from "./policy/revisions.ts";
 import { createPolicyService } from "./policy/service.ts";
-import { describeStatus } from "./policy/status.ts";
+import { describeStatus, describeWarnings } from "./policy/status.ts";
 import { createEcho } from "./providers/echo/echo.ts";
 import { wireFormats } from "./providers/formats.ts";
 import { createRecorder } from "./records/recorder.ts";
@@ -174,6 +174,7 @@ export async function startSluice(config: Config): Promise<Running> {
       startedAt,
       parts: [
         ...parts.map(({ name, state, problem }) => ({ name, state, detail: problem })),
+        ...describeWarnings(policies.status()),
         ...describeInterventions(overlay.overlay(), clock.now()),
       ],
     };

@@ -3,6 +3,7 @@ import { SluiceError } from "../errors.ts";
 import { applicationRoutes } from "./applications.ts";
 import { bindingRoutes } from "./bindings.ts";
 import { breakGlassRoutes } from "./break-glass.ts";
+import { policyCoverageRoutes } from "./coverage.ts";
 import { databasePolicyRoutes } from "./db-policies.ts";
 import { decisionRoutes } from "./decisions.ts";
 import type { AdminDeps } from "./deps.ts";
@@ -66,6 +67,7 @@ export function createAdmin(deps: AdminDeps) {
       .use(keyRoutes(deps))
       .use(modelRoutes(deps))
       .use(policyTypeRoutes(deps))
+      .use(policyCoverageRoutes(deps))
       .use(policyRoutes(deps))
       .use(databasePolicyRoutes(deps))
       .use(policyTuningRoutes(deps))

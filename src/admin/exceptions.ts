@@ -27,6 +27,7 @@ const exceptionSchema = t.Object(
     reason: t.String(),
     state: oneOf(["active", "expired"]),
     expires_at: time("From when on it has no effect."),
+    hits: t.Integer({ description: "How often it has kept something from its effect since this process began." }),
     source: t.String({ description: "Its file, relative to the policies folder." }),
   },
   {
@@ -40,6 +41,7 @@ const exceptionSchema = t.Object(
         reason: "the evaluation of scans needs them whole",
         state: "active",
         expires_at: "2026-12-31T00:00:00.000Z",
+        hits: 12,
         source: "org/batch-images.exception.yaml",
       },
     ],
@@ -57,6 +59,7 @@ export function exceptionRoutes(deps: AdminDeps) {
     reason: exception.reason,
     state: exceptionState(exception, deps.clock.now()),
     expires_at: showTime(exception.expiresAt),
+    hits: deps.overrideUses(`exception:${exception.id}`),
     source: exception.path,
   });
 
@@ -82,7 +85,8 @@ export function exceptionRoutes(deps: AdminDeps) {
       detail: needing("policy:read", {
         tags: ["Overrides"],
         summary: "List the exceptions that the policy files make",
-        description: "Expired ones stay in the list until their file is gone. How often each was used is a metric.",
+        description:
+          "Expired ones stay in the list until their file is gone. How often each was used is a metric as well.",
         operationId: "listExceptions",
       }),
     },

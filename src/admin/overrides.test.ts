@@ -153,9 +153,10 @@ describe("exceptions", () => {
         reason: "scans",
         state: "active",
         expires_at: "2026-02-01T00:00:00.000Z",
+        hits: 3,
         source: "org/batch.exception.yaml",
       },
-      expect.objectContaining({ id: "org/old", rule: "", scope: { apps: ["x"] }, state: "expired" }),
+      expect.objectContaining({ id: "org/old", rule: "", scope: { apps: ["x"] }, state: "expired", hits: 0 }),
     ]);
     expect((await admin.call("GET", `${path}?state=active&policy=org/cap`)).json().data).toHaveLength(1);
     expect((await admin.call("GET", "/admin/v1/policies/org/cap")).json().exceptions).toEqual(["org/batch"]);

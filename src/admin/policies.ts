@@ -55,6 +55,7 @@ const currentSchema = t.Object({
   }),
   policies: t.Integer({ description: "How many policies are live." }),
   problems: t.Array(problemEntrySchema, { description: "What keeps the files from being loaded." }),
+  warnings: t.Array(problemEntrySchema, { description: "What is probably not meant in the live set." }),
   files: t.String({ description: "Id of the revision whose files are in force; none when none are." }),
   origin: oneOf(["folder", "retained", "none"], {
     description: "Whether those files were in the policies folder, or kept from an earlier time.",
@@ -80,6 +81,12 @@ const validateSchema = t.Object(
     examples: [{ path: "org/no-shell.cel", content: '//! deny: shell_tool 403 "no shell tools"\ntrue' }],
   },
 );
+
+const validatedSchema = t.Object({
+  valid: t.Boolean({ description: "Whether it would load." }),
+  problems: t.Array(problemEntrySchema, { description: "What would keep it from being loaded." }),
+  warnings: t.Array(problemEntrySchema, { description: "What is probably not meant." }),
+});
 
 const effectiveQuery = t.Object(
   {
@@ -184,13 +191,24 @@ export function policyRoutes(deps: AdminDeps) {
     .get(
       "/current",
       () => {
-        const { revision, loadedAt, state, problems: open, files, origin, pin, waiting } = deps.policies.state();
+        const {
+          revision,
+          loadedAt,
+          state,
+          problems: open,
+          warnings,
+          files,
+          origin,
+          pin,
+          waiting,
+        } = deps.policies.state();
         return {
           revision,
           loaded_at: showMaybeTime(loadedAt === 0 ? null : loadedAt),
           state,
           policies: deps.policies.snapshot().policies.length,
           problems: open.map(showProblem),
+          warnings: warnings.map(showProblem),
           files,
           origin,
           pin: showPin(pin),
@@ -230,12 +248,14 @@ export function policyRoutes(deps: AdminDeps) {
     .post(
       "/validate",
       async ({ body }) => {
-        const open = await validate(deps, body.content, body.path);
-        return { valid: open.length === 0, problems: open.map(showProblem) };
+        const found = await validate(deps, body.content, body.path);
+        const open = found.filter(({ severity }) => severity === undefined);
+        const warnings = found.filter(({ severity }) => severity === "warning");
+        return { valid: open.length === 0, problems: open.map(showProblem), warnings: warnings.map(showProblem) };
       },
       {
         body: validateSchema,
-        response: { 200: t.Object({ valid: t.Boolean(), problems: t.Array(problemEntrySchema) }), ...problems(413) },
+        response: { 200: validatedSchema, ...problems(413) },
         detail: {
           tags,
           summary: "Check a policy file's text",

@@ -106,6 +106,7 @@ function fixedPolicies(snapshot: Snapshot): PolicyDirectory {
       loadedAt: testStart,
       state: "ready",
       problems: [],
+      warnings: [],
       files: snapshot.revision,
       origin: "folder",
       pin: null,
@@ -125,7 +126,11 @@ function fixedPolicies(snapshot: Snapshot): PolicyDirectory {
       },
     ],
     validate: (content, file) =>
-      content.includes("bad") ? [{ code: "C002", file, line: 1, column: 2, message: "unknown name" }] : [],
+      content.includes("bad")
+        ? [{ code: "C002", file, line: 1, column: 2, message: "unknown name" }]
+        : content.includes("odd")
+          ? [{ code: "C073", file, line: 1, column: 2, message: "not used", severity: "warning" }]
+          : [],
   };
 }
 
@@ -173,11 +178,6 @@ export async function startTestAdmin(policyFiles?: Readonly<Record<string, strin
     policyControl: overlay,
     policies: policyFiles === undefined ? fixedPolicies(snapshot) : createPolicyDirectory(service, loading, () => []),
     explanations: createExplainer({ service, revisions: kept, overlays, loading, logger }),
-    revisions: createRevisionDirectory(service, kept, { onErrorOf: () => undefined }),
-    status: () => ({
-      status: "ready",
-      version: "0.1.0",
-      startedAt: testStart - 60_500,
     overrideUses: (override) => (override === "exception:org/batch" ? 3 : 0),
     dryRuns: createDryRuns({
       formats: wireFormats,
@@ -187,6 +187,11 @@ export async function startTestAdmin(policyFiles?: Readonly<Record<string, strin
       clock,
       policyHeaders: ["x-plan"],
     }),
+    revisions: createRevisionDirectory(service, kept, { onErrorOf: () => undefined }),
+    status: () => ({
+      status: "ready",
+      version: "0.1.0",
+      startedAt: testStart - 60_500,
       parts: [{ name: "policies", state: "ready", detail: "" }],
     }),
     settings: () => settings,

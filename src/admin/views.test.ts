@@ -86,6 +86,7 @@ describe("policies", () => {
       state: "ready",
       policies: 5,
       problems: [],
+      warnings: [],
       files: "sha256:test",
       origin: "folder",
       pin: null,
@@ -97,10 +98,16 @@ describe("policies", () => {
     await using admin = await startTestAdmin();
     const validate = async (content: string) =>
       (await admin.call("POST", "/admin/v1/policies/validate", { body: { content, path: "org/x.cel" } })).json();
-    expect(await validate("true")).toEqual({ valid: true, problems: [] });
+    expect(await validate("true")).toEqual({ valid: true, problems: [], warnings: [] });
+    expect(await validate("odd")).toEqual({
+      valid: true,
+      problems: [],
+      warnings: [{ code: "C073", file: "org/x.cel", line: 1, column: 2, message: "not used" }],
+    });
     expect(await validate("bad")).toEqual({
       valid: false,
       problems: [{ code: "C002", file: "org/x.cel", line: 1, column: 2, message: "unknown name" }],
+      warnings: [],
     });
     const refused = await admin.call("POST", "/admin/v1/policies/validate", { body: { content: "x" } });
     expect(refused.status).toBe(400);
@@ -251,15 +258,15 @@ test("decisions are listed by request with every reason", async () => {
       ],
       modifications: [],
       evaluated: { decided: 2, not_applicable: 1, errors: 0 },
+      facts: { "request.bytes": 1800, "user.id": "0f3a" },
+      nondeterministic: { now: "2026-01-31T12:00:00.000Z" },
+      masked: ["user.id"],
       evaluation_us: 15,
     },
   ]);
 });
 
 describe("the system", () => {
-      facts: { "request.bytes": 1800, "user.id": "0f3a" },
-      nondeterministic: { now: "2026-01-31T12:00:00.000Z" },
-      masked: ["user.id"],
   test("tells its status", async () => {
     await using admin = await startTestAdmin();
     expect((await admin.call("GET", "/admin/v1/status")).json()).toEqual({

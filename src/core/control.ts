@@ -285,6 +285,8 @@ export interface PolicyProblem {
   readonly line: number;
   readonly column: number;
   readonly message: string;
+  /** Of what is probably not meant and keeps nothing from being live; absent of everything else. */
+  readonly severity?: "warning";
 }
 
 /** Where a policy came from. */
@@ -304,6 +306,8 @@ export interface PolicyState {
   /** `degraded` while the files have problems and an earlier set stays live, `invalid` when there is none. */
   readonly state: "ready" | "degraded" | "invalid";
   readonly problems: readonly PolicyProblem[];
+  /** What is probably not meant in the live set. */
+  readonly warnings: readonly PolicyProblem[];
   /** Id of the retained revision whose files are live; `none` while none are. */
   readonly files: string;
   /** Whether those files were in the policies folder or were retained from an earlier time. */
@@ -342,7 +346,7 @@ export interface PolicyDirectory {
   /**
    * Checks a policy file's text as if it stood at `path`, without touching what is live.
    *
-   * @returns every problem found; none means it would load
+   * @returns every problem found, warnings included; none that is more than a warning means it would load
    */
   validate(content: string, path: string): readonly PolicyProblem[] | Promise<readonly PolicyProblem[]>;
 }

@@ -39,5 +39,5 @@ async function problemsOf(tree: PolicyTree, options: LoadOptions): Promise<reado
   const result = await compileTree(tree, options);
   if (!result.ok) return result.problems;
   await result.snapshot.retire();
-  return [];
+  return result.warnings;
 }

@@ -193,6 +193,7 @@ describe("a pinned revision", () => {
       origin: "retained",
       loadedAt: now,
       problems: [],
+      warnings: [],
       overlayProblems: [],
       pin: { revision: to.first, actor: "ann", reason: "too strict", at: now },
       waiting: to.second,

@@ -71,6 +71,7 @@ test("a valid folder is live at once", async () => {
     origin: "folder",
     loadedAt: 1_700_000_000_000,
     problems: [],
+    warnings: [],
     overlayProblems: [],
     pin: null,
     waiting: null,

@@ -28,6 +28,8 @@ export interface PolicyStatus {
   readonly loadedAt: number;
   /** What keeps the files as they are, or the pinned revision, from being live. */
   readonly problems: readonly Problem[];
+  /** What is probably not meant in the live set; it keeps nothing from being live. */
+  readonly warnings: readonly Problem[];
   /** Parts of what is laid over the files that do not fit them, and are not in force as they were meant. */
   readonly overlayProblems: readonly OverlayProblem[];
   /** What is to stay live whatever the folder holds; `null` when the folder decides. */
@@ -126,6 +128,7 @@ export async function createPolicyService(options: PolicyServiceOptions): Promis
       origin,
       loadedAt: set?.at ?? 0,
       problems,
+      warnings: set?.result.warnings ?? [],
       overlayProblems,
       pin,
       waiting: isPinned() && inFolder.length === 0 && tried !== files ? tried : null,
@@ -203,6 +206,10 @@ export async function createPolicyService(options: PolicyServiceOptions): Promis
     const previous = live.publish(result.snapshot);
     set = { result, tree, at: clock.now() };
     logger.info({ revision, policies: policies.length }, "policies are live");
+    for (const warning of result.warnings) {
+      const { code, file, line, column } = warning;
+      logger.warn({ code, file, line, column }, formatProblem(warning));
+    }
     for (const { code, item, message } of result.overlayProblems) logger.warn({ code, item }, `${item}: ${message}`);
     retire(previous);
     if (revision !== tree.digest) keepOverlay(revision, { files: tree.digest, overlay: result.overlay });

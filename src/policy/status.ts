@@ -1,3 +1,4 @@
+import type { Status } from "../core/control.ts";
 import { formatProblem } from "./problem.ts";
 import type { PolicyStatus } from "./service.ts";
 
@@ -5,6 +6,12 @@ import type { PolicyStatus } from "./service.ts";
 export interface DescribedStatus {
   readonly state: PolicyStatus["state"] | "pinned";
   readonly problem: string;
+}
+
+/** What is probably not meant in the live set, as a part of the status; none when there is nothing. It is no trouble. */
+export function describeWarnings({ warnings }: Pick<PolicyStatus, "warnings">): Status["parts"] {
+  if (warnings.length === 0) return [];
+  return [{ name: "policies", state: "warnings", detail: warnings.map(formatProblem).join("\n") }];
 }
 
 /** Says how the policies are: what is wrong with them, what is live instead, and what is pinned. */

@@ -89,6 +89,8 @@ export function createMetrics(sources: { dropped: () => Readonly<Record<string, 
     const name = models(model.id);
     return {
       prompt: tokens.of(["prompt", provider, name]),
+  const overrideUses = new Map<string, number>();
+
       completion: tokens.of(["completion", provider, name]),
       cost: cost.of([provider, name]),
     };
@@ -137,9 +139,12 @@ export function createMetrics(sources: { dropped: () => Readonly<Record<string, 
     limit: (policy: string, limit: string, result: string) => limitsOf(policy)(limit)(result)(1),
     usage(route: Route, prompt: number, completion: number, nanoUsd: number | null) {
       let of = routes.get(route);
+      overrideUses.set(override, (overrideUses.get(override) ?? 0) + 1);
       if (of === undefined) {
         of = routeSeries(route);
         routes.set(route, of);
+    /** How often this has kept a finding from its effect since the start. */
+    overrideUses: (override: string): number => overrideUses.get(override) ?? 0,
       }
       of.prompt(prompt);
       of.completion(completion);
