@@ -155,7 +155,7 @@ export async function openRedisCounters(settings: RedisCountersSettings): Promis
     health() {
       const { replicas: live } = replicas.place;
       const waiting = backlog.size === 0 ? "" : `, ${backlog.size} to be settled`;
-      if (beaten && breaker.state === "closed") {
+      if (beaten && breaker.state === "closed" && client.status === "ready") {
         return { state: "ready", detail: `${shown}, ${live} ${live === 1 ? "replica" : "replicas"}${waiting}` };
       }
       const state = breaker.state === "closed" ? "does not answer" : `breaker ${breaker.state.replace("_", "-")}`;

@@ -1,6 +1,6 @@
 /** For tests: real Redis servers on free ports, each with its own folder, that end with the test. */
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connectRedis, type RedisClient } from "./client.ts";
@@ -93,4 +93,43 @@ async function untilAnswers(port: number, child: Bun.Subprocess): Promise<void> 
     if (answer !== "" && !answer.startsWith("-LOADING")) return;
     await Bun.sleep(5);
   }
+}
+
+/** A wire between a client and Redis that can be made slow. */
+export interface SlowWire extends Disposable {
+  readonly url: string;
+  /** How long every answer is held back. */
+  delayMs: number;
+}
+
+export async function slowWire(to: number): Promise<SlowWire> {
+  const sockets = new Set<Socket>();
+  const server = createServer((near) => {
+    const far = connect(to, "127.0.0.1");
+    for (const socket of [near, far]) {
+      sockets.add(socket);
+      socket.on("error", () => undefined);
+      socket.on("close", () => {
+        sockets.delete(socket);
+        near.destroy();
+        far.destroy();
+      });
+    }
+    near.on("data", (data) => far.write(data));
+    far.on("data", (data) => {
+      if (wire.delayMs === 0) near.write(data);
+      else setTimeout(() => near.write(data), wire.delayMs);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  const wire: SlowWire = {
+    url: `redis://127.0.0.1:${port}`,
+    delayMs: 0,
+    [Symbol.dispose]() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+  return wire;
 }

@@ -1,0 +1,153 @@
+import { describe, expect, test } from "bun:test";
+import { randomUUID } from "node:crypto";
+import type { OnStoreDown, Reservation } from "../../core/limits.ts";
+import type { Logger } from "../../core/ports.ts";
+import type { BreakerState } from "../breaker.ts";
+import { openRedisCounters } from "./open.ts";
+import { connectTo, type RedisServer, redisIsMissing, type SlowWire, slowWire, startRedis } from "./testing.ts";
+
+const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+const owner = { id: "acme", timeZone: "UTC" };
+
+/** Counters behind a breaker, and everything they tell. */
+async function open(url: string, breaker = { enabled: true, openMs: 150 }) {
+  const story: BreakerState[] = [];
+  const fallbacks: OnStoreDown[] = [];
+  let dropped = 0;
+  const counters = await openRedisCounters({
+    url,
+    commandTimeoutMs: 100,
+    breaker,
+    clock: Date,
+    logger: silent,
+    heartbeatMs: 40,
+    metrics: {
+      breaker: (_, state) => void story.push(state),
+      fallback: (action) => void fallbacks.push(action),
+      settlesDropped: (count) => {
+        dropped += count;
+      },
+    },
+  });
+  return { counters, story, fallbacks, dropped: () => dropped };
+}
+
+/** A month's tokens, so that no window ends while a test runs (on its last night a month may: once in a year of runs). */
+function tokens(key: string, onStoreDown: OnStoreDown, amount = 10): Reservation {
+  return { key, unit: "tokens", window: { every: "month" }, max: 100_000, amount, onStoreDown };
+}
+
+async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await holds())) await Bun.sleep(2);
+}
+
+/** What a counter stands at, by a connection that has nothing to do with the one under test. */
+async function usedOf(server: RedisServer, key: string): Promise<number> {
+  const client = await connectTo(server.url);
+  const [name] = await client.keys(`sluice:*:w:${key}:*`);
+  const used = name === undefined ? 0 : Number(await client.get(name));
+  client.disconnect();
+  return used;
+}
+
+interface Fault {
+  readonly name: string;
+  inject(server: RedisServer, wire: SlowWire): Promise<void>;
+  lift(server: RedisServer, wire: SlowWire): Promise<void>;
+}
+
+async function command(url: string, ...args: readonly string[]): Promise<void> {
+  const client = await connectTo(url);
+  await client.call(args[0]!, ...args.slice(1)).catch(() => undefined);
+  client.disconnect();
+}
+
+const faults: readonly Fault[] = [
+  { name: "killed and started again", inject: (server) => server.kill(), lift: (server) => server.start() },
+  { name: "hung", inject: async (server) => server.hang(), lift: async (server) => server.resume() },
+  {
+    name: "200 ms slow",
+    inject: async (_, wire) => {
+      wire.delayMs = 200;
+    },
+    lift: async (_, wire) => {
+      wire.delayMs = 0;
+    },
+  },
+  {
+    name: "a read-only replica",
+    inject: ({ url }) => command(url, "REPLICAOF", "127.0.0.1", "1"),
+    lift: ({ url }) => command(url, "REPLICAOF", "NO", "ONE"),
+  },
+  {
+    name: "asking for another password",
+    async inject({ url }) {
+      const client = await connectTo(url);
+      await client.config("SET", "requirepass", "other");
+      await client.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+      client.disconnect();
+    },
+    lift: ({ url }) => command(url.replace("//", "//:other@"), "CONFIG", "SET", "requirepass", ""),
+  },
+];
+
+describe.skipIf(redisIsMissing !== undefined)(`Redis goes away and comes back ${redisIsMissing ?? ""}`, () => {
+  test.each(faults)("$name: limits do as declared, and no use is lost or counted twice", async ({ inject, lift }) => {
+    await using server = await startRedis();
+    using wire = await slowWire(server.port);
+    const { counters, story, fallbacks, dropped } = await open(wire.url);
+    const key = randomUUID();
+    let spent = 0;
+
+    const before = await counters.reserve("before", owner, [tokens(key, "local")]);
+    expect(before).toMatchObject({ granted: true, states: [{ used: 10 }] });
+    expect(before.storeDown).toBeUndefined();
+    await counters.reserve("open", owner, [tokens(key, "deny")]);
+    await counters.settle("before", { tokens: 7 });
+    expect(await usedOf(server, key)).toBe(17);
+    spent += 7;
+
+    await inject(server, wire);
+    // Under load, from the first moment on.
+    for (let i = 0; story.at(-1) !== "open"; i += 1) {
+      const answer = await counters.reserve(`seen${i}`, owner, [tokens(key, "local")]);
+      await counters.settle(`seen${i}`, { tokens: 3 });
+      if (answer.granted) spent += 3;
+    }
+    expect(counters.health().state).toBe("degraded");
+
+    const waits: number[] = [];
+    for (let i = 0; i < 300; i += 1) {
+      const from = performance.now();
+      const answer = await counters.reserve(`away${i}`, owner, [tokens(key, "local"), tokens(key, "allow")]);
+      waits.push(performance.now() - from);
+      expect(answer).toMatchObject({ granted: true, storeDown: true });
+      expect(() => counters.reserve(`denied${i}`, owner, [tokens(key, "deny")])).toThrow("unavailable");
+      await counters.settle(`away${i}`, { tokens: 2 });
+      spent += 2 * 2;
+      if (story.at(-1) !== "open") break;
+    }
+    waits.sort((a, b) => a - b);
+    expect(waits[Math.floor(waits.length * 0.99)]!).toBeLessThan(50);
+    expect(new Set(fallbacks)).toEqual(new Set(["local", "allow", "deny"]));
+    await counters.settle("open", { tokens: 4 });
+    spent += 4;
+    await counters.reserve("across", owner, [tokens(key, "local")]);
+
+    await lift(server, wire);
+    await until(() => counters.health().state === "ready");
+    const after = await counters.reserve("after", owner, [tokens(key, "deny")]);
+    expect(after.storeDown).toBeUndefined();
+    await counters.settle("after", { tokens: 5 });
+    await counters.settle("across", { tokens: 6 });
+    spent += 5 + 6;
+    await until(async () => (await usedOf(server, key)) === spent && !counters.health().detail.includes("settled"));
+    // Everything is told: what comes later changes nothing.
+    await until(() => counters.health().state === "ready");
+    expect(await usedOf(server, key)).toBe(spent);
+    expect(dropped()).toBe(0);
+    expect(story.slice(0, 3)).toEqual(["closed", "open", "half_open"]);
+    expect(story.at(-1)).toBe("closed");
+    await counters.close();
+  });
+});
