@@ -150,4 +150,161 @@ describe.skipIf(redisIsMissing !== undefined)(`Redis goes away and comes back ${
     expect(story.at(-1)).toBe("closed");
     await counters.close();
   });
+
+  test("flapping: what was used is right in the end, however often", async () => {
+    await using server = await startRedis();
+    const { counters, story } = await open(server.url, { enabled: true, openMs: 60 });
+    const key = randomUUID();
+    let spent = 0;
+    let asked = 0;
+    const call = async () => {
+      const id = `r${asked++}`;
+      if ((await counters.reserve(id, owner, [tokens(key, "local")])).granted) spent += 3;
+      await counters.settle(id, { tokens: 3 });
+    };
+    for (let times = 1; times <= 3; times += 1) {
+      await Promise.all(Array.from({ length: 20 }, call));
+      const [killed] = await Promise.all([server.kill(), ...Array.from({ length: 20 }, call)]);
+      expect(killed).toBeUndefined();
+      while (story.at(-1) !== "open") await call();
+      await Promise.all([server.start(), ...Array.from({ length: 20 }, call)]);
+      await until(() => counters.health().state === "ready");
+    }
+    await until(async () => (await usedOf(server, key)) === spent);
+    expect(story.filter((state) => state === "open").length).toBeGreaterThanOrEqual(3);
+    await counters.close();
+    expect(await usedOf(server, key)).toBe(spent);
+  });
+
+  test("killed under load and started again: of what it had answered nothing is lost", async () => {
+    await using server = await startRedis();
+    const { counters } = await open(server.url);
+    const key = randomUUID();
+    let spent = 0;
+    let calls = 0;
+    let going = true;
+    const client = async () => {
+      while (going) {
+        const id = `r${calls++}`;
+        const { granted } = await counters.reserve(id, owner, [tokens(key, "local")]);
+        await counters.settle(id, { tokens: 1 });
+        if (granted) spent += 1;
+        // What is answered here takes no turn of the event loop.
+        await new Promise(setImmediate);
+      }
+    };
+    const clients = Array.from({ length: 16 }, client);
+    await until(() => calls > 200);
+    await server.kill();
+    await until(() => counters.health().state === "degraded");
+    await server.start();
+    await until(() => counters.health().state === "ready");
+    const sofar = calls;
+    await until(() => calls > sofar + 200);
+    going = false;
+    await Promise.all(clients);
+    await until(async () => (await usedOf(server, key)) === spent);
+    await counters.close();
+    expect(await usedOf(server, key)).toBe(spent);
+  });
+
+  test("a server that lost everything begins its windows anew, and requests of before settle nothing", async () => {
+    await using server = await startRedis("--appendonly", "no");
+    const { counters } = await open(server.url);
+    const key = randomUUID();
+    await counters.reserve("a", owner, [tokens(key, "local")]);
+    await server.kill();
+    await until(() => counters.health().state === "degraded");
+    await server.start();
+    await until(() => counters.health().state === "ready");
+    await counters.settle("a", { tokens: 90 });
+    expect(await usedOf(server, key)).toBe(0);
+    expect(await counters.reserve("b", owner, [tokens(key, "local")])).toMatchObject({ states: [{ used: 10 }] });
+    await counters.close();
+  });
+
+  test("scripts that are flushed are sent again: nothing falls back", async () => {
+    await using server = await startRedis();
+    const { counters, story, fallbacks } = await open(server.url);
+    const key = randomUUID();
+    for (let i = 1; i <= 3; i += 1) {
+      await command(server.url, "SCRIPT", "FLUSH", "SYNC");
+      const answers = Array.from({ length: 8 }, (_, j) =>
+        counters.reserve(`${i}.${j}`, owner, [tokens(key, "deny", 1)]),
+      );
+      expect((await Promise.all(answers)).every(({ granted }) => granted)).toBe(true);
+      await command(server.url, "SCRIPT", "FLUSH", "SYNC");
+      await counters.settle(`${i}.0`, { tokens: 2 });
+    }
+    expect(await usedOf(server, key)).toBe(3 * 9);
+    expect(story).toEqual(["closed"]);
+    expect(fallbacks).toEqual([]);
+    await counters.close();
+  });
+
+  test("a Redis that is away from the start is waited for in the background", async () => {
+    await using server = await startRedis();
+    await server.kill();
+    const { counters, story } = await open(server.url);
+    const key = randomUUID();
+    expect(counters.health().state).toBe("degraded");
+    expect(await counters.reserve("a", owner, [tokens(key, "local")])).toMatchObject({
+      granted: true,
+      storeDown: true,
+    });
+    await counters.settle("a", { tokens: 8 });
+    await server.start();
+    await until(() => counters.health().state === "ready");
+    await until(async () => (await usedOf(server, key)) === 8);
+    expect(story.at(-1)).toBe("closed");
+    await counters.close();
+  });
+
+  test("without the breaker every call tries, waits no longer than the time-out, and falls back", async () => {
+    await using server = await startRedis();
+    const { counters, story } = await open(server.url, { enabled: false, openMs: 150 });
+    const key = randomUUID();
+    server.hang();
+    const from = performance.now();
+    for (const id of ["a", "b", "c", "d"]) {
+      expect((await counters.reserve(id, owner, [tokens(key, "local")])).storeDown).toBe(true);
+      await counters.settle(id, { tokens: 5 });
+    }
+    expect(performance.now() - from).toBeGreaterThanOrEqual(4 * 95);
+    expect(story).toEqual(["closed"]);
+    server.resume();
+    await until(async () => (await usedOf(server, key)) === 20);
+    expect((await counters.reserve("e", owner, [tokens(key, "local")])).storeDown).toBeUndefined();
+    await counters.close();
+  });
+
+  test("the maximum is shared by the replicas that were there: together they let pass exactly as much", async () => {
+    await using server = await startRedis();
+    const all = await Promise.all([open(server.url), open(server.url), open(server.url)]);
+    await until(() => all.every(({ counters }) => counters.health().detail.includes("3 replicas")));
+    await server.kill();
+    const limit = { ...tokens(randomUUID(), "local", 1), max: 100 };
+    let granted = 0;
+    for (const [i, { counters }] of all.entries()) {
+      for (let j = 0; j < 60; j += 1) {
+        if ((await counters.reserve(`${i}.${j}`, owner, [limit])).granted) granted += 1;
+      }
+    }
+    expect(granted).toBe(100);
+    for (const { counters } of all) await counters.close();
+  });
+
+  test("a replica that leaves, or falls silent, is not counted any more", async () => {
+    await using server = await startRedis();
+    const [a, b] = [await open(server.url), await open(server.url)];
+    await until(() => a.counters.health().detail.includes("2 replicas"));
+    await b.counters.close();
+    await until(() => a.counters.health().detail.includes("1 replica"));
+    const client = await connectTo(server.url);
+    await client.zadd("sluice:{replicas}", Date.now(), "killed");
+    await until(() => a.counters.health().detail.includes("2 replicas"));
+    await until(() => a.counters.health().detail.includes("1 replica"));
+    client.disconnect();
+    await a.counters.close();
+  });
 });
