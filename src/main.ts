@@ -174,6 +174,7 @@ export async function startSluice(config: Config): Promise<Running> {
       startedAt,
       parts: [
         ...parts.map(({ name, state, problem }) => ({ name, state, detail: problem })),
+        ...(store?.state === "ready" ? [{ name: "redis", ...store }] : []),
         ...describeWarnings(policies.status()),
         ...describeInterventions(overlay.overlay(), clock.now()),
       ],
@@ -197,8 +198,6 @@ export async function startSluice(config: Config): Promise<Running> {
     usage: store.usage,
     decisions: store.decisions,
     explanations: explainer,
-    recorder,
-    status,
     overrideUses: metrics.overrideUses,
     dryRuns: createDryRuns({
       formats: wireFormats,
@@ -208,6 +207,8 @@ export async function startSluice(config: Config): Promise<Running> {
       clock,
       policyHeaders: values.policy_headers,
     }),
+    recorder,
+    status,
     settings: () => config.describe().map(toSetting),
   };
   const admin = createControlPlane(control, version);

@@ -1,7 +1,11 @@
 import { collectDefaultMetrics, Registry } from "prom-client";
+import type { OnStoreDown } from "../core/limits.ts";
 import type { Phase } from "../core/phases.ts";
 import type { Route } from "../core/ports.ts";
 import { counter, gauge, histogram, total } from "./instruments.ts";
+
+/** What `sluice_breaker_state` shows. */
+const breakerStates = { closed: 0, half_open: 1, open: 2 } as const;
 
 const policyStates = ["ready", "degraded", "invalid"] as const;
 
@@ -66,7 +70,26 @@ export function createMetrics(sources: { dropped: () => Readonly<Record<string, 
     "From reading the files to the published set.",
     [],
   );
+  const breakerState = gauge(registry, "sluice_breaker_state", "0 closed, 1 half-open, 2 open.", ["name"]);
+  const breakerTransitions = counter(registry, "sluice_breaker_transitions_total", "Changes of breakers.", [
+    "name",
+    "to",
+  ]);
+  const fallbacks = counter(
+    registry,
+    "sluice_store_fallback_total",
+    "Limits answered without the counter store, by what was done instead.",
+    ["action"],
+  );
+  const settlesDropped = counter(
+    registry,
+    "sluice_settles_dropped_total",
+    "Requests that could not be settled before the counter store gave them up.",
+    [],
+  );
   const dropped = total(registry, "sluice_log_dropped_total", "Records that did not fit the queue.", ["log"]);
+
+  const overrideUses = new Map<string, number>();
 
   const models = boundedLabel();
   // Kept by what callers hold anyway: a label text that is made anew would be hashed anew for every request.
@@ -89,12 +112,11 @@ export function createMetrics(sources: { dropped: () => Readonly<Record<string, 
     const name = models(model.id);
     return {
       prompt: tokens.of(["prompt", provider, name]),
-  const overrideUses = new Map<string, number>();
-
       completion: tokens.of(["completion", provider, name]),
       cost: cost.of([provider, name]),
     };
   };
+  const breakers = new Set<string>();
   let active = 0;
   let current = "";
 
@@ -117,9 +139,12 @@ export function createMetrics(sources: { dropped: () => Readonly<Record<string, 
       decisions([phase, effect, mode, policy, code]),
     /** A finding that was kept from its effect; `override` as `Finding.override` says it. */
     overridden(override: string, policy: string) {
+      overrideUses.set(override, (overrideUses.get(override) ?? 0) + 1);
       const colon = override.indexOf(":");
       overrides([override.slice(0, colon).replace("-", "_"), override.slice(colon + 1), policy]);
     },
+    /** How often this has kept a finding from its effect since the start. */
+    overrideUses: (override: string): number => overrideUses.get(override) ?? 0,
     /** What is laid over git, whenever it was read. */
     overlay({
       breakGlass,
@@ -139,12 +164,9 @@ export function createMetrics(sources: { dropped: () => Readonly<Record<string, 
     limit: (policy: string, limit: string, result: string) => limitsOf(policy)(limit)(result)(1),
     usage(route: Route, prompt: number, completion: number, nanoUsd: number | null) {
       let of = routes.get(route);
-      overrideUses.set(override, (overrideUses.get(override) ?? 0) + 1);
       if (of === undefined) {
         of = routeSeries(route);
         routes.set(route, of);
-    /** How often this has kept a finding from its effect since the start. */
-    overrideUses: (override: string): number => overrideUses.get(override) ?? 0,
       }
       of.prompt(prompt);
       of.completion(completion);
@@ -157,6 +179,15 @@ export function createMetrics(sources: { dropped: () => Readonly<Record<string, 
       active += change;
       streams([], active);
     },
+    /** A breaker that changed; the first call for a name only says how it begins. */
+    breaker(name: string, state: keyof typeof breakerStates) {
+      if (breakers.has(name)) breakerTransitions([name, state]);
+      breakers.add(name);
+      breakerState([name], breakerStates[state]);
+    },
+    /** A limit that was answered without the counter store. */
+    fallback: (action: OnStoreDown) => fallbacks([action]),
+    settlesDropped: (count: number) => settlesDropped([], count),
     policyLoad(event: { readonly result: string; readonly revision: string; readonly seconds: number }) {
       loads([event.result]);
       reload([], event.seconds);
