@@ -1,6 +1,6 @@
-import { compileGlobs, definePlugin, PluginConfigError, t } from "../../src/sdk/index.ts";
+import { compileGlobs, definePlugin, modelAliases, modelName, PluginConfigError, t } from "../../src/sdk/index.ts";
 
-const modelIds = (description: string) => t.Optional(t.Array(t.String({ minLength: 1 }), { description }));
+const modelIds = (description: string) => t.Optional(t.Array(modelName({ minLength: 1 }), { description }));
 
 /**
  * Lets requests name only certain models.
@@ -18,7 +18,8 @@ export default definePlugin({
       "Models that may not be asked for, even when they are allowed above. Wildcards as above.",
     ),
     aliases: t.Optional(
-      t.Record(t.String({ minLength: 1 }), t.String({ minLength: 1 }), {
+      t.Record(t.String({ minLength: 1 }), modelName({ minLength: 1 }), {
+        ...modelAliases,
         description: "Names that are judged as another model: alias to model id.",
       }),
     ),

@@ -1,13 +1,21 @@
-import { compileGlobs, definePlugin, type FactName, type Facts, PluginConfigError, t } from "../../src/sdk/index.ts";
+import {
+  compileGlobs,
+  definePlugin,
+  type FactName,
+  type Facts,
+  modelName,
+  PluginConfigError,
+  t,
+} from "../../src/sdk/index.ts";
 
 const tokens = (description: string) => t.Optional(t.Integer({ minimum: 0, description }));
 
 const routeSchema = t.Object({
-  from: t.Array(t.String({ minLength: 1 }), {
+  from: t.Array(modelName({ minLength: 1 }), {
     minItems: 1,
     description: "Models that are asked for; * and ? are wildcards, case does not matter.",
   }),
-  to: t.String({ pattern: "^[!-~]{1,256}$", description: "The model that answers instead." }),
+  to: modelName({ pattern: "^[!-~]{1,256}$", description: "The model that answers instead." }),
   when: t.Optional(
     t.Object(
       {

@@ -1,4 +1,5 @@
 import {
+  type ConfigNote,
   type FactName,
   type Facts,
   type LimitScope,
@@ -23,6 +24,8 @@ type Window = Amounts & {
 
 /** A limit but for the amount that each request takes from it. */
 export interface RateLimit {
+  /** Where in the config it is set. */
+  readonly path: string;
   readonly name: string;
   readonly per: readonly LimitScope[];
   readonly unit: RateUnit;
@@ -49,7 +52,7 @@ export function toLimits(config: {
     if (max === undefined) return;
     const name = `${unit}/${"every" in window ? window.every : `${window.sliding}s`}`;
     if (limits.has(name)) throw new PluginConfigError(path, `a limit of ${name} is already set`);
-    limits.set(name, { name, per, unit, window, max, onStoreDown });
+    limits.set(name, { path, name, per, unit, window, max, onStoreDown });
   };
   add("requests_per_minute", { every: "minute" }, "requests", requests_per_minute);
   add("tokens_per_minute", { every: "minute" }, "tokens", tokens_per_minute);
@@ -60,6 +63,48 @@ export function toLimits(config: {
     if (limits.size === before) throw new PluginConfigError(path, `set at least one of ${units.join(", ")}`);
   }
   return [...limits.values()];
+}
+
+/**
+ * What of a config can make no difference: a limit that a longer window never lets be reached.
+ *
+ * @throws PluginConfigError for a default that is more than a window holds: no request without a maximum would ever pass
+ */
+export function checkLimits(limits: readonly RateLimit[], assumed: number | undefined): readonly ConfigNote[] {
+  const tokens = limits.filter(({ unit }) => unit === "tokens" || unit === "completion_tokens");
+  const full = assumed === undefined ? undefined : tokens.find(({ max }) => assumed > max);
+  if (full !== undefined) {
+    const message = `a request that names no maximum takes ${assumed} tokens and could never pass: ${full.max} ${words(full.unit)} are allowed per ${lengthWords(full.window)}`;
+    throw new PluginConfigError("default_completion_tokens", message);
+  }
+  return limits.flatMap((limit) => {
+    const longer = limits.find(
+      (other) => other.unit === limit.unit && other.max <= limit.max && isInside(limit.window, other.window),
+    );
+    if (longer === undefined) return [];
+    const message = `${limit.max} ${words(limit.unit)} per ${lengthWords(limit.window)} are never reached: ${longer.max} are allowed per ${lengthWords(longer.window)}`;
+    return [{ path: limit.path, message }];
+  });
+}
+
+const calendar = ["second", "minute", "hour", "day", "week"] as const;
+
+/** Whether every window of one kind lies within one of the other: not a week within a month, whose ends differ. */
+function isInside(inner: LimitWindow, outer: LimitWindow): boolean {
+  if ("sliding" in inner && "sliding" in outer) return inner.sliding < outer.sliding;
+  if (!("every" in inner && "every" in outer)) return false;
+  const [a, b] = [inner.every, outer.every];
+  if (b === "month") return ["second", "minute", "hour", "day"].includes(a);
+  const [at, by] = [calendar.indexOf(a as never), calendar.indexOf(b as never)];
+  return at >= 0 && at < by;
+}
+
+function words(unit: RateUnit): string {
+  return unit.replace("_", " ");
+}
+
+function lengthWords(window: LimitWindow): string {
+  return "every" in window ? window.every : `${window.sliding} s`;
 }
 
 function lengthOf({ every, sliding }: Window, path: string): LimitWindow {

@@ -1,3 +1,5 @@
+import { expect, test } from "bun:test";
+import { instantiate } from "../../src/sdk/instantiate.ts";
 import { testPlugin } from "../../src/sdk/testing.ts";
 import rateLimit from "./plugin.ts";
 
@@ -130,6 +132,12 @@ testPlugin(rateLimit, {
   refuses: [
     { config: {}, at: "", message: "set at least one of requests_per_minute, tokens_per_minute, windows" },
     { config: { requests_per_minute: 0 }, at: "requests_per_minute" },
+    {
+      config: { tokens_per_minute: 4000, default_completion_tokens: 4001 },
+      at: "default_completion_tokens",
+      message:
+        "a request that names no maximum takes 4001 tokens and could never pass: 4000 tokens are allowed per minute",
+    },
     { config: { windows: [] }, at: "windows", message: "expected a list of at least 1 element, got an empty list" },
     { config: { windows: [{ requests: 5 }] }, at: "windows.0", message: "set either every or sliding" },
     { config: { windows: [{ every: "day", sliding: 5, requests: 5 }] }, at: "windows.0" },
@@ -157,4 +165,50 @@ testPlugin(rateLimit, {
     { config: { requests_per_minute: 5, per: [] }, at: "per" },
     { config: { requests_per_minute: 5, onStoreDown: "open" }, at: "onStoreDown" },
   ],
+});
+
+const noCel = () => {
+  throw new Error("no expression is expected");
+};
+const notesOn = (config: object) => instantiate(rateLimit, config, noCel).notes;
+
+test.each([
+  [
+    "a shorter window that a longer one closes first",
+    { requests_per_minute: 200, windows: [{ every: "day", requests: 100 }] },
+    [{ path: ["requests_per_minute"], message: "200 requests per minute are never reached: 100 are allowed per day" }],
+  ],
+  [
+    "a sliding window within a longer one",
+    {
+      windows: [
+        { sliding: 60, tokens: 10 },
+        { sliding: 10, tokens: 10, requests: 5 },
+      ],
+    },
+    [{ path: ["windows", 1, "tokens"], message: "10 tokens per 10 s are never reached: 10 are allowed per 60 s" }],
+  ],
+  ["windows that each have a say", { requests_per_minute: 60, windows: [{ every: "day", requests: 5000 }] }, []],
+  [
+    "weeks and months, which overlap",
+    {
+      windows: [
+        { every: "week", requests: 100 },
+        { every: "month", requests: 100 },
+      ],
+    },
+    [],
+  ],
+  [
+    "a sliding window beside a calendar one",
+    {
+      windows: [
+        { sliding: 60, requests: 100 },
+        { every: "day", requests: 100 },
+      ],
+    },
+    [],
+  ],
+] as const)("what can make no difference is said: %s", (_, config, notes) => {
+  expect(notesOn(config)).toEqual([...notes].map((note) => ({ ...note, path: [...note.path] })));
 });

@@ -1,6 +1,7 @@
 import { definePlugin, PluginConfigError, t } from "../../src/sdk/index.ts";
 import {
   amountOf,
+  checkLimits,
   completionOf,
   type Demand,
   factOf,
@@ -102,11 +103,13 @@ export default definePlugin({
     if (limits.length === 0) {
       throw new PluginConfigError("", "set at least one of requests_per_minute, tokens_per_minute, windows");
     }
+    const notes = checkLimits(limits, config.default_completion_tokens);
     const units = new Set(limits.map(({ unit }) => unit));
     const readsPrompt = units.has("tokens") || units.has("prompt_tokens");
     const readsCompletion = units.has("tokens") || units.has("completion_tokens");
 
     return {
+      notes,
       // A limit on requests alone must not cost a token count.
       reads: [
         ...config.per.map(factOf),

@@ -191,6 +191,11 @@ testPlugin(timeWindow, {
     { config: { windows: [] }, at: "windows" },
     { config: { windows: [{}] }, at: "windows.0", message: "set days, from and to, or dates" },
     { config: { windows: [{ days: ["mo"] }] }, at: "windows.0.days.0" },
+    {
+      config: { windows: [{ days: ["mon", "tue"], dates: ["2026-11-20", "2026-11-28..2026-11-29"] }] },
+      at: "windows.0.days",
+      message: "never open: none of the dates is a mon, tue",
+    },
     { config: { windows: [{ days: ["mon"] }, { from: "9:00" }] }, at: "windows.1.from" },
     {
       config: { windows: [{ from: "24:01" }] },

@@ -58,12 +58,22 @@ export function parseWindow({ days: names, from, to, dates }: WindowConfig): Win
   const end = to === undefined ? minutesOfDay : parseTime("to", to);
   if (start === minutesOfDay) throw new WindowProblem("from", "a window begins at 23:59 at the latest; 24:00 is 00:00");
   if (end === 0) throw new WindowProblem("to", "write 24:00 for the end of the day");
-  return {
+  const window = {
     days: names === undefined ? undefined : new Set(names.map((name) => days.indexOf(name))),
     from: start,
     to: end,
     dates: dates?.map((text, i) => parseDates(`dates.${i}`, text)),
   };
+  if (names !== undefined && window.dates?.every((range) => !meets(range, window.days!))) {
+    throw new WindowProblem("days", `never open: none of the dates is a ${names.join(", ")}`);
+  }
+  return window;
+}
+
+/** Whether one of the days of the week is among the dates. */
+function meets({ first, last }: DateRange, wanted: ReadonlySet<number>): boolean {
+  for (let day = first; day <= Math.min(last, first + 6); day += 1) if (wanted.has(weekdayOf(day))) return true;
+  return false;
 }
 
 function parseTime(key: string, text: string): number {

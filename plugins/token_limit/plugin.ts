@@ -47,10 +47,18 @@ export default definePlugin({
     if (Math.min(maxPrompt, maxCompletion, maxTotal) === Number.POSITIVE_INFINITY) {
       throw new PluginConfigError("", "set at least one of max_prompt_tokens, max_completion_tokens, max_total_tokens");
     }
+    // A prompt is never alone, and neither is a completion: the total is reached first.
+    const parts = { max_prompt_tokens, max_completion_tokens };
+    const notes = Object.entries(parts).flatMap(([path, max]) =>
+      max === undefined || max < maxTotal
+        ? []
+        : [{ path, message: `${max} is never reached: prompt and completion together may take ${maxTotal} tokens` }],
+    );
     const readsPrompt = max_prompt_tokens !== undefined || max_total_tokens !== undefined;
     const reads: readonly FactName[] = readsPrompt ? ["request.estimated_tokens"] : [];
 
     return {
+      notes,
       reads,
       // Fewer prompt tokens leave more room and never cause a hit.
       monotone: reads,

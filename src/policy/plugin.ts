@@ -56,7 +56,7 @@ export function compilePlugin(content: PolicyFileContent, context: PolicyContext
   }
   try {
     const lent = pluginCel(cel, { data }, (condition) => (headers ? headerProblem(condition, headers) : null));
-    const { notes: said, ...own } = instantiate(plugin, content.with ?? {}, lent, registry);
+    const { notes: said = [], ...own } = instantiate(plugin, content.with ?? {}, lent, registry);
     const asked = { ...own, id: context.id, uses: name };
     const parts = {
       ...gated(own, gates),

@@ -6,8 +6,10 @@ export type { LimitScope, LimitUnit, LimitWindow, OnStoreDown } from "../core/li
 export { createLocalTime, type LocalTime } from "../core/local-time.ts";
 export { type Content, notApplicable, type RuleHit, type Verdict } from "../core/policy.ts";
 export { ConfigErrors, type ConfigProblem } from "./config.ts";
+export { modelAliases, modelName } from "./models.ts";
 export { compilePattern, type Pattern } from "./pattern.ts";
 export {
+  type ConfigNote,
   definePlugin,
   type NestedLimit,
   type NestedPolicy,

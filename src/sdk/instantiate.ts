@@ -43,7 +43,7 @@ export type Instantiated = Pick<
 > & {
   readonly rules: readonly RuleInfo[];
   /** What it says of its config. */
-  readonly notes: readonly ConfigProblem[];
+  readonly notes?: readonly ConfigProblem[];
 };
 
 const noPlugins: PluginLookup = { get: () => undefined, names: () => [] };
@@ -102,7 +102,9 @@ function make(plugin: Plugin, config: unknown, lent: Lent): Instantiated {
     evaluate,
     reads: [...new Set<FactName>([...plugin.reads, ...(instance.reads ?? [])])],
     rules: instance.rules ?? reasonsOf(plugin),
-    notes: (instance.notes ?? []).map(({ path, message }) => ({ path: fromDotted(parsed, path), message })),
+    ...(instance.notes && {
+      notes: instance.notes.map(({ path, message }) => ({ path: fromDotted(parsed, path), message })),
+    }),
     ...(instance.monotone && { monotone: instance.monotone }),
     ...(instance.limits && { limits: instance.limits, limitHit: limitHits(plugin) }),
     ...(instance.dispose && { dispose: once(instance.dispose) }),
