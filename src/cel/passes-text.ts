@@ -15,6 +15,15 @@ export interface Relation {
   readonly lower: boolean;
 }
 
+/** Whether nothing stands so to both of two limits. */
+export function exclude(a: Relation, b: Relation): boolean {
+  if (a.lower === b.lower || a.limit === undefined || b.limit === undefined) return false;
+  const [most, least] = (a.lower ? [a, b] : [b, a]).map(({ limit }) => Number(limit)) as [number, number];
+  // Times are left alone: they are no numbers here.
+  const isStrict = [a, b].some(({ words }) => words === "below" || words === "above");
+  return most < least || (isStrict && most === least);
+}
+
 const ordered: readonly string[] = ["<", "<=", ">", ">="];
 const opposites: Readonly<Record<string, string>> = { "<": ">=", "<=": ">", ">": "<=", ">=": "<" };
 const mirrored: Readonly<Record<string, string>> = { "<": ">", "<=": ">=", ">": "<", ">=": "<=" };

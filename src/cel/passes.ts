@@ -14,7 +14,7 @@ import {
   type PartInputs,
   receiverOf,
 } from "./parts.ts";
-import { compare, isOrdered, quoted, shortText } from "./passes-text.ts";
+import { compare, exclude, isOrdered, quoted, type Relation, shortText } from "./passes-text.ts";
 
 /** What would have made a condition come to the opposite, all else being equal. */
 export interface Passing {
@@ -49,6 +49,8 @@ interface Atom {
   readonly kind: "atom";
   readonly text: string;
   readonly changes: readonly FactChange[];
+  /** What it says in a form in which contradictions show. */
+  readonly says?: { readonly of: string; readonly is: boolean | Relation };
 }
 
 /** What would have to be so: one thing, all of several, or any of them. */
@@ -86,7 +88,7 @@ class Needs {
       case "||": {
         const operands = chainOf(node, node.op);
         return wanted === (node.op === "||")
-          ? this.#any(operands, wanted, stay && holds)
+          ? this.#any(operands, wanted, stay, holds)
           : this.#all(operands, wanted, stay);
       }
       case "?:":
@@ -96,12 +98,12 @@ class Needs {
     }
   }
 
-  #any(operands: readonly Node[], wanted: boolean, stay: boolean): Need {
+  #any(operands: readonly Node[], wanted: boolean, stay: boolean, holds: boolean): Need {
     const able: Statement[] = [];
     const failing: Statement[] = [];
     for (const operand of operands) {
       const { outcome } = this.#parts.evaluate(operand);
-      if (stay && !(outcome.ok && outcome.value === wanted)) continue;
+      if (stay && holds && !(outcome.ok && outcome.value === wanted)) continue;
       const need = this.of(operand, wanted, stay);
       if (need === met) return met;
       if (need !== null) (outcome.ok || outcome.hidden ? able : failing).push(need);
@@ -114,18 +116,18 @@ class Needs {
 
   #all(operands: readonly Node[], wanted: boolean, stay: boolean): Need {
     const needs = operands.map((operand) => this.of(operand, wanted, stay));
-    if (needs.includes(null)) return null;
-    const changed = new Set(
-      needs.flatMap((need) => (need === null || need === met ? [] : changesOf(need))).map(({ fact }) => fact),
-    );
-    const stated = needs.flatMap((need, i) => {
-      if (need !== met) return need ?? [];
-      // It holds, and must go on to do so when facts that it depends on are other ones.
-      if (!this.#parts.reads(operands[i]!).some((fact) => changed.has(fact))) return [];
-      const staying = this.of(operands[i]!, wanted, true);
-      return staying === met || staying === null ? [] : staying;
-    });
-    return stated.length === 0 ? met : joined("all", stated);
+    const stated: Statement[] = [];
+    for (const [i, operand] of operands.entries()) {
+      // What it takes for granted has to be said where the others make that another one.
+      const others = needs.flatMap((need, j) => (i === j || need === null || need === met ? [] : changesOf(need)));
+      const reads = this.#parts.reads(operand);
+      const isTouched = others.some(({ fact }) => reads.includes(fact));
+      const need = isTouched ? this.of(operand, wanted, true) : needs[i]!;
+      if (need === null) return null;
+      if (need !== met) stated.push(need);
+    }
+    if (stated.length === 0) return met;
+    return contradict(stated) ? null : joined("all", stated);
   }
 
   /** The branch that was taken, as long as it is that one. */
@@ -139,7 +141,8 @@ class Needs {
     const changed = new Set(changesOf(need).map(({ fact }) => fact));
     if (!stay && !this.#parts.reads(test).some((fact) => changed.has(fact))) return need;
     const staying = this.of(test, outcome.value === true, true);
-    return staying === met || staying === null ? need : joined("all", [need, staying]);
+    if (staying === met || staying === null) return need;
+    return contradict([need, staying]) ? null : joined("all", [need, staying]);
   }
 
   #atom(node: Node, wanted: boolean): Need {
@@ -189,7 +192,8 @@ class Needs {
     if (relation === null) return this.#generic(node, wanted);
     const text = `${withValue(subject)} ${relation.words} ${relation.limit ?? withValue(object)}`;
     const direction = relation.lower ? "lower" : "higher";
-    return { kind: "atom", text, changes: this.#changes(node, subject.node, isFixed(object.node) ? direction : "any") };
+    const changes = this.#changes(node, subject.node, isFixed(object.node) ? direction : "any");
+    return { kind: "atom", text, changes, says: { of: subject.slice.text, is: relation } };
   }
 
   #membership(node: Node, wanted: boolean): Need {
@@ -230,7 +234,7 @@ class Needs {
 
   #generic(node: Node, wanted: boolean): Atom {
     const text = this.#parts.evaluate(node).slice.text.replace(/\s+/g, " ");
-    return this.#statement(node, `${text} ${wanted}`);
+    return { ...this.#statement(node, `${text} ${wanted}`), says: { of: text, is: wanted } };
   }
 
   #statement(node: Node, text: string): Atom {
@@ -245,6 +249,22 @@ class Needs {
       return { fact, direction: isDirect || part?.risesWith(fact) ? direction : "any" };
     });
   }
+}
+
+/** Whether several statements can be seen not to hold together: nothing would satisfy them. */
+function contradict(statements: readonly Statement[]): boolean {
+  const said = statements.flatMap(sayings);
+  return said.some(({ of, is }, i) =>
+    said.slice(i + 1).some((other) => {
+      if (other.of !== of) return false;
+      return typeof is === "boolean" || typeof other.is === "boolean" ? is !== other.is : exclude(is, other.is);
+    }),
+  );
+}
+
+function sayings(statement: Statement): readonly NonNullable<Atom["says"]>[] {
+  if (statement.kind === "atom") return statement.says === undefined ? [] : [statement.says];
+  return statement.kind === "all" ? statement.of.flatMap(sayings) : [];
 }
 
 function joined(kind: "all" | "any", of: readonly Statement[]): Statement {

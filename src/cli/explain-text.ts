@@ -31,6 +31,7 @@ interface Policy {
 
 /** What the admin API answers when it is asked to explain a decision. */
 export interface Explanation {
+  /** Of a recorded decision. */
   readonly decision_id?: string;
   readonly phase: string;
   readonly revision: string;
@@ -40,7 +41,8 @@ export interface Explanation {
   readonly evaluated: { readonly decided: number; readonly not_applicable: number; readonly errors: number };
   readonly notes: readonly string[];
   readonly steps: readonly { readonly step: string; readonly model: string; readonly policies: readonly Policy[] }[];
-  readonly differences: readonly string[];
+  /** Of a recorded decision. */
+  readonly differences?: readonly string[];
   readonly closing: string;
 }
 
@@ -58,7 +60,7 @@ export function explanationLines(explanation: Explanation): readonly string[] {
   const counts = `${decided} decided, ${skipped} not applicable, ${errors} failed`;
   const about = steps.flatMap((step) => [...stepHead(step, steps.length), ...step.policies.flatMap(policyLines)]);
   const notes = explanation.notes.map((note) => `note: ${note}`);
-  const differences = explanation.differences.map((difference) => `differs: ${difference}`);
+  const differences = (explanation.differences ?? []).map((difference) => `differs: ${difference}`);
   return [
     ...(id === undefined ? [] : [`decision  ${id}`]),
     `result    ${decision}${code === "" ? "" : ` (${code})`}${outcome === "ok" ? "" : `, ${outcomes[outcome]}`}`,
