@@ -1,5 +1,8 @@
+import { installRedis } from "./redis.ts";
+
 /**
- * `npm test`: type-check, lint, then every test. Ends with the line `N passed, N failed`.
+ * `npm test`: type-check, lint, then every test. Ends with the line `N passed, N failed`. Where redis-server is absent it
+ * is installed if that needs no asking (root on Debian); elsewhere the tests that need it say that they were skipped.
  *
  * Arguments are passed on to `bun test`.
  */
@@ -8,6 +11,7 @@ const steps: readonly (readonly [name: string, command: readonly string[]])[] = 
   ["lint", ["node_modules/.bin/biome", "check", "--error-on-warnings"]],
 ];
 
+installRedis();
 let passed = 0;
 let failed = 0;
 
@@ -47,5 +51,3 @@ if (process.env.CI !== undefined && skipped > 0) {
 }
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
-
-export {};

@@ -12,11 +12,21 @@ export interface StartedGateway {
   memory(): Promise<number>;
   /** Ends the process; answers what it wrote to its log. */
   stop(): Promise<string>;
+  /** Ends the process with SIGKILL. */
+  kill(): Promise<void>;
 }
 
-/** Starts a gateway on a free port that has nothing but these policies and the echo provider. */
-export async function startGateway(policiesDir: string, dataDir: string): Promise<StartedGateway> {
-  const flags = ["--port", "0", "--data-dir", dataDir, "--policies-dir", policiesDir, "--log-level", "warn"];
+/**
+ * Starts a gateway on a free port that has nothing but these policies and the echo provider.
+ *
+ * @param more further flags
+ */
+export async function startGateway(
+  policiesDir: string,
+  dataDir: string,
+  more: readonly string[] = [],
+): Promise<StartedGateway> {
+  const flags = ["--port", "0", "--data-dir", dataDir, "--policies-dir", policiesDir, "--log-level", "warn", ...more];
   const child = Bun.spawn([process.execPath, "src/cli/main.ts", "start", ...flags], {
     cwd: root,
     env: { PATH: process.env.PATH ?? "" },
@@ -44,6 +54,10 @@ export async function startGateway(policiesDir: string, dataDir: string): Promis
       child.kill("SIGTERM");
       await child.exited;
       return await log;
+    },
+    async kill() {
+      child.kill("SIGKILL");
+      await child.exited;
     },
   };
 }
