@@ -90,13 +90,20 @@ export function decideAgain(
   }
   if (steps.length === 1 && decision.effect === "modify") decision = changesOf(decision).decision;
   if (phase === "request" && decision.effect !== "deny") {
-    decision = extend(decision, limitFindings(record.facts.limits ?? [], last));
+    decision = joined(decision, limitFindings(record.facts.limits ?? [], last));
   }
   const given = reasons.filter(
     (reason) => unknown.has(reason.policy) || gatewayCodes.has(reason.code) || (unknown.size > 0 && isDefault(reason)),
   );
-  const all = extend(decision, given.map(toFindingAgain));
-  return unknown.size > 0 ? { ...all, tally: record.tally } : all;
+  decision = joined(decision, given.map(toFindingAgain));
+  if (unknown.size === 0) return decision;
+  const isByDefault = record.effect === "deny" && reasons.length === 0;
+  return { ...decision, tally: record.tally, ...(isByDefault && { effect: "deny", outcome: "not_applicable" }) };
+}
+
+/** A decision by default has no findings, and none are no reason to decide anew. */
+function joined(decision: Decision, findings: readonly Finding[]): Decision {
+  return findings.length === 0 ? decision : extend(decision, findings);
 }
 
 /** A policy that has a state for each request is shown what it saw of it before. */
