@@ -112,7 +112,7 @@ export function contradict(a: Modification, b: Modification): boolean {
 }
 
 /** The same text for the same value: a list of one is what its element is, and the order of keys does not matter. */
-function canonical(value: unknown): string {
+export function canonical(value: unknown): string {
   const plain = Array.isArray(value) && value.length === 1 ? value[0] : value;
   return (
     JSON.stringify(plain, (_key, part: unknown) =>

@@ -1,5 +1,6 @@
 import { badCelFiles } from "./bad-cel.cases.ts";
 import { badKinds } from "./bad-kinds.cases.ts";
+import { badMeanings } from "./bad-meaning.cases.ts";
 import { badPolicies } from "./bad-policies.cases.ts";
 import type { CheckCode } from "./checks.ts";
 
@@ -12,4 +13,4 @@ export interface BadFiles {
 }
 
 /** Each shows one way in which a policies folder is refused; those of TypeScript stand beside its tests. */
-export const badFiles: readonly BadFiles[] = [...badPolicies, ...badCelFiles, ...badKinds];
+export const badFiles: readonly BadFiles[] = [...badPolicies, ...badCelFiles, ...badKinds, ...badMeanings];

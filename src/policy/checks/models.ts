@@ -53,9 +53,19 @@ function problemWith(pattern: string, names: readonly string[]): string | null {
   const fits = compileGlob(pattern);
   if (names.some((name) => fits(name) || name === wanted)) return null;
   const isGlob = /[*?]/.test(pattern);
-  const word = nearest(wanted, names);
-  const hint = word === undefined ? "" : `; did you mean '${word}'?`;
-  return `'${pattern}' ${isGlob ? "fits no model" : "is no model"} that is known here${hint || "; add it to 'models' in the configuration if it is one"}`;
+  const meant = isGlob ? nearestGlob(pattern, names) : nearest(wanted, names);
+  const hint =
+    meant === undefined ? "add it to 'models' in the configuration if it is one" : `did you mean '${meant}'?`;
+  return `'${pattern}' ${isGlob ? "fits no model" : "is no model"} that is known here; ${hint}`;
+}
+
+/** The glob with a beginning that models have, where that makes it fit one. */
+function nearestGlob(pattern: string, names: readonly string[]): string | undefined {
+  const [head = "", ...rest] = pattern.toLowerCase().split(/(?=[*?])/);
+  const beginning = nearest(head, [...new Set(names.map((name) => name.slice(0, head.length)))]);
+  if (head.length < 3 || beginning === undefined) return undefined;
+  const meant = beginning + rest.join("");
+  return names.some(compileGlob(meant)) ? meant : undefined;
 }
 
 function readsOf(file: Compiled, registry: PluginDirectory): { patterns: ModelRead[]; aliases: string[] } {
@@ -69,6 +79,12 @@ function readsOf(file: Compiled, registry: PluginDirectory): { patterns: ModelRe
   for (const { path, cel } of expressionsOf(file)) {
     for (const { fact, pattern, start, end } of globsRead(cel.tree)) {
       if (fact === "request.model") patterns.push({ path, pattern, range: { start, end } });
+    }
+  }
+  for (const [i, { modify = [] }] of (file.content?.rules ?? []).entries()) {
+    for (const [j, { op, value }] of modify.entries()) {
+      if (op !== "route" || typeof value !== "string" || value.includes("{params.")) continue;
+      patterns.push({ path: ["rules", i, "modify", j, "value"], pattern: value });
     }
   }
   walkType(file.content?.uses, file.content?.with, ["with"]);

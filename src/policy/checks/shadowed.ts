@@ -1,6 +1,8 @@
 import type { CompiledCel } from "../../cel/cel.ts";
 import { type Formula, formulaOf, implies } from "../../cel/formula.ts";
+import { entry } from "../../core/entry.ts";
 import type { PolicyException } from "../../core/exceptions.ts";
+import type { Scope } from "../../core/policy.ts";
 import type { Problem } from "../problem.ts";
 import { ruleId } from "../rule.ts";
 import type { RuleContent } from "../schema.ts";
@@ -15,23 +17,46 @@ type Exceptions = readonly Pick<PolicyException, "policy" | "rule">[];
  * pointless; audits go on counting, and what an exception lets through is asked the rest.
  */
 export function checkShadowedPolicies(files: readonly Compiled[], exceptions: Exceptions): Problem[] {
-  const walls = files.filter((file) => deniesAlways(file, exceptions));
-  if (walls.length === 0) return [];
+  const walls = new Walls(files.filter((file) => deniesAlways(file, exceptions)));
   return files.flatMap((file) => {
-    if (file.policy.mode === "audit") return [];
-    const wall = walls.find(
-      (other) => other !== file && !precedes(file, other, walls) && contains(other.policy.scope, file.policy.scope),
-    );
+    const wall = file.policy.mode === "audit" ? undefined : walls.before(file);
     if (wall === undefined) return [];
-    const rule = ruleId(wall.content!.rules![always(wall)]!, always(wall));
+    const at = always(wall);
+    const rule = ruleId(wall.content!.rules![at]!, at);
     const message = `this policy can never matter: '${wall.id}/${rule}' denies every request in its scope; take one of them away, or give '${rule}' a condition`;
     return new Places(file).problem("C070", [], message) ?? [];
   });
 }
 
-/** Of two walls for the same requests the first is the one that stands. */
-function precedes(file: Compiled, other: Compiled, walls: readonly Compiled[]): boolean {
-  return walls.includes(file) && contains(file.policy.scope, other.policy.scope) && file.id < other.id;
+const named = ["apps", "keys", "teams", "env", "orgs"] as const satisfies readonly (keyof Scope)[];
+
+/** Policies that deny every request in their scope, found by whom they name. */
+class Walls {
+  readonly #all: ReadonlySet<Compiled>;
+  readonly #byName = new Map<string, Compiled[]>();
+
+  constructor(walls: readonly Compiled[]) {
+    this.#all = new Set(walls);
+    for (const wall of walls) {
+      const key = named.find((one) => wall.policy.scope[one] !== undefined);
+      const names = key === undefined ? [""] : wall.policy.scope[key]!.map((name) => `${key} ${name}`);
+      for (const name of names) entry(this.#byName, name, () => []).push(wall);
+    }
+  }
+
+  /** The one that stands before a policy; of two for the same requests the first by id does. */
+  before(file: Compiled): Compiled | undefined {
+    const { scope } = file.policy;
+    // Whoever names a policy's application or the like names the first of them as well.
+    const keys = named.flatMap((key) => (scope[key] === undefined ? [] : [`${key} ${scope[key][0]}`]));
+    const isWall = this.#all.has(file);
+    return ["", ...keys]
+      .flatMap((key) => this.#byName.get(key) ?? [])
+      .find(({ id, policy }) => {
+        if (id === file.id || !contains(policy.scope, scope)) return false;
+        return !(isWall && file.id < id && contains(scope, policy.scope));
+      });
+  }
 }
 
 function always({ content }: Compiled): number {
