@@ -55,6 +55,7 @@ testPlugin(customCel, {
       },
     },
   ],
+  accepts: [400, 599].map((status) => ({ pre_check_expression: "request.stream", status, message: "m", code: "c" })),
   refuses: [
     { config: {}, at: "", message: "set pre_check_expression, post_check_expression or both" },
     { config: { pre_check_expression: "request.byte < 5" }, at: "pre_check_expression" },
@@ -62,7 +63,14 @@ testPlugin(customCel, {
     { config: { pre_check_expression: "request.bytes" }, at: "pre_check_expression" },
     { config: { pre_check_expression: "request.bytes <" }, at: "pre_check_expression" },
     { config: { post_check_expression: "1 +" }, at: "post_check_expression" },
-    { config: { pre_check_expression: "request.bytes < 5", status: 200 }, at: "status" },
+    {
+      config: { pre_check_expression: "" },
+      at: "pre_check_expression",
+      message: "expected a string of at least 1 character, got ''",
+    },
+    { config: { pre_check_expression: "request.bytes < 5", message: "" }, at: "message" },
+    { config: { pre_check_expression: "request.bytes < 5", status: 399 }, at: "status" },
+    { config: { pre_check_expression: "request.bytes < 5", status: 600 }, at: "status" },
     { config: { pre_check_expression: "request.bytes < 5", code: "No Dev" }, at: "code" },
   ],
 });

@@ -39,11 +39,16 @@ testPlugin(messageLimits, {
       config: { max_tools: 0 },
       facts: { request: { message_count: 9999, characters: 9_999_999, image_count: 99 } },
       expects: "allow",
+      reads: ["request.tool_count"],
     },
   ],
+  accepts: [{ max_messages: 1, max_characters: 1 }],
   refuses: [
     { config: {}, at: "", message: "set at least one of max_messages, max_tools, max_images, max_characters" },
     { config: { max_messages: 0 }, at: "max_messages", message: "expected an integer of at least 1, got 0" },
     { config: { max_tools: 1.5 }, at: "max_tools" },
+    { config: { max_tools: -1 }, at: "max_tools" },
+    { config: { max_images: -1 }, at: "max_images" },
+    { config: { max_characters: 0 }, at: "max_characters" },
   ],
 });

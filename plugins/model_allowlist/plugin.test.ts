@@ -65,7 +65,10 @@ testPlugin(modelAllowlist, {
       expects: { deny: "modelNotAllowed", message: "The model 'b' is not among the models allowed here." },
     },
   ],
+  accepts: [{ allowed_model_ids: ["a"], aliases: { b: "a" } }],
   refuses: [
+    { config: { allowed_model_ids: [""] }, at: "allowed_model_ids.0" },
+    { config: { allowed_model_ids: ["a"], aliases: { b: "" } }, at: "aliases.b" },
     {
       config: { allowed_model_ids: [] },
       at: "allowed_model_ids",

@@ -18,7 +18,7 @@ export default definePlugin({
       "Models that may not be asked for, even when they are allowed above. Wildcards as above.",
     ),
     aliases: t.Optional(
-      t.Record(t.String({ minLength: 1 }), modelName({ minLength: 1 }), {
+      t.Record(t.String(), modelName({ minLength: 1 }), {
         ...modelAliases,
         description: "Names that are judged as another model: alias to model id.",
       }),

@@ -8,6 +8,7 @@ const routed = (from: string, to: string) => ({
   message: `Requests for the model '${from}' are answered by '${to}' here.`,
   modifications: [{ op: "route" as const, path: "model", value: to }],
 });
+const many = (count: number) => Array.from({ length: count }, (_, i) => ({ from: [`a${i}`], to: "b" }));
 const only = (when: object) => ({ routes: [{ from: ["a"], to: "b", when }] });
 
 testPlugin(modelRoute, {
@@ -63,6 +64,34 @@ testPlugin(modelRoute, {
       config: only({ min_prompt_tokens: 1000 }),
       facts: asked("a", { estimated_tokens: 999 }),
       expects: "allow",
+      reads: ["request.model", "request.estimated_tokens"],
+      monotone: ["request.estimated_tokens"],
+    },
+    {
+      name: "where a route is for short prompts, fewer tokens can open it",
+      config: only({ max_prompt_tokens: 1000 }),
+      facts: asked("a", { estimated_tokens: 1001 }),
+      expects: "allow",
+      monotone: [],
+    },
+    {
+      name: "an empty prompt fits a route for those of at most 0 tokens",
+      config: only({ max_prompt_tokens: 0 }),
+      facts: asked("a"),
+      expects: routed("a", "b"),
+    },
+    {
+      name: "prompts of one length alone can be routed",
+      config: only({ min_prompt_tokens: 5, max_prompt_tokens: 5 }),
+      facts: asked("a", { estimated_tokens: 5 }),
+      expects: routed("a", "b"),
+    },
+    {
+      name: "what no route asks for is not read",
+      config: { routes: [{ from: ["a"], to: "b" }] },
+      facts: asked("a"),
+      expects: routed("a", "b"),
+      reads: ["request.model"],
     },
     {
       name: "the label of an application goes before its organisation's",
@@ -74,6 +103,18 @@ testPlugin(modelRoute, {
       name: "the label of an organisation holds where the application has none",
       config: only({ labels: { tier: "free" } }),
       facts: { ...asked("a"), app: { labels: { team: "x" } }, org: { labels: { tier: "free" } } },
+      expects: routed("a", "b"),
+    },
+    {
+      name: "one label of several is not enough",
+      config: only({ labels: { tier: "free", region: "eu" } }),
+      facts: { ...asked("a"), app: { labels: { tier: "free" } }, org: { labels: { region: "us" } } },
+      expects: "allow",
+    },
+    {
+      name: "a request without tools is routed where that is asked for",
+      config: only({ has_tools: false }),
+      facts: asked("a"),
       expects: routed("a", "b"),
     },
     {
@@ -101,10 +142,42 @@ testPlugin(modelRoute, {
       expects: "allow",
     },
   ],
+  accepts: [
+    { routes: many(100) },
+    // A route with a condition leaves requests to a later one for the same model.
+    {
+      routes: [
+        { from: ["a"], to: "b", when: { has_tools: true } },
+        { from: ["a"], to: "c" },
+      ],
+    },
+    // Not every request of the second route is the first one's.
+    {
+      routes: [
+        { from: ["a1"], to: "b" },
+        { from: ["a1", "a2"], to: "c" },
+      ],
+    },
+    // Whether a pattern with '?' takes all that another one does is not known.
+    {
+      routes: [
+        { from: ["a?"], to: "b" },
+        { from: ["a1"], to: "c" },
+      ],
+    },
+    // A model may be routed to although it is among those that are routed there.
+    { routes: [{ from: ["a*"], to: "a1" }] },
+  ],
   refuses: [
     { config: { routes: [] }, at: "routes" },
+    { config: { routes: many(101) }, at: "routes" },
     { config: { routes: [{ from: [], to: "b" }] }, at: "routes.0.from" },
+    { config: { routes: [{ from: [""], to: "b" }] }, at: "routes.0.from.0" },
     { config: { routes: [{ from: ["a"], to: "b c" }] }, at: "routes.0.to" },
+    { config: only({ labels: {} }), at: "routes.0.when.labels" },
+    { config: only({ env: [] }), at: "routes.0.when.env" },
+    { config: only({ env: [""] }), at: "routes.0.when.env.0" },
+    { config: only({ min_prompt_tokens: -1 }), at: "routes.0.when.min_prompt_tokens" },
     { config: { routes: [{ from: ["a"], to: "b", when: {} }] }, at: "routes.0.when" },
     { config: { routes: [{ from: ["a"], to: "b", when: { tokens: 5 } }] }, at: "routes.0.when.tokens" },
     {
@@ -131,6 +204,27 @@ testPlugin(modelRoute, {
       },
       at: "routes.1",
       message: "never taken: routes.0 takes every such request",
+    },
+    {
+      config: {
+        routes: [
+          { from: ["x"], to: "y" },
+          { from: ["a"], to: "b" },
+          { from: ["a"], to: "c" },
+        ],
+      },
+      at: "routes.2",
+      message: "never taken: routes.1 takes every such request",
+    },
+    {
+      config: {
+        routes: [
+          { from: ["b"], to: "c" },
+          { from: ["a"], to: "b" },
+        ],
+      },
+      at: "routes.1.to",
+      message: "'b' is itself routed, to 'c'; a request is routed once, so name the last model",
     },
   ],
 });

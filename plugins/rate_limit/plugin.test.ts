@@ -11,6 +11,12 @@ const asks = (estimated_tokens: number, asked: number, ofModel = 16_384, choices
     choices,
   },
 });
+const everybody = ["org", "team", "app", "env", "key", "user", "model", "provider"] as const;
+const everybodyFacts = [
+  ...(["org.id", "team.id", "app.id", "app.env", "key.id", "user.id"] as const),
+  ...(["request.model", "request.provider"] as const),
+];
+const completionFacts = ["request.max_tokens", "request.max_tokens_requested", "request.choices"] as const;
 const minute = { every: "minute" } as const;
 
 testPlugin(rateLimit, {
@@ -63,9 +69,57 @@ testPlugin(rateLimit, {
       expects: { limits: [{ amount: 2300 }] },
     },
     {
+      name: "a default that does not fit beside the prompt is not shortened",
+      config: { tokens_per_minute: 1000, default_completion_tokens: 900 },
+      facts: asks(300, 0),
+      expects: { limits: [{ amount: 1200 }] },
+    },
+    {
+      name: "a request that says nothing of choices is given the default once",
+      config: { tokens_per_minute: 40_000, default_completion_tokens: 500 },
+      facts: { request: { estimated_tokens: 300 } },
+      expects: { limits: [{ amount: 800 }] },
+    },
+    {
+      name: "what nobody knows is taken for each choice",
+      facts: asks(300, 0, 0, 2),
+      expects: { limits: [{ amount: 1 }, { amount: 8492 }] },
+    },
+    {
+      name: "a client that asks for a single token reserves it",
+      facts: asks(300, 1),
+      expects: { limits: [{ amount: 1 }, { amount: 301 }] },
+    },
+    {
+      name: "a prompt that is larger than the window leaves nothing to write",
+      facts: asks(50_000, 0),
+      expects: { limits: [{ amount: 1 }, { amount: 50_000 }] },
+    },
+    {
+      name: "a limit on the completion alone is filled whatever the prompt",
+      config: { windows: [{ every: "day", completion_tokens: 500 }] },
+      facts: asks(300, 0),
+      expects: { limits: [{ amount: 500 }] },
+      reads: ["app.id", ...completionFacts],
+    },
+    {
+      name: "a limit on the prompt alone does not know the completion",
+      config: { windows: [{ every: "day", prompt_tokens: 500 }], onStoreDown: "allow" },
+      facts: asks(300, 0),
+      expects: { limits: [{ amount: 300, onStoreDown: "allow" }] },
+      reads: ["app.id", "request.estimated_tokens"],
+    },
+    {
       name: "a limit on requests alone reads no token count",
       config: { requests_per_minute: 60 },
       expects: { limits: [{ name: "requests/minute", amount: 1 }] },
+      reads: ["app.id"],
+    },
+    {
+      name: "a counter can be told by all that identifies a request",
+      config: { requests_per_minute: 60, per: everybody },
+      expects: { limits: [{ per: everybody }] },
+      reads: everybodyFacts,
     },
     {
       name: "windows of every kind stand side by side",
@@ -110,7 +164,21 @@ testPlugin(rateLimit, {
         resetSeconds: 5,
         expects: {
           deny: "noRoom",
+          status: 429,
           message: "39500 of 40000 tokens per minute used, and the request needs 1000; try again in 5 s.",
+        },
+      },
+    },
+    {
+      name: "a request that takes the whole window is told to wait for one",
+      facts: asks(300, 39_700),
+      expects: {
+        exhausted: "tokens/minute",
+        used: 1,
+        resetSeconds: 5,
+        expects: {
+          deny: "noRoom",
+          message: "1 of 40000 tokens per minute used, and the request needs 40000; try again in 5 s.",
         },
       },
     },
@@ -129,7 +197,22 @@ testPlugin(rateLimit, {
       },
     },
   ],
+  accepts: [
+    { requests_per_minute: 1, tokens_per_minute: 1 },
+    { tokens_per_minute: 4000, default_completion_tokens: 4000 },
+    { windows: [1, 2_678_400].map((sliding, i) => ({ sliding, requests: i + 1 })) },
+    { windows: ["second", "minute", "hour", "week", "month"].map((every, i) => ({ every, requests: i + 1 })) },
+  ],
   refuses: [
+    { config: { windows: [{ sliding: 0, requests: 5 }] }, at: "windows.0.sliding" },
+    { config: { windows: [{ sliding: 2_678_401, requests: 5 }] }, at: "windows.0.sliding" },
+    {
+      config: { windows: [{ every: "day", completion_tokens: 99 }], default_completion_tokens: 100 },
+      at: "default_completion_tokens",
+      message:
+        "a request that names no maximum takes 100 tokens and could never pass: 99 completion tokens are allowed per day",
+    },
+    { config: { requests_per_minute: 5, per: ["app", "app"] }, at: "per" },
     { config: {}, at: "", message: "set at least one of requests_per_minute, tokens_per_minute, windows" },
     { config: { requests_per_minute: 0 }, at: "requests_per_minute" },
     {
@@ -188,6 +271,11 @@ test.each([
     },
     [{ path: ["windows", 1, "tokens"], message: "10 tokens per 10 s are never reached: 10 are allowed per 60 s" }],
   ],
+  [
+    "tokens of a minute that a day closes first",
+    { tokens_per_minute: 50, windows: [{ every: "day", tokens: 49 }] },
+    [{ path: ["tokens_per_minute"], message: "50 tokens per minute are never reached: 49 are allowed per day" }],
+  ],
   ["windows that each have a say", { requests_per_minute: 60, windows: [{ every: "day", requests: 5000 }] }, []],
   [
     "weeks and months, which overlap",
@@ -211,4 +299,24 @@ test.each([
   ],
 ] as const)("what can make no difference is said: %s", (_, config, notes) => {
   expect(notesOn(config)).toEqual([...notes].map((note) => ({ ...note, path: [...note.path] })));
+});
+
+test("a calendar window lies within each longer one, but for the week, which a month cuts", () => {
+  const windows = ["second", "minute", "hour", "day", "week", "month"];
+  const never = windows.flatMap((every) =>
+    windows
+      .filter((other) => other !== every)
+      .filter((other) => {
+        const both = [every, other].map((one) => ({ every: one, prompt_tokens: 10 }));
+        const message = `10 prompt tokens per ${every} are never reached: 10 are allowed per ${other}`;
+        return notesOn({ windows: both })?.some((note) => note.message === message);
+      })
+      .map((other) => `${every} in ${other}`),
+  );
+  expect(never).toEqual([
+    ...["second in minute", "second in hour", "second in day", "second in week", "second in month"],
+    ...["minute in hour", "minute in day", "minute in week", "minute in month"],
+    ...["hour in day", "hour in week", "hour in month"],
+    ...["day in week", "day in month"],
+  ]);
 });

@@ -21,7 +21,23 @@ testPlugin(tokenLimit, {
   dir: import.meta.dir,
   config: { max_prompt_tokens: 1000, max_completion_tokens: 500, max_total_tokens: 1200 },
   cases: [
-    { name: "a request at the maxima passes", facts: asks(700, 500), expects: "allow" },
+    { name: "a request at the maxima passes", facts: asks(700, 500), expects: "allow", notes: [] },
+    {
+      name: "parts that the total closes first are told",
+      config: { max_prompt_tokens: 100, max_completion_tokens: 101, max_total_tokens: 100 },
+      facts: asks(50, 50),
+      expects: "allow",
+      notes: [
+        {
+          at: "max_prompt_tokens",
+          message: "100 is never reached: prompt and completion together may take 100 tokens",
+        },
+        {
+          at: "max_completion_tokens",
+          message: "101 is never reached: prompt and completion together may take 100 tokens",
+        },
+      ],
+    },
     {
       name: "a prompt that is too long is refused",
       facts: asks(1001, 1),
@@ -88,12 +104,70 @@ testPlugin(tokenLimit, {
       expects: "allow",
     },
     {
+      name: "a limit on the prompt alone holds whatever completion is asked for",
+      config: { max_prompt_tokens: 100 },
+      facts: asks(101, 5),
+      expects: { deny: "promptTooLong", message: "The prompt is 101 tokens, the most accepted is 100." },
+    },
+    {
       name: "a limit on the completion alone does not count the prompt",
       config: { max_completion_tokens: 100 },
       facts: asks(999_999, 100),
       expects: "allow",
+      reads: ["request.max_tokens", "request.max_tokens_requested", "request.choices"],
+      monotone: [],
+    },
+    {
+      name: "a limit on the completion alone is given whole, whatever the prompt",
+      config: { max_completion_tokens: 100 },
+      facts: asks(999_999, 0),
+      expects: cap(100),
+    },
+    {
+      name: "a client that asks for a single token is held to the limits",
+      config: { max_total_tokens: 10 },
+      facts: asks(10, 1),
+      expects: {
+        deny: "totalTooLong",
+        message: "The prompt and completion may take 11 tokens together, the most accepted is 10.",
+      },
+      notes: [],
+    },
+    {
+      name: "a model whose own maximum is a single token is left alone",
+      config: { max_completion_tokens: 5 },
+      facts: asks(10, 0, 1),
+      expects: "allow",
+    },
+    {
+      name: "a model whose own maximum is the limit is left alone",
+      config: { max_completion_tokens: 500 },
+      facts: asks(10, 0, 500),
+      expects: "allow",
+    },
+    {
+      name: "a request that says nothing of choices asks for one",
+      config: { max_completion_tokens: 500 },
+      facts: { request: { estimated_tokens: 10 } },
+      expects: cap(500),
+    },
+    {
+      name: "one token for each choice is given",
+      config: { max_completion_tokens: 4 },
+      facts: asks(10, 0, 16_384, 4),
+      expects: cap(1),
+    },
+    {
+      name: "where as many completion tokens as choices are accepted, it is the total that refuses",
+      config: { max_completion_tokens: 4, max_total_tokens: 12 },
+      facts: asks(10, 0, 16_384, 4),
+      expects: {
+        deny: "totalTooLong",
+        message: "The prompt and completion may take 14 tokens together, the most accepted is 12.",
+      },
     },
   ],
+  accepts: [{ max_prompt_tokens: 1 }],
   refuses: [
     {
       config: {},

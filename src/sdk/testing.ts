@@ -60,6 +60,12 @@ export interface PluginCase<K extends string> {
   /** The phase's texts, in order: the prompt's, or the answer's. */
   readonly content?: readonly string[];
   readonly expects: Expectation<K>;
+  /** All facts that it declares with this config, in any order; what is not declared need not be computed. */
+  readonly reads?: readonly FactName[];
+  /** All facts that it says are monotone, in any order. */
+  readonly monotone?: readonly FactName[];
+  /** All that it says of this config, with where (dotted path). */
+  readonly notes?: readonly { readonly at: string; readonly message: string }[];
 }
 
 /** A suite for one plugin. */
@@ -69,6 +75,8 @@ export interface PluginSuite<K extends string> {
   /** The config of every case that has none of its own. */
   readonly config: unknown;
   readonly cases: readonly PluginCase<K>[];
+  /** Configs that must be accepted, such as those at the bounds. */
+  readonly accepts?: readonly unknown[];
   /** Configs that must be refused: where (dotted path, empty for the whole) and, if it matters, with which message. */
   readonly refuses?: readonly { readonly config: unknown; readonly at: string; readonly message?: string }[];
   /** The CEL compiler to lend; needed only by plugins that take expressions. */
@@ -112,14 +120,22 @@ export function testPlugin<C extends TObject, const R extends Readonly<Record<st
         check(subject, first, one, facts);
         expect([...undeclared], "facts read that `reads` does not declare").toEqual([]);
         checkMonotone(first, one);
+        if (one.reads !== undefined) expect(sorted(first.reads)).toEqual(sorted(one.reads));
+        if (one.monotone !== undefined) expect(sorted(first.monotone)).toEqual(sorted(one.monotone));
+        const notes = (first.notes ?? []).map(({ path, message }) => ({ at: path.join("."), message }));
+        if (one.notes !== undefined) expect(notes).toEqual([...one.notes]);
         first.dispose?.();
         first.dispose?.();
         check(subject, second, one, facts);
       });
     }
 
+    for (const config of suite.accepts ?? []) {
+      test(`accepts ${titleOf(config)}`, () => make(config).dispose?.());
+    }
+
     for (const { config, at, message } of suite.refuses ?? []) {
-      test(`refuses ${JSON.stringify(config)}`, () => {
+      test(`refuses ${titleOf(config)}`, () => {
         const { errors } = refusal(() => make(config));
         expect(errors.map(({ path }) => path.join("."))).toContain(at);
         if (message !== undefined) expect(errors.map((error) => error.message)).toContain(message);
@@ -152,6 +168,16 @@ export function testPlugin<C extends TObject, const R extends Readonly<Record<st
 
     testReadme(subject, suite.dir, make);
   });
+}
+
+function sorted(names: readonly FactName[] = []): readonly FactName[] {
+  return [...names].sort();
+}
+
+/** A config on one line, cut where it is long. */
+function titleOf(config: unknown): string {
+  const text = JSON.stringify(config);
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
 
 function check<K extends string>(
