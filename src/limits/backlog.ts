@@ -100,13 +100,10 @@ export class Backlog {
     const left = [...byOwner.values()].flatMap((all) => chunks(all));
     for (let some = left.shift(); some !== undefined; some = left.shift()) {
       const id = `charge_${Bun.randomUUIDv7("base64url")}`;
+      const taking = some
+        .filter((charge) => remote.isCurrent(charge))
+        .map(({ reservation, amount }) => ({ ...reservation, max: Number.MAX_SAFE_INTEGER, amount }));
       try {
-        const current = some.filter(remote.isCurrent);
-        const taking = current.map(({ reservation, amount }) => ({
-          ...reservation,
-          max: Number.MAX_SAFE_INTEGER,
-          amount,
-        }));
         await run(() => remote.reserve(id, some![0]!.owner, taking));
         const kept = remote.ending(id, {});
         if (kept !== undefined) await run(kept).catch(() => this.add(kept));

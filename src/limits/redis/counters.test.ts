@@ -1,13 +1,14 @@
-import { afterAll, beforeAll, describe, test } from "bun:test";
-import type { Counters } from "../../core/limits.ts";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { randomUUID } from "node:crypto";
+import type { Counters, Reservation } from "../../core/limits.ts";
 import type { Clock } from "../../core/ports.ts";
-import { testCounters } from "../conformance.ts";
+import { TestClock, testCounters } from "../conformance.ts";
 import { compareProperty } from "../conformance-compare.ts";
 import { createMemoryCounters } from "../memory.ts";
 import type { RedisClient } from "./client.ts";
 import { createRedisCounters } from "./counters.ts";
 import { createScripts } from "./scripts.ts";
-import { connectTo, type RedisServer, redisIsMissing, startRedis } from "./testing.ts";
+import { connectTo, type RedisServer, redisIsMissing, startRedis, startSentinel } from "./testing.ts";
 
 /** A machine that runs many tests at once is slow, not wrong. */
 const patientMs = 10_000;
@@ -43,5 +44,183 @@ describe.skipIf(redisIsMissing !== undefined)(`counters in Redis ${redisIsMissin
       left: plain(client, { clock, leaseSeconds }),
       right: createMemoryCounters({ clock, leaseSeconds }),
     }));
+  });
+
+  const owner = { id: "acme", timeZone: "Europe/Berlin" };
+  const want = (changes: Partial<Reservation> = {}): Reservation => ({
+    key: randomUUID(),
+    unit: "requests",
+    window: { every: "month" },
+    max: 5,
+    amount: 1,
+    onStoreDown: "deny",
+    ...changes,
+  });
+  const everyKind = () => [
+    want(),
+    want({ window: { sliding: 60 } }),
+    want({ unit: "concurrency" }),
+    want({ unit: "usd", window: { every: "day" } }),
+  ];
+
+  test("all keys of a request have one hash tag, and none of them stays for ever", async () => {
+    await client.flushall();
+    const counters = plain(client, {});
+    await counters.reserve("a", owner, everyKind());
+    const keys = await client.keys("*");
+    expect(keys).toHaveLength(5);
+    for (const key of keys) expect(key).toMatch(/^sluice:\{o:acme\}:/);
+    for (const key of keys) expect(await client.pttl(key)).toBeGreaterThan(0);
+    await counters.settle("a", {});
+    for (const key of await client.keys("*")) expect(await client.pttl(key)).toBeGreaterThan(0);
+  });
+
+  test("a request that is denied leaves nothing behind", async () => {
+    await client.flushall();
+    const counters = plain(client, {});
+    const { granted } = await counters.reserve("a", owner, [...everyKind(), want({ amount: 6 })]);
+    expect(granted).toBe(false);
+    expect(await client.keys("*")).toEqual([]);
+  });
+
+  test("a process whose clock is wrong counts in the window of Redis's clock", async () => {
+    const key = randomUUID();
+    const run = createScripts(client, patientMs);
+    for (const [i, days] of [40, 0, -40, 400].entries()) {
+      const counters = createRedisCounters({ run, wall: { now: () => Date.now() + days * 86_400_000 } });
+      const answer = await counters.reserve(`${key}-${i}`, owner, [want({ key })]);
+      expect(answer).toMatchObject({ granted: true, states: [{ used: i + 1 }] });
+    }
+    expect(await client.keys(`*${key}:*`)).toHaveLength(1);
+  });
+
+  test("a reserve that comes in after it was given up takes nothing", async () => {
+    const run = createScripts(client, patientMs);
+    const late: (() => Promise<unknown>)[] = [];
+    const counters = createRedisCounters({
+      run: (...call) => {
+        if (call[0] !== "reserve") return run(...call);
+        late.push(() => run(...call));
+        return Promise.reject(new Error("no answer in time"));
+      },
+    });
+    const id = randomUUID();
+    const wanted = want();
+    await expect(counters.reserve(id, owner, [wanted])).rejects.toThrow("no answer");
+    const undo = counters.ending(id, null)!;
+    await undo();
+    expect(await late[0]!()).toBe("x");
+    await undo();
+    expect(await plain(client, {}).reserve(randomUUID(), owner, [wanted])).toMatchObject({ states: [{ used: 1 }] });
+  });
+
+  test("a reserve whose answer was lost is undone, every kind of it, and once", async () => {
+    const run = createScripts(client, patientMs);
+    const counters = createRedisCounters({
+      run: async (...call) => {
+        const answer = await run(...call);
+        if (call[0] === "reserve") throw new Error("no answer in time");
+        return answer;
+      },
+    });
+    const id = randomUUID();
+    const wanted = everyKind();
+    await expect(counters.reserve(id, owner, wanted)).rejects.toThrow("no answer");
+    const undo = counters.ending(id, null)!;
+    await undo();
+    await undo();
+    const probe = await plain(client, {}).reserve(randomUUID(), owner, wanted);
+    expect(probe.states.map(({ used }) => used)).toEqual([1, 1, 1, 1]);
+  });
+
+  test("two processes with the same request id take once, and get the same answer", async () => {
+    const id = randomUUID();
+    const wanted = everyKind();
+    const [one, other] = [plain(client, {}), plain(client, {})];
+    const answers = await Promise.all([one.reserve(id, owner, wanted), other.reserve(id, owner, wanted)]);
+    expect(answers[0]).toEqual(answers[1]);
+    await one.settle(id, { usd: 3 });
+    await other.release(id);
+    const probe = await one.reserve(randomUUID(), owner, wanted);
+    expect(probe.states.map(({ used }) => used)).toEqual([2, 2, 1, 4]);
+  });
+
+  test("what a dead process holds of concurrency returns, what a living one renews stays", async () => {
+    const clock = new TestClock("2026-03-10T12:00:00Z");
+    const options = { run: createScripts(client, patientMs), clock, holdSeconds: 0.03 };
+    const [dead, living] = [createRedisCounters(options), createRedisCounters(options)];
+    const held = want({ unit: "concurrency", max: 2 });
+    await dead.reserve(randomUUID(), owner, [held]);
+    const kept = randomUUID();
+    const since = performance.now();
+    await living.reserve(kept, owner, [held]);
+    expect((await living.reserve(randomUUID(), owner, [held])).granted).toBe(false);
+    // Only what is older than a third of the time is renewed.
+    while (performance.now() - since < 20) await new Promise(setImmediate);
+    clock.advance(20);
+    await living.renew();
+    clock.advance(11);
+    expect(await living.reserve(randomUUID(), owner, [held])).toMatchObject({ granted: true, states: [{ used: 2 }] });
+    expect((await living.reserve(randomUUID(), owner, [held])).granted).toBe(false);
+    await living.ending(kept, {})!();
+    expect((await living.reserve(randomUUID(), owner, [held])).granted).toBe(true);
+  });
+
+  test("amounts that are no whole number are refused before anything is sent", async () => {
+    const counters = plain(client, {});
+    for (const amount of [-1, 0.5, Number.NaN, 2 ** 53]) {
+      await expect(Promise.resolve(counters.reserve("a", owner, [want({ amount })]))).rejects.toThrow(RangeError);
+    }
+  });
+});
+
+describe.skipIf(redisIsMissing !== undefined)(`ways to Redis ${redisIsMissing ?? ""}`, () => {
+  const one: Reservation = {
+    key: "k",
+    unit: "requests",
+    window: { every: "month" },
+    max: 2,
+    amount: 1,
+    onStoreDown: "deny",
+  };
+  const owner = { id: "acme", timeZone: "UTC" };
+
+  async function countsBy(url: string): Promise<void> {
+    const client = await connectTo(url);
+    const counters = plain(client, {});
+    const answers = await Promise.all(["a", "b", "c"].map((id) => counters.reserve(id, owner, [one])));
+    expect(answers.filter(({ granted }) => granted)).toHaveLength(2);
+    for (const id of ["a", "b", "c"]) await counters.release(id);
+    // Several keys in one script: a cluster refuses what is not in one slot.
+    const kinds: readonly Reservation[] = [
+      { ...one, key: "slides", window: { sliding: 60 } },
+      { ...one, key: "held", unit: "concurrency" },
+    ];
+    expect((await counters.reserve("all", owner, kinds)).granted).toBe(true);
+    await counters.settle("all", {});
+    expect(await counters.reserve("d", owner, [one])).toMatchObject({ granted: true, states: [{ used: 1 }] });
+    client.disconnect();
+  }
+
+  test("with a password and a database", async () => {
+    await using server = await startRedis("--requirepass", "p@ss:word", "--appendonly", "no");
+    await countsBy(`redis://default:p%40ss%3Aword@127.0.0.1:${server.port}/3`);
+  });
+
+  test("a cluster", async () => {
+    await using server = await startRedis(
+      ...["--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1", "--appendonly", "no"],
+    );
+    const client = await connectTo(server.url);
+    await client.call("CLUSTER", "ADDSLOTSRANGE", "0", "16383");
+    while (!String(await client.call("CLUSTER", "INFO")).includes("cluster_state:ok")) await Bun.sleep(5);
+    client.disconnect();
+    await countsBy(server.url.replace("redis:", "redis+cluster:"));
+  });
+
+  test("a group that Sentinel knows", async () => {
+    await using server = await startRedis("--appendonly", "no");
+    await using sentinel = await startSentinel("main", server.port);
+    await countsBy(`redis+sentinel://127.0.0.1:${sentinel.port}/main`);
   });
 });

@@ -12,6 +12,8 @@ export interface RedisCountersOptions {
   readonly run: RunScript;
   /** The time, for tests; Redis's own when absent, which is the same for all replicas. */
   readonly clock?: Clock;
+  /** This process's time, which may be wrong; the system's when absent. */
+  readonly wall?: Clock;
   /** After how long a request that was neither settled nor released is given up; 3,600 when absent. */
   readonly leaseSeconds?: number;
   /**
@@ -57,6 +59,7 @@ const attempts = 3;
 export function createRedisCounters({
   run,
   clock,
+  wall = Date,
   leaseSeconds = 3600,
   holdSeconds = 60,
 }: RedisCountersOptions): RemoteCounters {
@@ -68,7 +71,7 @@ export function createRedisCounters({
   /** How much Redis's clock is ahead of this process's. */
   let ahead = 0;
 
-  const now = () => (clock === undefined ? Date.now() + ahead : clock.now());
+  const now = () => (clock === undefined ? wall.now() + ahead : clock.now());
   const given = () => (clock === undefined ? "" : clock.now());
 
   function forget(): void {
@@ -97,7 +100,7 @@ export function createRedisCounters({
         const settings = [given(), leaseMs, holdMs, graceMs, requestId];
         const reply = parseReply(await answer(requestId, asked, [...settings, ...args]), reservations);
         if (reply.kind === "given-up") break;
-        if (clock === undefined) ahead = reply.now - Date.now();
+        if (clock === undefined) ahead = reply.now - wall.now();
         if (reply.kind === "stale") continue;
         const { result } = reply;
         if (result.granted) holdings.set(requestId, { ...holding, at: reply.now, result });

@@ -1,5 +1,5 @@
 /** For tests: real Redis servers on free ports, each with its own folder, that end with the test. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -53,6 +53,24 @@ export async function startRedis(...args: readonly string[]): Promise<RedisServe
   };
   await server.start();
   return server;
+}
+
+/** Starts a Sentinel that watches one server under that name. */
+export async function startSentinel(group: string, port: number): Promise<{ port: number } & AsyncDisposable> {
+  const dir = mkdtempSync(join(tmpdir(), "sluice-sentinel-"));
+  const own = await freePort();
+  const config = join(dir, "sentinel.conf");
+  writeFileSync(config, `port ${own}\nbind 127.0.0.1\nsentinel monitor ${group} 127.0.0.1 ${port} 1\n`);
+  const child = Bun.spawn(["redis-server", config, "--sentinel"], { cwd: dir, stdout: "ignore", stderr: "ignore" });
+  await untilAnswers(own, child);
+  return {
+    port: own,
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await child.exited;
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
 }
 
 /** A connection of the test's own, ready to be used. */
