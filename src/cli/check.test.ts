@@ -3,7 +3,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { testFolder } from "../policy/testing.ts";
+import { modelNames } from "../upstream/catalogue.ts";
 import { type CheckArgs, runCheck } from "./check.ts";
+import { sluice } from "./testing.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const broken = 'rules:\n  - when: request.modl == "a"\n    then: deny\n';
@@ -99,8 +102,133 @@ describe("sluice check", () => {
     expect(output).toContain("plugins could not be looked for: there is no such folder");
   });
 
-  test("accepts what ships", async () => {
-    const { code } = await check({}, { policiesDir: join(root, "policies") });
+  test("accepts what ships, to the letter", async () => {
+    const deployment = { headers: [], models: modelNames({ models: new Map() }) };
+    const args = { policiesDir: join(root, "policies"), deployment, strict: true, requireTests: true };
+    const { code, output } = await check({}, args);
+    expect(output).toMatch(/^types checked in .* s\n\d+ policies, 0 problems$/);
     expect(code).toBe(0);
   });
+});
+
+describe("warnings", () => {
+  const odd = {
+    "org/a.policy.yaml": "params:\n  cap: { type: int, default: 5 }\nrules: [{ when: request.stream, then: deny }]\n",
+  };
+  const line =
+    "policies/org/a.policy.yaml:2:3  C073  warning: the param 'cap' is not used; read it as params.cap, or take it away";
+
+  test("are told, and are no problem", async () => {
+    const { code, output } = await check(odd);
+    expect(code).toBe(0);
+    expect(output.split("\n")).toEqual([
+      line,
+      "    2 |   cap: { type: int, default: 5 }",
+      "      |   ^^^",
+      "1 policy, 0 problems, 1 warning",
+    ]);
+  });
+
+  test("are as bad as problems when that is asked for", async () => {
+    expect((await check(odd, { strict: true })).code).toBe(3);
+    expect((await check({ "org/a.policy.yaml": "rules: [{ then: warn }]\n" }, { strict: true })).code).toBe(0);
+  });
+
+  test("stand by themselves in JSON, and have annotations of their own", async () => {
+    const json = JSON.parse((await check(odd, { format: "json" })).output);
+    expect(json).toMatchObject({
+      valid: true,
+      problems: [],
+      warnings: [{ code: "C073", line: 2, column: 3, severity: "warning" }],
+    });
+    const { output } = await check(odd, { format: "github" });
+    expect(output).toStartWith("::warning file=policies/org/a.policy.yaml,line=2,col=3,endColumn=6,title=C073::");
+  });
+});
+
+describe("rules without a test", () => {
+  const files = {
+    "org/a.policy.yaml":
+      "rules:\n  - { id: large, when: request.bytes > 5, then: deny }\n  - { id: many, when: request.message_count > 5, then: deny }\n",
+    "org/a.test.yaml":
+      "policies: [org/a]\ncases:\n  - { name: large, input: { request: { bytes: 6 } }, expect: { decision: deny } }\n",
+    "org/b.cel": "//! deny: late\nclock.hour < 22\n",
+    "org/c.policy.yaml": "uses: request_size\nwith: { max_request_bytes: 5 }\n",
+    "org/c.test.yaml":
+      "policies: [org/c]\ncases:\n  - { name: small, input: { request: { bytes: 5 } }, expect: { decision: allow } }\n",
+  };
+
+  test("are found when that is asked for", async () => {
+    expect((await check(files)).code).toBe(0);
+    const { code, output } = await check(files, { requireTests: true });
+    expect(code).toBe(3);
+    expect(output.split("\n").filter((one) => one.startsWith("policies/"))).toEqual([
+      "policies/org/a.policy.yaml:3:5  C074  no test makes 'many' fire; add a case in which it does",
+      "policies/org/b.cel:1:1  C074  no test names the policy 'org/b'; write b.test.yaml beside it",
+      "policies/org/c.policy.yaml:1:1  C074  no test makes 'request_size' fire; add a case in which it does",
+    ]);
+  });
+
+  test("include those of the library, and test files that are wrong are told instead", async () => {
+    const library = { "library/l.policy.yaml": "rules: [{ id: x, when: request.stream, then: warn }]\n" };
+    const { output } = await check(
+      { ...library, "org/a.policy.yaml": "rules: [{ then: warn }]\n" },
+      { requireTests: true },
+    );
+    expect(output).toContain(
+      "policies/library/l.policy.yaml:1:1  C074  no test names the policy 'library/l'; write l.test.yaml beside it",
+    );
+    const wrong = { ...files, "org/a.test.yaml": files["org/a.test.yaml"].replace("org/a]", "org/z]") };
+    expect((await check(wrong, { requireTests: true })).output).toContain("policies/org/a.test.yaml:1:12  C090");
+  });
+});
+
+describe("the coverage matrix", () => {
+  const files = {
+    "org/a.policy.yaml": "rules: [{ when: request.stream, then: deny }]\n",
+    "org/answers.policy.yaml":
+      "scope: { surfaces: [chat] }\nphase: response\nmode: warn\nrules: [{ when: response.bytes > 5, then: deny }]\n",
+    "org/late.policy.yaml": "phase: usage\nrules: [{ when: usage.total_tokens > 5, then: warn }]\n",
+  };
+
+  test("is a table: a line for each policy, a column for each surface, whole and streamed", async () => {
+    const { code, output } = await check(files, { coverageMatrix: true });
+    expect(code).toBe(0);
+    expect(output.split("\n")).toEqual([
+      "policy       mode     chat      chat, stream  messages  messages, stream",
+      "org/a        enforce  enforced  enforced      enforced  enforced",
+      "org/answers  warn     enforced  held back     -         -",
+      "org/late     enforce  recorded  recorded      recorded  recorded",
+      "3 policies, 0 problems",
+    ]);
+  });
+
+  test("is part of the JSON, and is not there when nobody asks", async () => {
+    const json = async (args: Partial<CheckArgs>) =>
+      JSON.parse((await check(files, { format: "json", ...args })).output);
+    expect((await json({ coverageMatrix: true })).coverage[1]).toMatchObject({
+      policy: "org/answers",
+      cells: [{ surface: "chat", stream: false, state: "enforced" }, { stream: true, state: "held_back" }, {}, {}],
+    });
+    expect((await json({})).coverage).toBeUndefined();
+  });
+});
+
+test("headers and models are those of the configuration", async () => {
+  await using folder = await testFolder({
+    "org/a.policy.yaml":
+      "scope: { models: [in-house-*] }\nrules: [{ when: '\"x-plan\" in request.headers && request.bytes > 5', then: warn }]\n",
+  });
+  const config = join(folder.dir, "..", "sluice.config.yaml");
+  const run = (...args: string[]) => sluice(["check", `--policies-dir=${folder.dir}`, ...args], { HOME: folder.dir });
+  const plain = await run();
+  expect([plain.code, plain.out]).toEqual([3, expect.stringContaining("C068  the header 'x-plan' is none")]);
+  const named = await run("--policy-headers=x-plan");
+  expect([named.code, named.out]).toEqual([0, expect.stringContaining("C072  warning: 'in-house-*' fits no model")]);
+  await Bun.write(
+    config,
+    "policy_headers: [x-plan]\nmodels: { in-house-large: { targets: [{ provider: echo, model: echo }] } }\n",
+  );
+  const configured = await run(`--config=${config}`, "--strict");
+  expect([configured.code, configured.out]).toEqual([0, "1 policy, 0 problems\n"]);
 });

@@ -1,5 +1,6 @@
 import { createCel } from "../cel/cel.ts";
 import type { CompiledPolicy } from "../core/policy.ts";
+import type { Deployment } from "../policy/checks/set.ts";
 import { diffTrees } from "../policy/diff.ts";
 import { formatDiff } from "../policy/diff-format.ts";
 import { type NamedSet, readNamedSet } from "../policy/diff-source.ts";
@@ -31,16 +32,20 @@ export interface CiArgs {
   readonly budget: number;
   /** Whether annotations for GitHub are wanted. */
   readonly annotate: boolean;
+  /** What the configuration says that policies may refer to. */
+  readonly deployment?: Deployment;
   /** Takes annotations. */
   readonly print: (line: string) => void;
 }
 
-/** The loader's problems, and those of types. */
-export async function check({ policiesDir, pluginsDir, annotate, print }: CiArgs): Promise<StepResult> {
+/** The loader's problems and warnings, and the problems of types. */
+export async function check({ policiesDir, pluginsDir, deployment, annotate, print }: CiArgs): Promise<StepResult> {
+  const about = { policiesDir, pluginsDir, ...(deployment && { deployment }) };
   const lines: string[] = [];
-  const code = await runCheck({ policiesDir, pluginsDir, format: "text", print: (line) => void lines.push(line) });
-  if (annotate && code !== 0) await runCheck({ policiesDir, pluginsDir, format: "github", print });
+  const code = await runCheck({ ...about, format: "text", print: (line) => void lines.push(line) });
   const summary = lines.pop() ?? "";
+  const annotations = (line: string) => void (line.startsWith("::") && print(line));
+  if (annotate && lines.length > 0) await runCheck({ ...about, format: "github", print: annotations });
   return { step: "check", code, summary, details: lines.join("\n") };
 }
 

@@ -2,6 +2,7 @@ import { appendFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { type NamedSet, readNamedSet, UnknownSetError } from "../policy/diff-source.ts";
+import { deploymentOf } from "./check.ts";
 import { bench, type CiArgs, check, diff, fmt, test } from "./ci-steps.ts";
 import { markdownSummary, type StepResult, worstCode } from "./ci-summary.ts";
 import { addSettings, readSettings } from "./settings.ts";
@@ -49,7 +50,8 @@ export function register(program: Command): void {
     .option("--mutate", "Test the tests as well: change the policies in small ways.")
     .option("--budget <ratio>", "How many times as long as the base's the policies may take.", ratio, usualBudget)
     .action(async ({ base, mutate = false, budget }: Flags) => {
-      const { policies_dir, plugins_dir, data_dir } = readSettings(verb).values;
+      const { values } = readSettings(verb);
+      const { policies_dir, plugins_dir, data_dir } = values;
       const args: CiArgs = {
         policiesDir: resolve(policies_dir),
         pluginsDir: resolve(plugins_dir),
@@ -57,6 +59,7 @@ export function register(program: Command): void {
         base,
         mutate,
         budget,
+        deployment: deploymentOf(values),
         annotate: process.env.GITHUB_ACTIONS === "true",
         print: (line) => console.log(line),
       };
