@@ -16,17 +16,19 @@
 --   '0 now used reset exhausted …'  not taken: 1 where there was no room
 --   'stale now'                     a calendar window is not the current one; nothing was touched
 --   'x'                             the request was given up before this arrived
-local function text(number) return string.format('%.0f', number) end
+local call, format, tonumber = redis.call, string.format, tonumber
+local KEYS, ARGV = KEYS, ARGV
+local function text(number) return format('%.0f', number) end
 
 local now
 if ARGV[1] == '' then
-  local time = redis.call('TIME')
+  local time = call('TIME')
   now = time[1] * 1000 + math.floor(time[2] / 1000)
 else
   now = tonumber(ARGV[1])
 end
 
-local values = redis.call('MGET', unpack(KEYS))
+local values = call('MGET', unpack(KEYS))
 local record = values[1]
 if record then
   if record == 'x' then return 'x' end
@@ -51,13 +53,13 @@ for i = 1, count do
   if not state then
     local at = 5 * i + 1
     local kind = ARGV[at]
-    state = { kind = kind, used = 0, take = 0 }
     if kind == 'f' then
-      state.exists = values[i + 1]
-      state.used = tonumber(values[i + 1] or 0)
-      state.ends = tonumber(ARGV[at + 4])
+      local value = values[i + 1]
+      local used = tonumber(value or 0)
+      state = { kind = kind, used = used, before = used, take = 0, exists = value, ends = tonumber(ARGV[at + 4]) }
     else
-      local known = redis.call('HMGET', key, 'n', 'o', 'y')
+      state = { kind = kind, used = 0, take = 0 }
+      local known = call('HMGET', key, 'n', 'o', 'y')
       local oldest = tonumber(known[2])
       state.used = tonumber(known[1]) or 0
       state.oldest = oldest
@@ -68,12 +70,12 @@ for i = 1, count do
         state.length = length
         if oldest and now >= oldest + length then
           -- Slots that have left the window.
-          local all = redis.call('HGETALL', key)
+          local all = call('HGETALL', key)
           local used, first, last = 0, nil, nil
           for j = 1, #all, 2 do
             local slot = tonumber(all[j])
             if slot and now >= slot + length then
-              redis.call('HDEL', key, all[j])
+              call('HDEL', key, all[j])
             elseif slot then
               used = used + all[j + 1]
               if not first or slot < first then first = slot end
@@ -81,9 +83,9 @@ for i = 1, count do
             end
           end
           if first then
-            redis.call('HSET', key, 'n', text(used), 'o', text(first), 'y', text(last))
+            call('HSET', key, 'n', text(used), 'o', text(first), 'y', text(last))
           else
-            redis.call('DEL', key)
+            call('DEL', key)
           end
           state.used, state.oldest, state.youngest = used, first, last
         end
@@ -92,26 +94,26 @@ for i = 1, count do
         if state.youngest and state.youngest > state.slot then state.slot = state.youngest end
       elseif oldest and now > oldest then
         -- Holds that were not renewed: their process is gone.
-        local all = redis.call('HGETALL', key)
+        local all = call('HGETALL', key)
         local used, first = 0, nil
         for j = 1, #all, 2 do
           local amount, ends = string.match(all[j + 1], '^(%d+) (%d+)$')
           if amount and now > tonumber(ends) then
-            redis.call('HDEL', key, all[j])
+            call('HDEL', key, all[j])
           elseif amount then
             used = used + amount
             if not first or tonumber(ends) < first then first = tonumber(ends) end
           end
         end
         if first then
-          redis.call('HSET', key, 'n', text(used), 'o', text(first))
+          call('HSET', key, 'n', text(used), 'o', text(first))
         else
-          redis.call('DEL', key)
+          call('DEL', key)
         end
         state.used, state.oldest = used, first
       end
+      state.before = state.used
     end
-    state.before = state.used
     states[key] = state
   end
   of[i] = state
@@ -140,30 +142,30 @@ if granted then
     if take > 0 then
       if state.kind == 'f' then
         if state.exists then
-          redis.call('INCRBY', key, take)
+          call('INCRBY', key, take)
         else
-          redis.call('SET', key, text(take), 'PX', text(state.ends - now + grace))
+          call('SET', key, text(take), 'PX', text(state.ends - now + grace))
         end
       elseif state.kind == 's' then
         local slot = state.slot
-        redis.call('HINCRBY', key, 'n', take)
-        if redis.call('HINCRBY', key, text(slot), take) == take then
+        call('HINCRBY', key, 'n', take)
+        if call('HINCRBY', key, text(slot), take) == take then
           if not state.oldest then state.oldest = slot end
-          redis.call('HSET', key, 'o', text(state.oldest), 'y', text(slot))
-          redis.call('PEXPIRE', key, text(slot + state.length - now + grace))
+          call('HSET', key, 'o', text(state.oldest), 'y', text(slot))
+          call('PEXPIRE', key, text(slot + state.length - now + grace))
         end
       else
         local ends = now + ARGV[3]
-        redis.call('HINCRBY', key, 'n', take)
-        redis.call('HSET', key, 'r:' .. ARGV[5], text(take) .. ' ' .. text(ends))
-        if not state.oldest or ends < state.oldest then redis.call('HSET', key, 'o', text(ends)) end
-        redis.call('PEXPIRE', key, text(ARGV[3] + grace))
+        call('HINCRBY', key, 'n', take)
+        call('HSET', key, 'r:' .. ARGV[5], text(take) .. ' ' .. text(ends))
+        if not state.oldest or ends < state.oldest then call('HSET', key, 'o', text(ends)) end
+        call('PEXPIRE', key, text(ARGV[3] + grace))
       end
     end
   end
 end
 
-local answer = { granted and '1' or '0', text(now) }
+local answer = {}
 for i = 1, count do
   local state = of[i]
   local reset = 1000
@@ -173,10 +175,12 @@ for i = 1, count do
     reset = state.length
     if state.oldest then reset = state.oldest + state.length - now end
   end
-  answer[3 * i] = text(granted and state.used or state.before)
-  answer[3 * i + 1] = text(reset)
-  answer[3 * i + 2] = granted and text(state.slot or 0) or exhausted[i] and '1' or '0'
+  if granted then
+    answer[i] = format('%.0f %d %.0f', state.used, reset, state.slot or 0)
+  else
+    answer[i] = format('%.0f %d %d', state.before, reset, exhausted[i] and 1 or 0)
+  end
 end
-local all = table.concat(answer, ' ')
-if granted then redis.call('SET', KEYS[1], all, 'PX', ARGV[2]) end
+local all = format('%d %.0f ', granted and 1 or 0, now) .. table.concat(answer, ' ')
+if granted then call('SET', KEYS[1], all, 'PX', ARGV[2]) end
 return all
