@@ -206,7 +206,7 @@ export function admit(root: Node, names: Names): Admitted {
     const [name, receiver, args] = call;
     if (name === "matches") {
       if (receiver.op !== "id" || receiver.args !== "re" || args.length !== 2) {
-        fail("C009", node, "the library's own matches() can take forever; write re.matches(text, pattern)");
+        fail("C009", node, "CEL's own matches() can take forever; write re.matches(text, pattern)");
       }
       const [text, pattern] = args as [Node, Node];
       const depends = visit(text, bound);
@@ -335,10 +335,24 @@ function becomeData(node: Node, data: CelData): void {
   becomeValue(node, dataConstant(data), data.type);
 }
 
+/** What functions are called in other languages. */
+const namesElsewhere: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    ...{ len: "size", length: "size", count: "size" },
+    ...{ lower: "lowerAscii", toLower: "lowerAscii", toLowerCase: "lowerAscii", lowercase: "lowerAscii" },
+    ...{ upper: "upperAscii", toUpper: "upperAscii", toUpperCase: "upperAscii", uppercase: "upperAscii" },
+    ...{ includes: "contains", startswith: "startsWith", endswith: "endsWith", strip: "trim" },
+    ...{ any: "exists", some: "exists", every: "all", min: "least", max: "greatest" },
+  }),
+);
+
 function unknownFunction(name: string): string {
   if (name === "matches") return "write re.matches(text, pattern)";
   if (methods.includes(name)) return `${name}() is a method; write value.${name}(…)`;
-  const word = nearest(name, functions);
+  const word = namesElsewhere.get(name) ?? nearest(name, functions);
+  if (word !== undefined && methods.includes(word) && !functions.includes(word)) {
+    return `unknown function '${name}'; write value.${word}(…)`;
+  }
   return `unknown function '${name}'; ${word === undefined ? `known: ${functions.join(", ")}` : `did you mean '${word}'?`}`;
 }
 
@@ -346,7 +360,7 @@ function unknownMethod(name: string, receiver: Node): string {
   if (receiver.op === "id" && receiver.args === "re") return "re has one function, re.matches(text, pattern)";
   if (functions.includes(name)) return `${name}() is a function; write ${name}(value)`;
   const known = [...methods, ...timeMethods];
-  const word = nearest(name, known);
+  const word = namesElsewhere.get(name) ?? nearest(name, known);
   return `unknown function '${name}'; ${word === undefined ? `known: ${known.join(", ")}` : `did you mean '${word}'?`}`;
 }
 

@@ -114,7 +114,7 @@ export class Names {
       return new CelProblem("C002", `unknown name '${path}'; ${noData}`, start, end);
     }
     const known = this.#known();
-    const word = nearest(path, known);
+    const word = rootless(path, known) ?? nearest(path, known);
     if (word !== undefined)
       return new CelProblem("C002", `unknown name '${path}'; did you mean '${word}'?`, start, end);
     const fields = known.filter((name) => name.startsWith(`${root}.`));
@@ -131,6 +131,13 @@ export class Names {
       ...Object.keys(this.#data).map((name) => `data.${name}`),
     ];
   }
+}
+
+/** The names that a word was meant to be whose root was left out; what the policy declares is meant before facts. */
+function rootless(word: string, known: readonly string[]): string | undefined {
+  const meant = known.filter((name) => name.endsWith(`.${word}`));
+  const declared = meant.find((name) => declaredRoots.includes(name.split(".")[0]!));
+  return declared ?? (meant.length === 0 ? undefined : meant.join("' or '"));
 }
 
 function shortNames(phase?: Phase): ReadonlyMap<string, FactName> {

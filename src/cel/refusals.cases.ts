@@ -20,6 +20,50 @@ export const refusals: readonly Refusal[] = [
   { source: "request.stream @ true", code: "C001", message: "not a CEL expression: unexpected character: @", at: "@" },
   { source: "request.model == 'gpt", code: "C001", message: "not a CEL expression: unterminated string", at: "'gpt" },
   { source: "", code: "C001", message: "not a CEL expression: unexpected token: the end", at: "" },
+  ...Object.entries({
+    "request.stream and request.has_images": "write && instead of 'and'",
+    "request.stream OR request.has_images": "write || instead of 'or'",
+    "not request.stream": "write ! instead of 'not'",
+    "request.model = 'a'": "write == to compare",
+    "request.model === 'a'": "write == instead of '==='",
+    "request.model !== 'a'": "write != instead of '!=='",
+    "request.model <> 'a'": "write != instead of '<>'",
+    "request.model =~ 'a'": "write re.matches(text, pattern) instead of '=~'",
+    "request.bytes > 10MB": "a number is digits alone, without a unit",
+    "request.bytes > 1_000": "a number is digits alone, without a unit",
+    "request.model == gpt-4o": "a text stands in quotes, such as 'gpt-4o'",
+    "request.stream ? true": "expected ':', got the end",
+  }).map(([source, advice]) => ({ source, code: "C001" as const, message: `not a CEL expression: ${advice}`, at: "" })),
+  {
+    source: "'gpt' in request.model",
+    code: "C004",
+    message: "'in' does not take string and string; for a text in a text write text.contains(part)",
+    at: "'gpt' in request.model",
+  },
+  {
+    source: "request.tool_names.contains('a')",
+    code: "C004",
+    message: "list<string>.contains() does not take (string); for an element of a list write value in list",
+    at: "request.tool_names.contains('a')",
+  },
+  {
+    source: "len(request.model) > 1",
+    code: "C012",
+    message: "unknown function 'len'; did you mean 'size'?",
+    at: "len(request.model)",
+  },
+  {
+    source: "lower(request.model) == 'a'",
+    code: "C012",
+    message: "unknown function 'lower'; write value.lowerAscii(…)",
+    at: "lower(request.model)",
+  },
+  {
+    source: "request.model.toLowerCase() == 'a'",
+    code: "C012",
+    message: "unknown function 'toLowerCase'; did you mean 'lowerAscii'?",
+    at: "request.model.toLowerCase()",
+  },
   {
     source: "request.modl == 'a'",
     code: "C002",
@@ -40,6 +84,18 @@ export const refusals: readonly Refusal[] = [
     at: "request",
   },
   { source: "zebra > 1", code: "C002", message: "unknown name 'zebra'", at: "zebra" },
+  {
+    source: "max_tokens > 1",
+    code: "C002",
+    message: "unknown name 'max_tokens'; did you mean 'request.max_tokens'?",
+    at: "max_tokens",
+  },
+  {
+    source: "size(labels) > 1",
+    code: "C002",
+    message: "unknown name 'labels'; did you mean 'org.labels' or 'app.labels'?",
+    at: "labels",
+  },
   { source: "request.tool_names.exists(t, u == 'a')", code: "C002", message: "unknown name 'u'", at: "u" },
   {
     source: "usage.total_tokens > 3",
@@ -152,7 +208,7 @@ export const refusals: readonly Refusal[] = [
   {
     source: "request.model.matches('gpt')",
     code: "C009",
-    message: "the library's own matches() can take forever; write re.matches(text, pattern)",
+    message: "CEL's own matches() can take forever; write re.matches(text, pattern)",
     at: "request.model.matches('gpt')",
   },
   {

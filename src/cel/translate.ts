@@ -1,6 +1,7 @@
 import { children, type Node } from "./ast.ts";
 import { type CelCheck, CelProblem } from "./checks.ts";
 import { regexMethod, replacements } from "./functions.ts";
+import { slip } from "./slips.ts";
 
 interface LibraryError {
   readonly code?: string;
@@ -34,7 +35,9 @@ export function translate(error: unknown, source: string): CelProblem {
     return make("C006", `the expression is too large or too deeply nested${limit}`);
   }
   // Errors of parsing have a position; the library throws others without one where types do not fit an empty list.
-  if ((error as Error).name === "ParseError") return make("C001", `not a CEL expression: ${syntax(summary ?? "")}`);
+  if ((error as Error).name === "ParseError") {
+    return make("C001", `not a CEL expression: ${slip(source, start) ?? syntax(summary ?? "")}`);
+  }
   const typed = typeMessage(code, node as Node | undefined);
   return make("C004", typed ?? plain(lowerFirst(summary ?? (error as Error).message)));
 }
@@ -45,8 +48,11 @@ function syntax(summary: string): string {
     IDENTIFIER: "a name",
     RPAREN: "')'",
     LPAREN: "'('",
+    COLON: "':'",
+    RBRACKET: "']'",
+    RBRACE: "'}'",
   };
-  return lowerFirst(summary).replace(/\b(EOF|IDENTIFIER|RPAREN|LPAREN)\b/g, (token) => words[token] ?? token);
+  return lowerFirst(summary).replace(/\b[A-Z]{3,}\b/g, (token) => words[token] ?? token);
 }
 
 function typeMessage(code: string | undefined, node: Node | undefined): string | undefined {
@@ -55,14 +61,21 @@ function typeMessage(code: string | undefined, node: Node | undefined): string |
     const types = children(node).map(typeOf);
     if (types.includes("?")) return undefined;
     const mixed = types.includes("int") && types.includes("double");
-    const hint = mixed ? "; write a double with a point, such as 10.0, or use double(value)" : "";
+    const within = node.op === "in" && types[1] === "string";
+    const hint = mixed
+      ? "; write a double with a point, such as 10.0, or use double(value)"
+      : within
+        ? "; for a text in a text write text.contains(part)"
+        : "";
     return `'${node.op[0] === "!" && types.length === 1 ? "!" : node.op.replace("_", "")}' does not take ${types.join(" and ")}${hint}`;
   }
   if (code === "no_matching_overload") {
     const [name, ...rest] = node.args as [string, ...unknown[]];
     const receiver = node.op === "rcall" ? `${typeOf(rest[0] as Node)}.` : "";
     const args = (rest.at(-1) as Node[]).map(typeOf);
-    return `${name === regexMethod ? "" : receiver}${plain(name)}() does not take (${args.join(", ")})`;
+    const ofList = name === "contains" && receiver.startsWith("list");
+    const hint = ofList ? "; for an element of a list write value in list" : "";
+    return `${name === regexMethod ? "" : receiver}${plain(name)}() does not take (${args.join(", ")})${hint}`;
   }
   return undefined;
 }
