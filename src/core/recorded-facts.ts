@@ -1,4 +1,5 @@
-import { emptyFacts, type FactName, type Facts, type FactType, factCatalogue, readFact } from "./facts.ts";
+import { entry } from "./entry.ts";
+import { emptyFacts, type FactName, type FactSpec, type Facts, type FactType, factCatalogue } from "./facts.ts";
 import type { Phase } from "./phases.ts";
 import type { DecisionRow } from "./ports.ts";
 import type { RuleSet } from "./snapshot.ts";
@@ -58,27 +59,50 @@ const inRow: ReadonlySet<FactName> = new Set<FactName>([
 ]);
 /** Text of the answer: never recorded. */
 const neverRecorded: ReadonlySet<FactName> = new Set<FactName>(["event.text"]);
-/** Longest value that is kept, in characters of JSON. Labels are the operator's, who bounds them elsewhere. */
+/** Longest value that is kept, in characters. Labels are the operator's, who bounds them elsewhere. */
 const maxValueLength = 4_096;
 
+/** A fact as it is recorded: where it is, and what has to be looked at. */
+interface Recorded {
+  readonly name: FactName;
+  readonly root: string;
+  readonly field: string | undefined;
+  /** Numbers and truth values stand as they are. */
+  readonly isPlain: boolean;
+  readonly isScope: boolean;
+}
+
 const readsOf = new WeakMap<RuleSet, Partial<Record<Phase, readonly FactName[]>>>();
+const recordedOf = new WeakMap<RuleSet, Partial<Record<Phase, readonly Recorded[]>>>();
 
 /** The facts that the rules in scope may read in a phase, in order. */
 export function factsReadIn(rules: RuleSet, phase: Phase): readonly FactName[] {
-  let known = readsOf.get(rules);
-  if (known === undefined) {
-    known = {};
-    readsOf.set(rules, known);
-  }
-  let names = known[phase];
-  if (names === undefined) {
-    const policies = phase === "request" ? [...rules.inPhase.request, ...rules.limiting] : rules.inPhase[phase];
-    const read = new Set(policies.flatMap(({ reads }) => reads));
-    const readable = ({ phases }: { readonly phases: readonly Phase[] }) => phases.includes(phase);
-    names = [...read].filter((name) => readable(factCatalogue[name]) && !neverRecorded.has(name)).sort();
-    known[phase] = names;
-  }
-  return names;
+  const known = entry(readsOf, rules, newRecord<readonly FactName[]>);
+  known[phase] ??= findReads(rules, phase);
+  return known[phase];
+}
+
+function findReads(rules: RuleSet, phase: Phase): readonly FactName[] {
+  const policies = phase === "request" ? [...rules.inPhase.request, ...rules.limiting] : rules.inPhase[phase];
+  const read = new Set(policies.flatMap(({ reads }) => reads));
+  const readable = ({ phases }: FactSpec) => phases.includes(phase);
+  return [...read].filter((name) => readable(factCatalogue[name]) && !neverRecorded.has(name)).sort();
+}
+
+function recordedIn(rules: RuleSet, phase: Phase): readonly Recorded[] {
+  const known = entry(recordedOf, rules, newRecord<readonly Recorded[]>);
+  known[phase] ??= [...new Set([...scopeFacts, ...factsReadIn(rules, phase)])]
+    .filter((name) => !inRow.has(name))
+    .map((name): Recorded => {
+      const [root, field] = name.split(".") as [string, string | undefined];
+      const isPlain = ["int", "double", "bool"].includes(factCatalogue[name].type);
+      return { name, root, field, isPlain, isScope: scopeFacts.has(name) };
+    });
+  return known[phase];
+}
+
+function newRecord<T>(): Partial<Record<Phase, T>> {
+  return {};
 }
 
 /** What is recorded of a decision beside the facts themselves, and how. */
@@ -101,18 +125,22 @@ export function recordFacts(
 ): RecordedFacts {
   const masked = new Set<FactName>();
   const omitted = new Set<FactName>();
-  let before: FactValues = { "request.model": model };
+  const before: Partial<Record<FactName, unknown>> = { "request.model": model };
   const recorded = looks.map(({ facts, rules }) => {
     const values: Partial<Record<FactName, unknown>> = {};
-    for (const name of new Set([...scopeFacts, ...factsReadIn(rules, phase)])) {
-      if (inRow.has(name)) continue;
-      const value = shown(name, readFact(facts, name), hash, masked);
-      const isKnown = name in before ? isSame(value, before[name]) : scopeFacts.has(name) && isZero(value);
+    for (const { name, root, field, isPlain, isScope } of recordedIn(rules, phase)) {
+      const found = (facts as unknown as Record<string, Record<string, unknown>>)[root]!;
+      const read = field === undefined ? found : found[field];
+      const value = isPlain ? read : shown(name, read, hash, masked);
+      const isKnown = name in before ? isSame(value, before[name]) : isScope && isZero(value);
       if (isKnown) continue;
-      if (isTooLong(value) && !scopeFacts.has(name)) omitted.add(name);
-      else values[name] = value;
+      if (!isPlain && !isScope && isTooLong(value)) {
+        omitted.add(name);
+        continue;
+      }
+      values[name] = value;
+      before[name] = value;
     }
-    before = { ...before, ...values };
     return values;
   }) as unknown as RecordedFacts["looks"];
   return {
@@ -141,9 +169,12 @@ function isZero(value: unknown): boolean {
   return value === "" || (typeof value === "object" && Object.keys(value as object).length === 0);
 }
 
-/** Text and what holds several values may be long; their JSON is no shorter than they are. */
+/** Bounds what is kept, without making JSON of it: control characters take six characters there, others fewer. */
 function isTooLong(value: unknown): boolean {
-  return (typeof value === "string" || typeof value === "object") && JSON.stringify(value).length > maxValueLength;
+  if (typeof value === "string") return value.length > maxValueLength;
+  let length = 0;
+  for (const [name, text] of Object.entries(value as object)) length += name.length + (text as string).length + 6;
+  return length > maxValueLength;
 }
 
 function isSame(a: unknown, b: unknown): boolean {
