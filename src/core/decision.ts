@@ -35,6 +35,8 @@ export interface Finding {
   /** HTTP status of the refusal if this finding is the one shown. */
   readonly status: number;
   readonly priority: number;
+  /** The control plane put its policy there: what it changes gives way to what git's policies set. */
+  readonly added?: true;
   readonly modifications?: readonly Modification[];
   /** Headers for the refusal if this finding is the one shown, such as `retry-after`. */
   readonly headers?: Readonly<Record<string, string>>;
@@ -91,7 +93,8 @@ export function compareFindings(a: Finding, b: Finding): number {
     b.priority - a.priority ||
     compareText(JSON.stringify(a.modifications ?? null), JSON.stringify(b.modifications ?? null)) ||
     compareText(JSON.stringify(a.headers ?? null), JSON.stringify(b.headers ?? null)) ||
-    compareText(a.override ?? "", b.override ?? "")
+    compareText(a.override ?? "", b.override ?? "") ||
+    Number(a.added ?? false) - Number(b.added ?? false)
   );
 }
 

@@ -143,13 +143,29 @@ describe("the engine", () => {
       policyWith({ id: "org/e", recheck: (_facts, content) => content!.texts().map(() => hitOf("deny")) }),
     ];
     const content = { texts: () => ["one"] };
-    const findings = recheck(policies, facts, ({ id }) => told.push(id), content);
+    const findings = recheck({ findings: [] }, policies, facts, ({ id }) => told.push(id), content);
     expect(findings.map(({ policy, kind, effect }) => [policy, kind, effect])).toEqual([
       ["org/b", "hit", "warn"],
       ["org/c", "error", "warn"],
       ["org/e", "hit", "deny"],
     ]);
     expect(told).toEqual(["org/c"]);
+  });
+
+  test("git's policies are asked again whether they refuse what the control plane changed", () => {
+    const changed = (added: boolean) =>
+      evaluate(
+        [policyWith({ ...(added && { added }), evaluate: { request: () => [hitOf("modify")] } })],
+        "request",
+        facts,
+      );
+    const policies = [
+      policyWith({ id: "org/a", evaluate: { request: () => [hitOf("deny"), hitOf("modify"), hitOf("warn")] } }),
+      policyWith({ id: "org/b", evaluate: { request: () => notApplicable } }),
+      policyWith({ id: "db/c", added: true, evaluate: { request: () => [hitOf("deny")] } }),
+    ];
+    expect(recheck(changed(true), policies, facts)).toMatchObject([{ policy: "org/a", effect: "deny" }]);
+    expect(recheck(changed(false), policies, facts)).toEqual([]);
   });
 
   test("only the phase that is asked for is evaluated", () => {
@@ -183,7 +199,7 @@ describe("an override", () => {
     expect(effect).toBe("allow");
     expect(findings).toMatchObject([{ kind: "error", would: "deny", override: "break-glass:bg_1" }]);
     expect(tally).toEqual({ decided: 0, notApplicable: 0, errors: 1 });
-    expect(recheck([policy], facts)).toMatchObject([{ kind: "error", effect: "allow" }]);
+    expect(recheck({ findings: [] }, [policy], facts)).toMatchObject([{ kind: "error", effect: "allow" }]);
   });
 
   test("leaves what an exception of git's has overridden to the exception", () => {

@@ -2,7 +2,7 @@ import { type Decision, decide, type Effect, type Finding } from "./decision.ts"
 import type { Facts } from "./facts.ts";
 import { modificationProblem } from "./modifiable.ts";
 import type { Phase } from "./phases.ts";
-import { type CompiledPolicy, type Content, noContent, notApplicable, type RuleHit } from "./policy.ts";
+import { type Ask, type CompiledPolicy, type Content, noContent, notApplicable, type RuleHit } from "./policy.ts";
 
 const nothing: readonly Finding[] = Object.freeze([]);
 
@@ -61,20 +61,30 @@ export function evaluate(
 /**
  * Asks the rules that are marked `recheck`, of a request that was modified. Answers what fired or failed: the policies
  * they belong to stand in the decision's tally already.
+ *
+ * Where the control plane had a part in modifying it, git's policies are asked whether they refuse what became of it,
+ * marked or not: no request gets past them by way of what was added beside them.
+ *
+ * @param decision by which it was modified
  */
 export function recheck(
+  decision: Pick<Decision, "findings">,
   policies: readonly CompiledPolicy[],
   facts: Facts,
   onError?: (policy: CompiledPolicy, error: unknown, phase: Phase) => void,
   content: Content = noContent,
 ): readonly Finding[] {
   const findings: Finding[] = [];
+  const changedBeside = decision.findings.some(({ effect, added }) => effect === "modify" && added);
+  const ask = (policy: CompiledPolicy, asked: Ask | undefined) => {
+    const verdict = asked?.(facts, content) ?? null;
+    return verdict === null || verdict === notApplicable ? [] : findingsOf(policy, "request", verdict, facts);
+  };
   for (const policy of policies) {
-    if (policy.recheck === undefined) continue;
     try {
-      const verdict = policy.recheck(facts, content);
-      if (verdict !== null && verdict !== notApplicable)
-        findings.push(...findingsOf(policy, "request", verdict, facts));
+      findings.push(...ask(policy, policy.recheck));
+      if (!changedBeside || policy.added) continue;
+      findings.push(...ask(policy, policy.evaluate.request).filter(({ effect }) => effect === "deny"));
     } catch (error) {
       findings.push(errorFinding(policy, { override: policy.override?.(facts)?.label }));
       onError?.(policy, error, "request");
@@ -108,7 +118,7 @@ export function overridden({ override }: Pick<CompiledPolicy, "override">, hit: 
 }
 
 /** What a hit amounts to under its policy's mode. */
-export function toFinding(policy: Pick<CompiledPolicy, "id" | "mode" | "priority">, hit: RuleHit): Finding {
+export function toFinding(policy: Pick<CompiledPolicy, "id" | "mode" | "priority" | "added">, hit: RuleHit): Finding {
   return {
     policy: policy.id,
     rule: hit.rule,
@@ -120,6 +130,7 @@ export function toFinding(policy: Pick<CompiledPolicy, "id" | "mode" | "priority
     message: hit.message,
     status: hit.status,
     priority: policy.priority,
+    ...(policy.added && { added: true }),
     ...(hit.modifications && { modifications: hit.modifications }),
     ...(hit.headers && { headers: hit.headers }),
     ...(hit.override !== undefined && { override: hit.override }),

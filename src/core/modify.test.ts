@@ -115,6 +115,42 @@ describe("priorities", () => {
   });
 });
 
+describe("what the control plane added", () => {
+  const added = (modifications: readonly Modification[]): Finding => ({
+    ...finding(modifications, 999, "db/x"),
+    added: true,
+  });
+
+  test.each<[string, Modification[], Modification[], Modification[]]>([
+    ["does not set what git sets", [change("set", 5)], [change("set", 6)], [change("set", 5)]],
+    ["does not raise what git sets", [change("set", 5)], [change("floor", 6)], [change("set", 5)]],
+    ["does not remove what git sets", [change("set", 5)], [change("remove")], [change("set", 5)]],
+    [
+      "does not route elsewhere than git",
+      [change("route", "eu", "model")],
+      [change("route", "us", "model")],
+      [change("route", "eu", "model")],
+    ],
+    ["lowers what git sets", [change("set", 5)], [change("cap", 3)], [change("set", 5), change("cap", 3)]],
+    [
+      "is redacted after what git redacts",
+      [change("redact", ["4111"], "messages")],
+      [change("redact", ["1"], "messages")],
+      [change("redact", ["4111"], "messages"), change("redact", ["1"], "messages")],
+    ],
+    [
+      "removes more tools than git",
+      [change("remove", "a", "tools")],
+      [change("remove", "b", "tools")],
+      [change("remove", ["a", "b"], "tools")],
+    ],
+    ["sets what git leaves", [change("cap", 5)], [change("set", 9)], [change("set", 9), change("cap", 5)]],
+  ])("%s, whatever its priority", (_, git, beside, expected) => {
+    const merged = mergeModifications([added(beside), finding(git, 1)]);
+    expect(merged).toEqual({ modifications: expected, conflict: null });
+  });
+});
+
 test("what a mode only records changes nothing", () => {
   const audited: Finding = { ...finding([change("set", 5)]), mode: "audit", effect: "allow" };
   expect(mergeModifications([audited])).toEqual({ modifications: [], conflict: null });
@@ -148,8 +184,15 @@ describe("merging", () => {
     .map(({ op, path, value }) => (op === "remove" && path !== "tools" ? { op, path } : { op, path, value }));
   const findings = fc.array(
     fc
-      .tuple(fc.array(someChange, { maxLength: 3 }), fc.integer({ min: 1, max: 2 }), fc.constantFrom("org/a", "org/b"))
-      .map(([changes, priority, policy]) => finding(changes, priority, policy)),
+      .tuple(
+        fc.array(someChange, { maxLength: 3 }),
+        fc.integer({ min: 1, max: 2 }),
+        fc.constantFrom("org/a", "org/b", "db/c"),
+      )
+      .map(([changes, priority, policy]) => ({
+        ...finding(changes, priority, policy),
+        ...(policy === "db/c" && { added: true as const }),
+      })),
     { maxLength: 6 },
   );
 
@@ -177,7 +220,9 @@ describe("merging", () => {
     fc.assert(
       fc.property(findings, (given) => {
         // Of one priority, or what was lower in it would now weigh as much.
-        const { modifications, conflict } = mergeModifications(given.map((one) => ({ ...one, priority: 1 })));
+        const { modifications, conflict } = mergeModifications(
+          given.map(({ added: _, ...one }) => ({ ...one, priority: 1 })),
+        );
         fc.pre(conflict === null);
         expect(mergeModifications([finding(modifications)])).toEqual({ modifications, conflict: null });
       }),

@@ -41,6 +41,8 @@ const order = ["remove", "set", "append", "floor", "cap", "redact", "route"] as 
  * Of each path: `remove` beats `set`, and what several remove unites; of several `set` or `route` those of highest
  * priority hold, and different values of the same priority conflict; `append` and `redact` unite, those of higher
  * priority first; then `floor` raises to the greatest floor, then `cap` lowers to the least cap.
+ *
+ * What the control plane added comes after git's, and does not undo what git's set or route to.
  */
 export function mergeModifications(findings: readonly Finding[]): MergedModifications {
   const all = findings.flatMap((finding): Asked[] =>
@@ -50,7 +52,7 @@ export function mergeModifications(findings: readonly Finding[]): MergedModifica
   const conflicts: Finding[] = [];
   const paths = [...new Set(all.map(({ change }) => change.path))].sort();
   const modifications = paths.flatMap((path) => {
-    const ofPath = all.filter(({ change }) => change.path === path);
+    const ofPath = withoutUndoing(all.filter(({ change }) => change.path === path));
     const removed = ofPath.some(({ change }) => change.op === "remove");
     return order.flatMap((op) => {
       const asked = ofPath.filter(({ change }) => change.op === op);
@@ -59,6 +61,14 @@ export function mergeModifications(findings: readonly Finding[]): MergedModifica
   });
   conflicts.sort(compareFindings);
   return conflicts.length > 0 ? { modifications: [], conflict: conflicts[0]! } : { modifications, conflict: null };
+}
+
+const undoing: ReadonlySet<Modification["op"]> = new Set(["set", "remove", "floor", "route"]);
+
+/** What git's policies set or route to holds, whatever the priority of what the control plane added. */
+function withoutUndoing(asked: readonly Asked[]): readonly Asked[] {
+  const holds = asked.some(({ change: { op }, finding }) => !finding.added && (op === "set" || op === "route"));
+  return holds ? asked.filter(({ change, finding }) => !finding.added || !undoing.has(change.op)) : asked;
 }
 
 function mergeOne(
@@ -90,7 +100,7 @@ function mergeOne(
   }
 }
 
-/** Each change once, those of higher priority first, else by what they say. */
+/** Each change once: git's before what was added, those of higher priority first, else by what they say. */
 function united(asked: readonly Asked[]): readonly Modification[] {
   const known = new Map<string, Modification>();
   for (const { change } of [...asked].sort(byPriority)) {
@@ -102,7 +112,8 @@ function united(asked: readonly Asked[]): readonly Modification[] {
 
 function byPriority(a: Asked, b: Asked): number {
   const [left, right] = [JSON.stringify(a.change.value) ?? "", JSON.stringify(b.change.value) ?? ""];
-  return b.finding.priority - a.finding.priority || (left < right ? -1 : left > right ? 1 : 0);
+  const added = Number(a.finding.added ?? false) - Number(b.finding.added ?? false);
+  return added || b.finding.priority - a.finding.priority || (left < right ? -1 : left > right ? 1 : 0);
 }
 
 /** Whether two modifications cannot both be made when their rules have the same priority. */

@@ -185,9 +185,9 @@ export class Call implements Content {
     return decision;
   }
 
-  /** Asks the rules that want to see a modified request. */
-  recheck(): readonly Finding[] {
-    return recheck(this.rules!.policies, this.facts!, this.#failed, this);
+  /** Asks the rules that want to see a request that this decision modified. */
+  recheck(decision: Decision): readonly Finding[] {
+    return recheck(decision, this.rules!.policies, this.facts!, this.#failed, this);
   }
 
   /** Writes a phase's decision to the log and metrics, once it is final. */

@@ -87,7 +87,7 @@ async function change(modifying: Modifying, { decision, modifications }: Changin
   }
   await take(modifying, view, call.route!, call.rules!);
   // What is asked for once more must be so already.
-  return joinRechecked(decision, call.recheck(), (again) => changes(format, view, again));
+  return joinRechecked(decision, call.recheck(decision), (again) => changes(format, view, again));
 }
 
 /** The call goes on with this request: all that was found out about the other is found out again. */

@@ -138,6 +138,24 @@ test("a database policy is enforced on the next request, and so is each change o
   expect([warned.status, warned.headers.get("sluice-warnings")]).toEqual([200, "no_echo"]);
 });
 
+test("a database policy neither raises a request above git's cap nor routes it elsewhere than git does", async () => {
+  await start({
+    "org/most.policy.yaml":
+      "rules: [{ id: most, when: request.max_tokens_requested > 100, then: deny, code: too_many }]",
+    "org/route.policy.yaml": "uses: model_route\nwith: { routes: [{ from: [echo], to: gpt-4o-mini }] }\n",
+  });
+  const create = (id: string, content: string) => sluice.admin("policies", { method: "POST", body: { id, content } });
+  await create(
+    "db/elsewhere",
+    "priority: 999\nscope: { models: [echo] }\nrules: [{ then: modify, modify: [{ op: route, path: model, value: gpt-4o }] }]",
+  );
+  const routed = await chat({ ...short, max_tokens: 5 });
+  expect([routed.status, routed.headers.get("sluice-model")]).toEqual([200, "gpt-4o-mini"]);
+  await create("db/more", "rules: [{ then: modify, modify: [{ op: set, path: max_tokens, value: 5000 }] }]");
+  const refused = await chat({ ...short, max_tokens: 5 });
+  expect([refused.status, refused.json().error?.code]).toEqual([403, "too_many"]);
+});
+
 test("a param that is tuned within its bounds works for whom it was tuned, and out of bounds is refused", async () => {
   await start();
   expect((await chat(long)).status).toBe(403);

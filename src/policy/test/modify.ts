@@ -51,7 +51,7 @@ function change(
   if (decision.effect === "deny" || modifications.length === 0) return { decision, modifications, facts: before };
   const facts = modifiedFacts(before, modifications);
   const changes = (again: readonly Modification[]) => again.some((one) => isChange(one, modifications, facts));
-  const judged = joinRechecked(decision, recheck(policies, facts, undefined, content), changes);
+  const judged = joinRechecked(decision, recheck(decision, policies, facts, undefined, content), changes);
   return { decision: judged, modifications, facts };
 }
 
