@@ -76,6 +76,18 @@ describe.skipIf(!hasGit)("a folder in a checkout (needs git)", () => {
     await expect(exportFolder(repo.dir, "HEAD", repo.into)).rejects.toThrow("leads out of the folder");
   });
 
+  test("that links to what is outside of it by way of another link is not had", async () => {
+    await using repo = await checkout();
+    // As it is written it stays inside; where `here` leads to the folder itself, it does not.
+    await symlink(".", join(repo.dir, "here"));
+    await symlink("here/../secret.txt", join(repo.dir, "out.policy.yaml"));
+    await writeFile(join(repo.dir, "secret.txt"), "inside\n");
+    await writeFile(join(repo.root, "secret.txt"), "outside\n");
+    repo.git("add", ".");
+    repo.git("commit", "-q", "-m", "links");
+    await expect(exportFolder(repo.dir, "HEAD", repo.into)).rejects.toThrow("leads out of the folder");
+  });
+
   test("is labelled the same when a hook's variables point elsewhere", async () => {
     await using repo = await checkout();
     const before = await gitLabel(repo.dir);

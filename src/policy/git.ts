@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { mkdir, realpath, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, resolve, sep } from "node:path";
 import { posix } from "node:path/posix";
 import type { GitLabel } from "../core/revisions.ts";
@@ -78,14 +78,25 @@ export async function exportFolder(dir: string, revision: string, into: string):
     if (mode === "120000") await link(path, blobs[i]!.toString(), file);
     else await writeFile(file, blobs[i]!);
   }
+  for (const { mode, path } of entries) if (mode === "120000") await checkLink(path, into);
   return commit;
+}
+
+/** Where a link really leads shows only when all are there: those on its way may be links themselves. */
+async function checkLink(path: string, into: string): Promise<void> {
+  const target = await realpath(join(into, path)).catch(() => null);
+  if (target !== null && !`${target}${sep}`.startsWith(`${await realpath(into)}${sep}`)) throw leadsOut(path);
+}
+
+function leadsOut(path: string): GitError {
+  return new GitError(`${path} is a link that leads out of the folder`);
 }
 
 /** A link that leads out of the folder would be read from the disk as it is now. */
 async function link(path: string, target: string, file: string): Promise<void> {
   const inside = posix.normalize(posix.join(posix.dirname(path), target));
   if (target.startsWith("/") || inside === ".." || inside.startsWith("../")) {
-    throw new GitError(`${path} is a link that leads out of the folder`);
+    throw leadsOut(path);
   }
   await symlink(target, file);
 }
