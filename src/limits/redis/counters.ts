@@ -93,11 +93,11 @@ export function createRedisCounters({
       forget();
       const since = performance.now();
       for (let attempt = 0; attempt < attempts; attempt += 1) {
-        const { keys, ends, args } = encode(reservations, owner, now(), spanAt);
+        const { keys, ends, from, until, args } = encode(reservations, owner, now(), spanAt);
         const holding: Holding = { at: now(), since, owner, reservations, keys, ends };
         holdings.set(requestId, holding);
         const asked = [recordKey(owner, requestId), ...keys];
-        const settings = [given(), leaseMs, holdMs, graceMs, requestId];
+        const settings = [given(), leaseMs, holdMs, graceMs, requestId, from, until];
         const reply = parseReply(await answer(requestId, asked, [...settings, ...args]), reservations);
         if (reply.kind === "given-up") break;
         if (clock === undefined) ahead = reply.now - wall.now();
@@ -197,6 +197,9 @@ function encode(
   const ends: number[] = [];
   const args: (string | number)[] = [];
   const prefix = tagOf(owner);
+  /** From when until when all the calendar windows are the current ones. */
+  let from = 0;
+  let until = Number.MAX_SAFE_INTEGER;
   for (const { key, unit, window, max, amount } of reservations) {
     const most = Math.min(max, Number.MAX_SAFE_INTEGER);
     let span: Span | undefined;
@@ -207,6 +210,8 @@ function encode(
       span = spanAt(now, window.every, owner.timeZone);
       keys.push(`${prefix}w:${key}:${span.start}`);
       args.push("f", most, amount, span.start, span.end);
+      from = Math.max(from, span.start);
+      until = Math.min(until, span.end);
     } else {
       const length = window.sliding * 1000;
       keys.push(`${prefix}s:${key}`);
@@ -214,7 +219,7 @@ function encode(
     }
     ends.push(span?.end ?? 0);
   }
-  return { keys, ends, args };
+  return { keys, ends, from, until, args };
 }
 
 function slotLengthOf(length: number): number {

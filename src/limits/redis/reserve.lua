@@ -6,6 +6,8 @@
 -- ARGV[3]  after how many milliseconds what it holds of concurrency returns
 -- ARGV[4]  how much longer than they matter keys are kept
 -- ARGV[5]  the request's id
+-- ARGV[6]  from when and
+-- ARGV[7]  until when all its calendar windows are the current ones
 -- then five for each counter: kind, maximum, amount and
 --   'f' a calendar window      its start and its end
 --   's' a sliding window       its length and that of one slot
@@ -39,19 +41,14 @@ local count = #KEYS - 1
 local states = {}
 local of = {}
 
-for i = 1, count do
-  local at = 5 * i + 1
-  if ARGV[at] == 'f' and (now < tonumber(ARGV[at + 3]) or now >= tonumber(ARGV[at + 4])) then
-    return 'stale ' .. text(now)
-  end
-end
+if now < tonumber(ARGV[6]) or now >= tonumber(ARGV[7]) then return 'stale ' .. text(now) end
 
 -- What each counter has used.
 for i = 1, count do
   local key = KEYS[i + 1]
   local state = states[key]
   if not state then
-    local at = 5 * i + 1
+    local at = 5 * i + 3
     local kind = ARGV[at]
     if kind == 'f' then
       local value = values[i + 1]
@@ -125,8 +122,8 @@ local granted = true
 local exhausted = {}
 for i = 1, count do
   local state = of[i]
-  local amount = tonumber(ARGV[5 * i + 3])
-  if amount <= ARGV[5 * i + 2] - state.used then
+  local amount = tonumber(ARGV[5 * i + 5])
+  if amount <= ARGV[5 * i + 4] - state.used then
     state.used = state.used + amount
     state.take = state.take + amount
   else
