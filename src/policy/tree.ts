@@ -133,9 +133,12 @@ async function list(dir: string, folder = "", depth = 0): Promise<Entry[]> {
     // Followed, not looked at: mounted volumes put symbolic links where the files should be.
     const info = await stat(absolute).catch(() => null);
     if (info === null) {
-      // What is gone in the meantime is gone; a link that leads nowhere was written to lead somewhere.
-      const link = await lstat(absolute).catch(() => null);
-      if (link !== null) found.push(unreadable(path, absolute, "the link leads nowhere", false));
+      // What is gone in the meantime is gone; a link that leads nowhere was written to lead somewhere, and what may not
+      // be looked at, as in a folder without the right to search it, may be anything.
+      const link = await lstat(absolute).catch((error: NodeJS.ErrnoException) => error);
+      if (!(link instanceof Error)) found.push(unreadable(path, absolute, "the link leads nowhere", false));
+      else if (link.code !== "ENOENT")
+        found.push(unreadable(path, absolute, `it cannot be looked at: ${reason(link)}`, true));
     } else if (info.isDirectory()) {
       if (path === "node_modules") continue;
       if (depth < maxDepth) found.push(...(await list(dir, path, depth + 1)));
@@ -143,6 +146,8 @@ async function list(dir: string, folder = "", depth = 0): Promise<Entry[]> {
     } else if (info.isFile()) {
       const stamp = `${info.size} ${info.mtimeMs} ${info.ino}`;
       found.push({ path, absolute, size: info.size, stamp });
+    } else {
+      found.push(unreadable(path, absolute, "this is neither a file nor a folder", false));
     }
   }
   return found;
