@@ -11,7 +11,7 @@ import { sliceOf } from "./slices.ts";
  * @throws CelProblem C008 for the innermost such part
  */
 export function checkVaries(condition: CompiledCel): void {
-  const { parts } = formulaOf(condition, "unknown");
+  const { parts } = formulaOf(condition);
   for (const { node, formula } of parts) {
     const answer = constantValue(formula);
     if (answer === null) continue;
@@ -29,6 +29,5 @@ export function checkVaries(condition: CompiledCel): void {
 
 /** The value that a formula always has; `null` when it can have both, or there is too much to try. */
 function constantValue(formula: Formula): boolean | null {
-  if (isAlways([formula], (v) => formula.test(v)) === true) return true;
-  return isAlways([formula], (v) => !formula.test(v)) === true ? false : null;
+  return [true, false].find((value) => isAlways(formula, value) === true) ?? null;
 }

@@ -33,11 +33,11 @@ export interface Formula {
   test(values: Values): boolean;
 }
 
-/** How params are taken: by the values they have, or as if they could have any. */
-export type ParamsAs = "values" | "unknown";
-
-/** The formula of a condition, with the variables of the policy that it reads. */
-export function formulaOf(condition: Pick<CompiledCel, "tree" | "names">, paramsAs: ParamsAs): Formula {
+/**
+ * The formula of a condition, with the variables of the policy that it reads. Params are taken as if they could have any
+ * value: most of them can.
+ */
+export function formulaOf(condition: Pick<CompiledCel, "tree" | "names">): Formula {
   const variables = condition.names.vars ?? new Map<string, CompiledCel>();
   const known = new Map<string, Draft>();
   return formulaOfNode(condition.tree);
@@ -149,35 +149,27 @@ export function formulaOf(condition: Pick<CompiledCel, "tree" | "names">, params
     return found?.op === "id" ? aliasOf(found) : node;
   }
 
-  /** The literal that a node is; `null` for none, and for a param whose value is not to be known. */
+  /** The literal that a node is; `null` for none, and for a param, whose value stands where its name did. */
   function literalOf(node: Node): Value | null {
     if (node.op === "-_") {
       const inner = literalOf(node.args as Node);
       return typeof inner === "number" ? -inner : null;
     }
-    if (node.op !== "value" || (paramsAs === "unknown" && isParam(node))) return null;
+    if (node.op !== "value" || isParam(node)) return null;
     const value = node.args;
     if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : null;
     return typeof value === "number" || typeof value === "string" || typeof value === "boolean" ? value : null;
   }
 
   function listOf(node: Node): readonly Value[] | null {
-    if (node.op === "value" && Array.isArray(node.args)) {
-      return paramsAs === "unknown" || !isParam(node) ? null : (node.args as string[]);
-    }
     if (node.op !== "list") return null;
     const values = children(node).map(literalOf);
     return values.every((value) => value !== null && typeof value !== "boolean") ? (values as Value[]) : null;
   }
 }
 
-/**
- * Whether every assignment of values to the terms makes this true; `null` when there are too many to try.
- *
- * @param formulas those whose terms are given values
- */
-export function isAlways(formulas: readonly Formula[], holds: (values: Values) => boolean): boolean | null {
-  const terms = merge(formulas.map((formula) => formula.terms));
+/** Whether a formula has this value whatever its terms have; `null` when there are too many of those to try. */
+export function isAlways({ terms, test }: Pick<Formula, "terms" | "test">, wanted: boolean): boolean | null {
   const points = [...terms].map(([key, term]) => [key, pointsOf(term)] as const);
   if (points.reduce((product, [, values]) => product * values.length, 1) > maxTrials) return null;
   const values = new Map<string, Value>();
@@ -185,19 +177,13 @@ export function isAlways(formulas: readonly Formula[], holds: (values: Values) =
 
   function fill(at: number): boolean {
     const point = points[at];
-    if (point === undefined) return holds(values);
+    if (point === undefined) return test(values) === wanted;
     const [key, candidates] = point;
     return candidates.every((value) => {
       values.set(key, value);
       return fill(at + 1);
     });
   }
-}
-
-/** Whether one condition can only be true where the other one is. Says no when in doubt. */
-export function implies(narrow: Formula, wide: Formula): boolean {
-  const shared = [...wide.terms.keys()].some((key) => narrow.terms.has(key));
-  return shared && isAlways([narrow, wide], (v) => !narrow.test(v) || wide.test(v)) === true;
 }
 
 /** Numbers that a term can have, in words; empty when it can have any. */

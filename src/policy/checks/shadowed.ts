@@ -1,5 +1,4 @@
-import type { CompiledCel } from "../../cel/cel.ts";
-import { type Formula, formulaOf, implies } from "../../cel/formula.ts";
+import { compareConditions, type Written } from "../../cel/compare.ts";
 import { entry } from "../../core/entry.ts";
 import type { PolicyException } from "../../core/exceptions.ts";
 import type { Scope } from "../../core/policy.ts";
@@ -80,10 +79,14 @@ const maxPairs = 1_000;
 
 /** Rules that fire only where an earlier rule of the policy denies already. */
 export function checkShadowedRules(file: Compiled, exceptions: Exceptions): Problem[] {
-  const { content, conditions, policy } = file;
+  const { content, policy } = file;
   if (policy.evaluate.request === undefined || content?.rules === undefined) return [];
   const places = new Places(file);
-  const rules = content.rules.map((spec, i) => toRule(spec, i, conditions));
+  const params = Object.fromEntries(
+    Object.entries(content.params ?? {}).map(([name, spec]) => [name, spec.default] as const),
+  );
+  const names = { params, vars: content.variables ?? {}, data: {} };
+  const rules = content.rules.map((spec, i) => toRule(spec, i, names));
   let pairs = 0;
   return rules.flatMap((rule, i) => {
     const wall = rules.slice(0, i).find((other) => {
@@ -97,41 +100,27 @@ export function checkShadowedRules(file: Compiled, exceptions: Exceptions): Prob
     const message = same
       ? `the rule '${rule.id}' can never matter: '${wall.id}' denies the same requests; take one of them away, or make their conditions different`
       : `the rule '${rule.id}' can never matter: '${wall.id}' denies every request that it is about; let it fire before that one does, or take it away`;
-    return places.problem("C071", ["rules", i, rule.key], message) ?? [];
+    return places.problem("C071", ["rules", i, "when"], message) ?? [];
   });
 }
 
 interface Rule {
   readonly id: string;
   readonly spec: RuleContent;
-  readonly key: "when" | "must";
   readonly text: string;
-  readonly formula: () => Formula | null;
+  readonly written: Written;
 }
 
-function toRule(spec: RuleContent, index: number, conditions: Compiled["conditions"]): Rule {
-  const key = spec.must === undefined ? "when" : "must";
-  const cel: CompiledCel | undefined = conditions.find(({ path }) => path === `rules.${index}.${key}`)?.cel;
-  let formula: Formula | undefined;
-  return {
-    id: ruleId(spec, index),
-    spec,
-    key,
-    text: (spec[key] ?? "").replace(/\s+/g, " ").trim(),
-    formula: () => {
-      if (cel === undefined || key === "must") return null;
-      formula ??= formulaOf(cel, "values");
-      return formula;
-    },
-  };
+function toRule(spec: RuleContent, index: number, names: Written["names"]): Rule {
+  const source = spec.when ?? "";
+  return { id: ruleId(spec, index), spec, text: source.replace(/\s+/g, " ").trim(), written: { source, names } };
 }
 
 /** Whether nothing comes of a rule because another one denies first. Of two denials the one told is the first by id. */
 function stands(wall: Rule, rule: Rule): boolean {
+  if (wall.text === "" || rule.text === "") return false;
   if (rule.spec.recheck === true && wall.spec.recheck !== true) return false;
-  const [wide, narrow] = [wall.formula(), rule.formula()];
-  if (wide === null || narrow === null) return false;
   const same = wall.text === rule.text;
   if (!same && rule.spec.then === "deny" && rule.id < wall.id) return false;
-  return same || implies(narrow, wide);
+  return same || ["same", "narrower"].includes(compareConditions([wall.written], [rule.written]));
 }
