@@ -17,7 +17,7 @@ export type ParamType = (typeof paramTypes)[number];
 /** A param's value as YAML gives it; ints are JavaScript numbers. */
 export type ParamValue = string | number | boolean | readonly string[];
 
-const noData = "a *.data.yaml file here would name some";
+const noData = "a *.data.yaml file in org/ or in the policy's own folder would name some";
 /** Roots that are not facts. */
 const declaredRoots = ["params", "vars", "data"];
 const factRoots = new Set(factEntries.map(([name]) => name.split(".")[0]!));

@@ -74,7 +74,7 @@ export const refusals: readonly Refusal[] = [
   {
     source: "data.models == 'a'",
     code: "C002",
-    message: "unknown name 'data.models'; a *.data.yaml file here would name some",
+    message: "unknown name 'data.models'; a *.data.yaml file in org/ or in the policy's own folder would name some",
     at: "data.models",
   },
   {

@@ -20,7 +20,7 @@ export const badKinds: readonly BadFiles[] = [
       [
         "policies/org/a.policy.yaml:1:26",
         "C002",
-        "unknown name 'data.retired'; a *.data.yaml file here would name some",
+        "unknown name 'data.retired'; a *.data.yaml file in org/ or in the policy's own folder would name some",
       ],
     ],
   },

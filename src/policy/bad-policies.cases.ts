@@ -19,6 +19,11 @@ export const badPolicies: readonly BadFiles[] = [
     "C020",
     "not valid YAML: Tabs are not allowed as indentation",
   ]),
+  bad("a text with a colon outside quotes", "rules:\n  - { then: deny }\nowner: the team: red\n", [
+    "3:8",
+    "C020",
+    "not valid YAML: Nested mappings are not allowed in compact mappings; a text that holds ': ' stands in quotes",
+  ]),
   bad("two documents in one file", "rules: [{ then: deny }]\n---\nrules: []\n", [
     "2:1",
     "C020",

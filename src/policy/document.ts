@@ -166,7 +166,10 @@ export class PolicyDocument {
 
 function yamlMessage(code: string, message: string): string {
   if (code === "MULTIPLE_DOCS") return "a file holds one policy; a second document begins here";
-  return `not valid YAML: ${message.split("\n")[0]}`;
+  const [said] = message.split("\n");
+  // What the parser takes for a mapping is nearly always a text with a colon in it.
+  const hint = /compact mapping/i.test(said!) ? "; a text that holds ': ' stands in quotes" : "";
+  return `not valid YAML: ${said}${hint}`;
 }
 
 function pairOf(map: YAMLMap, key: string | number) {
