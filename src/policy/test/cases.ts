@@ -53,8 +53,20 @@ export function parseTestFile(label: string, path: string, text: string): TestFi
   const content = parse(document);
   const cases = content === null ? [] : casesOf(content, document);
   const { problems } = document;
-  const policies = content?.policies ?? [];
-  return { label, path, policies, cases: problems.length === 0 ? cases : [], document, problems };
+  return {
+    label,
+    path,
+    policies: policiesIn(content ?? document.value),
+    cases: problems.length === 0 ? cases : [],
+    document,
+    problems,
+  };
+}
+
+/** The policies that a test file names, also when the rest of it is wrong: whoever asks for their tests wants to know. */
+function policiesIn(content: unknown): readonly string[] {
+  const { policies } = (content ?? {}) as { policies?: unknown };
+  return Array.isArray(policies) ? policies.filter((id) => typeof id === "string") : [];
 }
 
 function parse(document: PolicyDocument): TestFileContent | null {

@@ -32,11 +32,12 @@ function read(file: string, label: string, path: string): TestFile {
 
 /**
  * Whether a test file is meant by an argument of the command line: its path, the path of a folder above it or of a policy
- * that it tests, or such a policy's id.
+ * that it tests or stands beside, or such a policy's id.
  */
 export function isMeant(file: TestFile, argument: string, dir: string, cwd: string): boolean {
   const path = relative(dir, resolve(cwd, argument)).replaceAll("\\", "/");
   if (path === "" || path === file.path || file.path.startsWith(`${path}/`)) return true;
   const id = policyEnding.test(path) ? path.replace(policyEnding, "") : argument;
-  return file.policies.includes(id);
+  // Beside: what a file tests cannot be told when that is what is wrong with it.
+  return file.policies.includes(id) || file.path.replace(testFile, "") === id;
 }

@@ -17,6 +17,8 @@ export interface Outcome {
   readonly limits: readonly LimitRequest[];
   /** Limits that the case itself mocks and no policy declares. */
   readonly unknownLimits: readonly string[];
+  /** Policies that were not asked, because their scope leaves the request out. */
+  readonly outOfScope: readonly CompiledPolicy[];
   /** What policies threw. */
   readonly errors: readonly { readonly policy: string; readonly error: unknown }[];
 }
@@ -45,7 +47,8 @@ export function runCase(policies: readonly CompiledPolicy[], one: TestCase): Out
     limits = taken.limits;
     unknownLimits = unknownLimits.filter((name) => !taken.names.includes(name));
   }
-  return { decision, modifications, limits, unknownLimits, errors };
+  const outOfScope = policies.filter((policy) => !first.policies.includes(policy));
+  return { decision, modifications, limits, unknownLimits, outOfScope, errors };
 }
 
 /** A policy that only declares limits has decided as well. */

@@ -256,6 +256,19 @@ describe("what comes otherwise", () => {
   });
 });
 
+test("a case that fails says which policies were not asked, and why", async () => {
+  const { text } = await run({
+    "apps/chat/size.policy.yaml": "uses: request_size\nwith: { max_request_bytes: 5 }\n",
+    "apps/chat/size.test.yaml": tests(
+      "apps/chat/size",
+      "",
+      "input: { request: { bytes: 6 } }, expect: { decision: deny }",
+      "input: { app: { id: chat } }, expect: { decision: deny }",
+    ),
+  });
+  expect(text.match(/.*not asked.*/g)).toEqual(['    apps/chat/size was not asked: its scope is {"apps":["chat"]}']);
+});
+
 describe("nothing is run", () => {
   test("when a policy is wrong", async () => {
     const { result, text } = await run({ "org/a.policy.yaml": "rules: [{ then: dney }]\n" });
@@ -272,6 +285,16 @@ describe("nothing is run", () => {
     expect(text).toContain(
       "policies/org/rate.test.yaml:1:12  C090  there is no policy 'org/rte'; did you mean 'org/rate'?",
     );
+  });
+
+  test("when a test file is wrong that is asked for by its policy", async () => {
+    for (const text of ["policies: [org/rate]\ncases: [{ name: a }]\n", "policies: [org/rte]\n", "cases: [\n"]) {
+      const { result } = await run(
+        { "org/rate.policy.yaml": limits, "org/rate.test.yaml": text },
+        { paths: ["org/rate"] },
+      );
+      expect([text, result]).toEqual([text, "refused"]);
+    }
   });
 
   test("when a test file cannot be read", async () => {

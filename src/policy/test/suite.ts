@@ -32,7 +32,7 @@ export interface CaseResult {
 export interface CaseFailure extends Mismatch {
   readonly line: number;
   readonly column: number;
-  /** What policies threw meanwhile, in a sentence each. */
+  /** What policies threw meanwhile, and which were not asked, in a sentence each. */
   readonly errors: readonly string[];
 }
 
@@ -177,7 +177,10 @@ function judge(file: TestFile, one: TestCase, policies: readonly CompiledPolicy[
   const from = performance.now();
   const outcome = runCase(policies, one);
   const milliseconds = performance.now() - from;
-  const errors = outcome.errors.map(({ policy, error }) => `${policy}: ${chain(error)}`);
+  const errors = [
+    ...outcome.errors.map(({ policy, error }) => `${policy}: ${chain(error)}`),
+    ...outcome.outOfScope.map(({ id, scope }) => `${id} was not asked: its scope is ${JSON.stringify(scope)}`),
+  ];
   const failures = mismatches(one.expect, outcome).map((mismatch) => ({
     ...mismatch,
     ...placeOf(file, ["cases", one.index, "expect", ...mismatch.path]),
