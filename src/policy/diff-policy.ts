@@ -9,7 +9,8 @@ import {
   type Judged,
   joined,
   judged,
-  reversed,
+  type Presence,
+  tightening,
   whenItFires,
 } from "./diff-tendency.ts";
 import { isLibraryId } from "./library.ts";
@@ -31,20 +32,22 @@ const lettingThrough = judged(
   "with 'default: deny' a policy that applies also lets through what would be refused",
 );
 
-/** What a policy that is there in one of the sets only amounts to, as if it had been added. */
-export function judgePresence({ whole }: DiffPolicy, { defaultDeny }: DiffContext): Judged {
+/** What a policy that is there in one of the sets only amounts to. */
+export function judgePresence({ whole }: DiffPolicy, { defaultDeny }: DiffContext, change: Presence): Judged {
   if (whole === null) return judged("unknown", "what its code does, or whether it can be read, is not looked at");
   if (defaultDeny) return lettingThrough;
   const mode = whole.mode ?? "enforce";
   if (mode !== "enforce") return judged("neither", `its mode is ${mode}: it refuses nothing`);
-  if (whole.rules === undefined) return judged("tightens", "a policy may refuse more, and lets nothing through");
-  return judgeRule(allEffects(whole));
+  if (whole.rules === undefined) return tightening(change, "it may refuse what passed", "what it refused may pass");
+  return judgeRule(allEffects(whole), change);
 }
 
-function judgeRule(effects: Effects): Judged {
+function judgeRule(effects: Effects, change: Presence = "added"): Judged {
   if (effects.includes("modify")) return judged("unknown", "what it modifies may let more or less through");
-  if (effects.includes("deny")) return judged("tightens", "it may refuse what passed");
-  if (effects.includes("restrict")) return judged("tightens", "it takes something off requests");
+  if (effects.includes("deny")) return tightening(change, "it may refuse what passed", "what it refused may pass");
+  if (effects.includes("restrict")) {
+    return tightening(change, "it takes something off requests", "requests keep what it took off them");
+  }
   return judged("neither", "it refuses nothing");
 }
 
@@ -136,7 +139,7 @@ function diffRules(
   for (const [i, rule] of earlier.entries()) {
     fields.name("base", i, ruleId(rule, i));
     if (pairs.every(([from]) => from !== i))
-      note(["rules", i], rule, undefined, () => reversed(judgeRule(effectsOf(rule))));
+      note(["rules", i], rule, undefined, () => judgeRule(effectsOf(rule), "removed"));
   }
   for (const [i, rule] of later.entries()) {
     fields.name("head", i, ruleId(rule, i));

@@ -24,9 +24,12 @@ export function joined(parts: readonly Judged[], otherwise: Judged): Judged {
   return judged("unknown", "a part of it tightens and another one loosens");
 }
 
-/** The opposite change. */
-export function reversed({ tendency, why }: Judged): Judged {
-  return judged(tendency === "tightens" ? "loosens" : tendency === "loosens" ? "tightens" : tendency, why);
+/** Whether something is in the later set only, or in the earlier one. */
+export type Presence = "added" | "removed";
+
+/** What it does that something which tightens is there now, or no longer. */
+export function tightening(change: Presence, added: string, removed: string): Judged {
+  return change === "added" ? judged("tightens", added) : judged("loosens", removed);
 }
 
 /** What more or fewer hits amount to, for whatever hits do. */

@@ -340,6 +340,21 @@ test("going back is the opposite of every change", async () => {
   );
 });
 
+test("why something removed loosens or tightens is said of what is no longer there", async () => {
+  const files = {
+    [path]: rules,
+    "org/b.policy.yaml": "uses: request_size\nwith: { max_request_bytes: 5 }\n",
+    "org/c.policy.yaml": capping(5),
+    "org/e.exception.yaml": "policy: org/a\n",
+  };
+  expect((await diff(files, {})).items.map(({ why }) => why)).toEqual([
+    "what it refused may pass",
+    "what it refused may pass",
+    "requests keep what it took off them",
+    "requests are no longer excepted from a policy",
+  ]);
+});
+
 describe("differences are printed", () => {
   const before = { [path]: cap("request.max_tokens > 5"), "org/b.policy.yaml": rules };
   const after = { [path]: `owner: ann\n${cap("request.max_tokens > 9")}`, "org/c.policy.yaml": rules };
@@ -354,7 +369,7 @@ changed policy org/a
   owner: added ann  [neither: it is for people to read]
   rules.r.when: request.max_tokens > 5 → request.max_tokens > 9  [loosens: it fires for fewer requests]
 
-removed policy org/b  [loosens: it may refuse what passed]
+removed policy org/b  [loosens: what it refused may pass]
 
 added policy org/c  [tightens: it may refuse what passed]
 
@@ -365,7 +380,7 @@ added policy org/c  [tightens: it may refuse what passed]
   test("as annotations: what loosens is a warning and comes first, what is for people is left out", async () => {
     expect(formatDiff(await diff(before, after), names, "github")).toEqual([
       "::warning file=policies/org/a.policy.yaml,line=2,col=18,title=loosens%3A policy org/a::rules.r.when: request.max_tokens > 5 → request.max_tokens > 9 (it fires for fewer requests)",
-      "::warning file=policies/org/b.policy.yaml,line=1,col=1,title=loosens%3A policy org/b::removed: it may refuse what passed",
+      "::warning file=policies/org/b.policy.yaml,line=1,col=1,title=loosens%3A policy org/b::removed: what it refused may pass",
       "::notice file=policies/org/c.policy.yaml,line=1,col=1,title=tightens%3A policy org/c::added: it may refuse what passed",
       "1 added, 1 removed, 1 changed: 2 loosening, 1 tightening, 0 that cannot be told, 1 neither",
     ]);

@@ -2,7 +2,7 @@ import type { FieldChange, ItemChange, PolicySetDiff, Tendency } from "../core/r
 import { FieldChanges, leaves } from "./diff-fields.ts";
 import { type DiffContext, diffPolicy, judgeData, judgePresence } from "./diff-policy.ts";
 import { type DiffItem, type DiffKnowledge, type DiffSet, readDiffPolicy, readSet } from "./diff-sets.ts";
-import { compareScopes, compareSets, type Judged, joined, judged, opposite, reversed } from "./diff-tendency.ts";
+import { compareScopes, compareSets, type Judged, joined, judged, opposite, type Presence } from "./diff-tendency.ts";
 import { PolicyDocument } from "./document.ts";
 import type { ExceptionContent } from "./schema-kinds.ts";
 import type { PolicyTree } from "./tree.ts";
@@ -62,9 +62,10 @@ class SetDiffer {
       const whole = joined(fields, judged("neither", "it says what holds anyway"));
       return { ...named, change: from === undefined ? "added" : "removed", ...whole, fields: [] };
     }
-    if (from === undefined) return { ...named, change: "added", ...this.#presence(to!, this.#after), fields: [] };
+    if (from === undefined)
+      return { ...named, change: "added", ...this.#presence(to!, this.#after, "added"), fields: [] };
     if (to === undefined) {
-      return { ...named, change: "removed", ...reversed(this.#presence(from, this.#before)), fields: [] };
+      return { ...named, change: "removed", ...this.#presence(from, this.#before, "removed"), fields: [] };
     }
     if (from.file.text === to.file.text && from.file.path === to.file.path) return null;
     const fields = this.#fields(from, to);
@@ -75,14 +76,16 @@ class SetDiffer {
     return { ...named, change: "changed", tendency: whole.tendency, why: whole.why, fields: fields ?? [] };
   }
 
-  #presence(item: DiffItem, set: DiffSet): Judged {
+  #presence(item: DiffItem, set: DiffSet, change: Presence): Judged {
     switch (item.kind) {
       case "policy":
-        return judgePresence(readDiffPolicy(item.file, set), this.#context);
+        return judgePresence(readDiffPolicy(item.file, set), this.#context, change);
       case "library":
         return judged("neither", "it has no effect by itself; a policy that uses it has");
       case "exception":
-        return judged("loosens", "requests are excepted from a policy");
+        return change === "added"
+          ? judged("loosens", "requests are excepted from a policy")
+          : judged("tightens", "requests are no longer excepted from a policy");
       case "data":
         return judged("neither", "it has no effect by itself; a policy that reads it has");
       default:
