@@ -56,7 +56,8 @@ export async function adminOf(command: Command): Promise<CallAdmin> {
       ...(body !== undefined && { body: JSON.stringify(body) }),
     };
     const answer = await fetch(target, request).catch((error: Error) => {
-      throw new AdminRefusal(0, "unreachable", `no gateway answers at ${url}: ${error.message}`);
+      const advice = "say with --url or SLUICE_URL where it listens";
+      throw new AdminRefusal(0, "unreachable", `no gateway answers at ${url}; ${advice} (${error.message})`);
     });
     const text = await answer.text();
     if (answer.ok) return JSON.parse(text) as unknown;

@@ -28,7 +28,7 @@ export function register(program: Command): void {
       plugin.error(`error: ${error.message}`, { exitCode: 2 }),
     );
     console.log(files.map((file) => `wrote ${file}`).join("\n"));
-    console.log(`\nTry it: bun test ${join(dir, name)}\nUse it: uses: ${name}`);
+    console.log(`\nTry it: npx bun test ${join(dir, name)}\nUse it: uses: ${name}, after a restart of the gateway`);
   });
 }
 

@@ -193,7 +193,10 @@ describe("sluice activate", () => {
       await gone.stop(true);
       const env = { SLUICE_URL: url, SLUICE_ADMIN_KEY: "some-key-of-enough-length" };
       const alone = await sluice(["activate", "previous"], env);
-      expect([alone.code, alone.err]).toEqual([1, expect.stringContaining(`no gateway answers at ${url}`)]);
+      expect([alone.code, alone.err]).toEqual([
+        1,
+        expect.stringContaining(`no gateway answers at ${url}; say with --url or SLUICE_URL where`),
+      ]);
     } finally {
       rmSync(empty, { recursive: true });
     }
