@@ -6,6 +6,7 @@ import type { Identity } from "../core/identity.ts";
 import type { CounterState, LimitOwner, LimitRequest, LimitScope, Reservation, ReserveResult } from "../core/limits.ts";
 import type { ActiveOverride, CompiledPolicy } from "../core/policy.ts";
 import type { RefusedLimit } from "../core/recorded-facts.ts";
+import { SluiceError } from "../errors.ts";
 import type { GatewayDeps } from "./deps.ts";
 
 /** What became of a request's limits. */
@@ -136,7 +137,8 @@ async function noteLater(
 }
 
 function failed(deps: GatewayDeps, wanted: readonly Wanted[], error: unknown, outcome: Reserving): void {
-  deps.logger.error({ err: error }, "limits could not be reserved");
+  // That the store is away is told once by who found out, and counted here.
+  if (!(error instanceof SluiceError)) deps.logger.error({ err: error }, "limits could not be reserved");
   for (const { policy, limit } of wanted) deps.metrics.limit(policy.id, limit.name, "error");
   outcome.findings.push(...unavailable(wanted));
 }
