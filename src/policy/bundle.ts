@@ -124,7 +124,8 @@ function nearby(path: string, known: readonly string[]): string {
 /** An npm package, when the project that the policies folder is in declares it; else why not. */
 async function packageTarget(specifier: string, dir: string): Promise<OnResolveResult | string> {
   const name = /^(?:@[^/]+\/)?[^/@:][^/:]*/.exec(specifier)?.[0];
-  if (name === undefined || /^[a-z]+:/.test(specifier)) return outside(specifier);
+  const leaves = specifier.split("/").some((part) => part === "." || part === "..");
+  if (name === undefined || leaves || /^[a-z]+:/.test(specifier)) return outside(specifier);
   const project = await projectOf(dir);
   if (project === null) return `'${name}' cannot be found: there is no package.json in or above the policies folder`;
   const declared = Object.keys(project.dependencies ?? {});

@@ -88,11 +88,12 @@ function factView(phase: Phase, reads: readonly FactName[]): (facts: Facts) => R
 
   return (facts) => {
     const input = Object.create(top) as Record<string, unknown>;
-    if (readsNow) input.now = facts.now;
+    // A copy, and below what cannot be changed: other policies are asked with the same facts.
+    if (readsNow) input.now = new Date(facts.now);
     for (const [root, { proto, fields }] of declared) {
       const from = (facts as unknown as Record<string, Record<string, unknown>>)[root]!;
       const part = Object.create(proto) as Record<string, unknown>;
-      for (const field of fields) part[field] = from[field];
+      for (const field of fields) part[field] = Object.freeze(from[field]);
       input[root] = part;
     }
     return input;

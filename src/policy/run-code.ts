@@ -80,11 +80,34 @@ function run({ code, map }: Bundle, file: PolicyFile, modules: Modules): RunResu
   const module = { exports: {} as Record<string, unknown> };
   try {
     const define = new Script(body, { filename: file.label }).runInThisContext() as (...args: unknown[]) => void;
-    define(module.exports, requireFor, module, file.label, "");
+    withinTime(() => define(module.exports, requireFor, module, file.label, ""));
   } catch (error) {
+    if ((error as { code?: unknown } | null)?.code === timedOut) return { ok: false, problems: [endless(file)] };
     return { ok: false, problems: [thrown(error, placeOf(error), file, modules)] };
   }
   return { ok: true, code: { exports: module.exports, placeOf } };
+}
+
+/** How long a policy may run while it is loaded, in milliseconds: nothing else runs in the meantime. */
+const maxLoadMs = 1_000;
+const timedOut = "ERR_SCRIPT_EXECUTION_TIMEOUT";
+const running = Symbol.for("sluice.policy.running");
+const timed = new Script('globalThis[Symbol.for("sluice.policy.running")]()');
+
+/** Runs what may not come to an end. Only a script can be stopped, so that it is one that calls it. */
+function withinTime(act: () => void): void {
+  const global = globalThis as { [running]?: () => void };
+  global[running] = act;
+  try {
+    timed.runInThisContext({ timeout: maxLoadMs });
+  } finally {
+    delete global[running];
+  }
+}
+
+function endless(file: PolicyFile): Problem {
+  const what = `the code is still running after ${maxLoadMs} ms of being loaded; at the top of a file nothing may take so long`;
+  return problemAt("C057", file, what, 1, 1, 1);
 }
 
 const requireBuiltin = createRequire(import.meta.url);

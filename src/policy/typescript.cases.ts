@@ -91,6 +91,20 @@ export const refusedTypeScript: readonly RefusedTypeScript[] = [
     "C056",
     "'yaml/none' is declared in package.json and not installed",
   ]),
+  code("a path out of a package", 'import a from "yaml/../../src/errors.ts";\nexport default a;', [
+    "2:15",
+    "C056",
+    `'yaml/../../src/errors.ts' ${outside}`,
+  ]),
+  code(
+    "code that does not come to an end while it is loaded",
+    "try { for (;;); } finally { for (;;); }\nexport default 1;",
+    [
+      "1:1",
+      "C057",
+      "the code is still running after 1000 ms of being loaded; at the top of a file nothing may take so long",
+    ],
+  ),
   code(
     "code that throws while it is loaded",
     "type A = 1;\nconst x = null as unknown as { y: A };\nexport default x.y;",

@@ -135,6 +135,16 @@ describe("handlers", () => {
     expect(compiled!.evaluate.response!(other)).toMatchObject([{ message: "2" }]);
   });
 
+  test("change nothing of what other policies see", async () => {
+    const facts = emptyFacts();
+    facts.now = new Date(1_000);
+    facts.request.tool_names = ["b", "a"];
+    const text = policy(`reads: ["now", "request.tool_names"],
+      request({ now, request }) { now.setTime(0); request.tool_names.sort(); return null; }`);
+    await expect(ask(text, facts)).rejects.toThrow("readonly property");
+    expect([facts.now.getTime(), facts.request.tool_names]).toEqual([1_000, ["b", "a"]]);
+  });
+
   test("may answer with a list, and with changes of the request", async () => {
     const hits = `[{ decision: "modify", code: "capped", message: "m", rule: "cap", modify: [{ op: "cap", path: "max_tokens", value: 5 }] },
       { decision: "allow", code: "noted", message: "n" }]`;
