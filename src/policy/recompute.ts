@@ -85,7 +85,11 @@ export function decideAgain(
     } else {
       decision = changesOf(decision).decision;
       const loops = reasons.some(({ code }) => code === modifyLoopCode);
-      decision = joinRechecked(decision, recheck(decision, step.rules.policies.filter(isKnown), step.facts), () => loops);
+      decision = joinRechecked(
+        decision,
+        recheck(decision, step.rules.policies.filter(isKnown), step.facts),
+        () => loops,
+      );
     }
   }
   if (steps.length === 1 && decision.effect === "modify") decision = changesOf(decision).decision;
