@@ -29,5 +29,9 @@ export function checkVaries(condition: CompiledCel): void {
 
 /** The value that a formula always has; `null` when it can have both, or there is too much to try. */
 function constantValue(formula: Formula): boolean | null {
+  const { terms, mentions } = formula;
+  // Of parts that have nothing to do with each other, one that varies makes the whole vary; nearly all are so.
+  if (mentions > 1 && mentions === terms.size) return null;
+  if (mentions === 1 && terms.values().next().value?.kind === "bool") return null;
   return [true, false].find((value) => isAlways(formula, value) === true) ?? null;
 }

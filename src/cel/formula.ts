@@ -28,6 +28,8 @@ interface Term {
  */
 export interface Formula {
   readonly terms: ReadonlyMap<string, Term>;
+  /** How often a term stands in it. */
+  readonly mentions: number;
   /** Every part of the condition that is itself a formula, inner ones first. */
   readonly parts: readonly { readonly node: Node; readonly formula: Formula }[];
   test(values: Values): boolean;
@@ -44,8 +46,8 @@ export function formulaOf(condition: Pick<CompiledCel, "tree" | "names">): Formu
 
   function formulaOfNode(node: Node): Formula {
     const parts: { node: Node; formula: Formula }[] = [];
-    const { terms, test } = draft(node, (part, made) => parts.push({ node: part, formula: { ...made, parts: [] } }));
-    return { terms, parts, test };
+    const whole = draft(node, (part, made) => parts.push({ node: part, formula: { ...made, parts: [] } }));
+    return { ...whole, parts };
   }
 
   function draft(node: Node, note: (part: Node, made: Draft) => void): Draft {
@@ -133,13 +135,13 @@ export function formulaOf(condition: Pick<CompiledCel, "tree" | "names">): Formu
     if (kind === null) return null;
     const key = keyOf(term);
     const terms = new Map([[key, { kind, literals: new Set(literals), ...domainOf(term) }]]);
-    return { terms, size: 1, test: (v) => holds(v.get(key)!) };
+    return { terms, mentions: 1, size: 1, test: (v) => holds(v.get(key)!) };
   }
 
   function opaque(node: Node): Draft {
     const key = `? ${keyOf(node)}`;
     const term: Term = { kind: "bool", literals: new Set(), ...anything };
-    return { terms: new Map([[key, term]]), size: 1, test: (v) => v.get(key) as boolean };
+    return { terms: new Map([[key, term]]), mentions: 1, size: 1, test: (v) => v.get(key) as boolean };
   }
 
   /** What a variable stands for that is another name for a fact. */
@@ -196,6 +198,7 @@ export function domainWords(node: Node): string {
 
 interface Draft {
   readonly terms: ReadonlyMap<string, Term>;
+  readonly mentions: number;
   readonly size: number;
   test(values: Values): boolean;
 }
@@ -212,12 +215,13 @@ const orders: Readonly<Record<string, (a: Value, b: Value) => boolean>> = {
 };
 
 function constant(value: boolean): Draft {
-  return { terms: new Map(), size: 1, test: () => value };
+  return { terms: new Map(), mentions: 0, size: 1, test: () => value };
 }
 
 function join(parts: readonly Draft[], test: (values: Values) => boolean): Draft {
   return {
     terms: merge(parts.map(({ terms }) => terms)),
+    mentions: parts.reduce((sum, { mentions }) => sum + mentions, 0),
     size: parts.reduce((sum, { size }) => sum + size, 1),
     test,
   };
