@@ -53,12 +53,15 @@ export class ProjectCopy implements AsyncDisposable {
     await writeFile(join(this.#dir, path), text);
   }
 
-  /** Runs the tests of a plugin as they are now, in a process of their own, until the first one fails. */
-  async test(plugin: string, timeoutMs: number): Promise<Ending> {
-    const tests = (await this.#files(plugin)).filter(isTest).map((path) => `./${path}`);
-    if (tests.length === 0) return "passed";
+  /** The files with a plugin's tests. */
+  async testsOf(plugin: string): Promise<readonly string[]> {
+    return (await this.#files(plugin)).filter(isTest);
+  }
+
+  /** Runs a file of a plugin's tests on its code as it is now, in a process of its own, until the first test fails. */
+  async test(plugin: string, path: string, timeoutMs: number): Promise<Ending> {
     const child = Bun.spawn(
-      [process.execPath, "test", "--bail", "--timeout", String(timeoutMs), "--preload", `./${preload}`, ...tests],
+      [process.execPath, "test", "--bail", "--timeout", String(timeoutMs), "--preload", `./${preload}`, `./${path}`],
       {
         cwd: this.#dir,
         env: { ...process.env, MUTANT_FOLDER: join(this.#dir, "plugins", plugin) },
