@@ -2,7 +2,7 @@ import { vocabulary } from "../cel/admit.ts";
 import { type FactSpec, factEntries } from "../core/facts.ts";
 import { type ModifiableSpec, modifiableCatalogue } from "../core/modifiable.ts";
 import { phases } from "../core/phases.ts";
-import { checks } from "./checks.ts";
+import { type CheckCode, checks, isWarning } from "./checks.ts";
 
 const generated = "<!-- Made by `bun run generate`; edit the code that it is made from instead. -->";
 
@@ -90,14 +90,17 @@ ${table(["path", "operations", "value", "accepts", ""], rows)}
 export function checksReference(): string {
   const rows = Object.entries(checks)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([code, title]) => [code, title]);
+    .map(([code, title]) => [code, title, isWarning(code as CheckCode) ? "warning" : ""]);
   return `${generated}
 
 # What is checked before a policy may run
 
-Problems are reported as \`file:line:column  code  message\`. Codes never change their meaning.
+Problems are reported as \`file:line:column  code  message\`. Codes never change their meaning. What is found refuses the
+whole set; a warning is told and keeps nothing from being live, unless it is \`sluice check --strict\` that looks. C074 is
+looked for by \`sluice check --require-tests\` alone. What is meant is said in a comment, in the line or in the one before it:
+\`sluice: ignore C075 the header is set by our own proxy\`.
 
-${table(["code", "what holds of every policy set that is live"], rows)}
+${table(["code", "what holds of every policy set that is live", ""], rows)}
 `;
 }
 
