@@ -185,8 +185,24 @@ testPlugin(chain, {
       expects: { deny: "noStepPasses", code: "no", message: "No." },
     },
   ],
+  accepts: [
+    { steps: Array.from({ length: 20 }, (_, i) => size(i + 1)) },
+    { steps: [{ name: "n".repeat(64), ...size(1) }], message: "m".repeat(1000), status: 400 },
+    { steps: [size(1)], message: "m", status: 599 },
+  ],
   refuses: [
     { config: { steps: [] }, at: "steps" },
+    { config: { steps: Array.from({ length: 21 }, (_, i) => size(i + 1)) }, at: "steps" },
+    { config: { steps: [{ name: "n".repeat(65), ...size(1) }] }, at: "steps.0.name" },
+    {
+      config: { steps: [{ uses: "" }] },
+      at: "steps.0.uses",
+      message: "expected a string of at least 1 character, got ''",
+    },
+    { config: { steps: [size(1)], message: "" }, at: "message" },
+    { config: { steps: [size(1)], message: "m".repeat(1001) }, at: "message" },
+    { config: { steps: [size(1)], status: 399 }, at: "status" },
+    { config: { steps: [size(1)], status: 600 }, at: "status" },
     {
       config: { steps: [size(10), { uses: "request_siz" }] },
       at: "steps.1.uses",
@@ -243,13 +259,13 @@ describe("a chain of steps that fail or have nothing to say", () => {
     name: "sample",
     summary: "Answers as it is told.",
     onError: "deny",
-    phases: ["request"],
-    config: t.Object({ say: t.String() }),
+    phases: ["request", "stream", "response", "usage"],
+    config: t.Object({ say: t.String(), phase: t.String({ default: "request" }) }),
     reads: ["request.bytes"],
     reasons: { no: { message: "No." } },
-    create: ({ say }, { deny }) => ({
+    create: ({ say, phase }, { deny }) => ({
       monotone: say === "rises" ? ["request.bytes"] : [],
-      request() {
+      [phase]() {
         if (say === "fail") throw new Error("it failed");
         return say === "skip" ? notApplicable : say === "no" ? deny("no", {}) : null;
       },
@@ -258,11 +274,9 @@ describe("a chain of steps that fail or have nothing to say", () => {
       },
     }),
   });
+  const lookup = { get: () => sample as never, names: () => ["sample"] };
   const make = (mode: string, ...says: string[]) =>
-    instantiate(chain as never, { mode, steps: says.map((say) => ({ uses: "sample", with: { say } })) }, noCel, {
-      get: () => sample as never,
-      names: () => ["sample"],
-    });
+    instantiate(chain as never, { mode, steps: says.map((say) => ({ uses: "sample", with: { say } })) }, noCel, lookup);
   const ask = (mode: string, ...says: string[]): string => {
     try {
       const verdict = make(mode, ...says).evaluate.request!(emptyFacts(), noContent);
@@ -295,6 +309,26 @@ describe("a chain of steps that fail or have nothing to say", () => {
     expect(make("all", "no", "yes").rules.map(({ id }) => id)).toEqual(["1.no", "2.no"]);
     expect(make("any", "no", "yes").rules.map(({ id }) => id)).toEqual(["noStepPasses", "1.no", "2.no"]);
   });
+
+  test("the rule of its own refusal has the code that it refuses with", () => {
+    const ruleOf = (more: object) => {
+      const steps = [{ uses: "sample", with: { say: "no" } }];
+      return instantiate(chain as never, { mode: "any", steps, ...more }, noCel, lookup).rules[0];
+    };
+    expect(ruleOf({})).toEqual({ id: "noStepPasses", effect: "deny", code: "no_step_passes" });
+    expect(ruleOf({ code: "closed" })).toEqual({ id: "noStepPasses", effect: "deny", code: "closed" });
+  });
+
+  test.each(["all", "first_match", "any"])(
+    "in mode %s it is asked when its steps are, and takes from no counter",
+    (mode) => {
+      for (const phase of ["request", "stream", "response", "usage"]) {
+        const steps = [{ uses: "sample", with: { say: "no", phase } }];
+        const { evaluate, limits } = instantiate(chain as never, { mode, steps }, noCel, lookup);
+        expect([Object.keys(evaluate), limits]).toEqual([[phase], undefined]);
+      }
+    },
+  );
 
   test("a fact is monotone when it is to every step that reads it", () => {
     expect(make("all", "rises", "rises").monotone).toEqual(["request.bytes"]);

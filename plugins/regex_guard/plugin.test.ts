@@ -3,6 +3,8 @@ import regexGuard from "./plugin.ts";
 
 const ticket = { name: "ticket", pattern: "\\bINT-[0-9]{6}\\b" };
 const card = { name: "card", pattern: "(?:\\d{4}[ -]?){3}\\d{4}" };
+/** So many patterns, each of which takes 8 steps for a character. */
+const words = (count: number) => Array.from({ length: count }, (_, i) => ({ name: `word_${i}`, pattern: `word${i}` }));
 const both = { patterns: [ticket, card], on: ["prompt", "answer"] };
 
 testPlugin(regexGuard, {
@@ -114,6 +116,25 @@ testPlugin(regexGuard, {
       expects: "allow",
     },
     {
+      name: "as many characters as the policy says are looked through",
+      config: { patterns: [ticket], max_characters: 20 },
+      content: ["INT-123456", "0123456789"],
+      expects: { deny: "promptMatch", message: "The prompt holds what is not accepted here: ticket." },
+    },
+    {
+      name: "a policy that says nothing of length has 262,144 characters looked through",
+      content: ["x".repeat(262_134), "INT-123456"],
+      expects: { deny: "promptMatch", message: "The prompt holds what is not accepted here: ticket." },
+    },
+    {
+      name: "and no more",
+      content: ["x".repeat(262_145)],
+      expects: {
+        deny: "promptTooLong",
+        message: "The prompt is 262145 characters; more than 262144 are not looked through.",
+      },
+    },
+    {
       name: "an answer that is too long has a code of its own",
       config: { patterns: [ticket], on: ["answer"], max_characters: 5 },
       phase: "response",
@@ -126,9 +147,45 @@ testPlugin(regexGuard, {
       },
     },
   ],
+  accepts: [
+    { patterns: [{ name: "n".repeat(64), pattern: "x" }], max_characters: 1 },
+    { patterns: words(100) },
+    { patterns: words(6), sets: ["sql_injection"] },
+    { patterns: [ticket], action: "redact", replacement: "x".repeat(1024) },
+    { patterns: words(32), max_characters: 2 ** 20 },
+    { patterns: words(16), max_characters: 2_000_000 },
+  ],
   refuses: [
     { config: {}, at: "", message: "set patterns or sets, or both" },
     { config: { patterns: [] }, at: "patterns" },
+    { config: { patterns: words(101) }, at: "patterns" },
+    { config: { patterns: [{ name: "n".repeat(65), pattern: "x" }] }, at: "patterns.0.name" },
+    {
+      config: { patterns: [{ name: "x", pattern: "" }] },
+      at: "patterns.0.pattern",
+      message: "expected a string of at least 1 character, got ''",
+    },
+    {
+      config: { sets: [] },
+      at: "sets",
+      message: "expected a list of at least 1 element without repetitions, got an empty list",
+    },
+    { config: { sets: ["sql_injection", "sql_injection"] }, at: "sets" },
+    { config: { patterns: [ticket], on: [] }, at: "on" },
+    { config: { patterns: [ticket], on: ["prompt", "prompt"] }, at: "on" },
+    { config: { patterns: [ticket], action: "redact", replacement: "x".repeat(1025) }, at: "replacement" },
+    { config: { patterns: [ticket], max_characters: 0 }, at: "max_characters" },
+    {
+      config: { patterns: words(17), max_characters: 2_000_000 },
+      at: "patterns.16.pattern",
+      message: "with this the patterns take 136 steps for each character; the most for 2000000 characters is 134",
+    },
+    { config: { patterns: words(16), sets: ["sql_injection"], max_characters: 2_000_000 }, at: "sets.0" },
+    {
+      config: { patterns: [{ name: "x", pattern: "^$" }] },
+      at: "patterns.0.pattern",
+      message: "the pattern matches the empty text, and so every text",
+    },
     {
       config: { patterns: [ticket, { name: "x", pattern: "a(?=b)" }] },
       at: "patterns.1.pattern",

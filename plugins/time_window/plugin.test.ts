@@ -9,6 +9,8 @@ const at = (time: string) => ({ now: new Date(time) });
 const office = { windows: [{ days: ["mon", "tue", "wed", "thu", "fri"], from: "09:00", to: "17:00" }] };
 const night = { windows: [{ days: ["fri"], from: "22:00", to: "06:00" }] };
 const holidays = { windows: [{ dates: ["2026-12-24..2027-01-02", "2026-11-26"] }], allow: "outside" };
+const dates = (count: number) =>
+  Array.from({ length: count }, (_, i) => new Date(Date.UTC(2027, 0, 1 + i)).toISOString().slice(0, 10));
 const berlin = (from: string, to: string) => ({ windows: [{ from, to }], time_zone: "Europe/Berlin" });
 const outside = (now: string, next: string) => ({
   deny: "outsideWindow" as const,
@@ -187,8 +189,38 @@ testPlugin(timeWindow, {
       expects: "allow",
     },
   ],
+  accepts: [
+    { windows: Array.from({ length: 20 }, () => ({ from: "09:59", to: "10:00" })) },
+    { windows: [{ dates: dates(100) }] },
+  ],
   refuses: [
     { config: { windows: [] }, at: "windows" },
+    { config: { windows: Array.from({ length: 21 }, () => ({ from: "09:59" })) }, at: "windows" },
+    {
+      config: { windows: [{ days: [] }] },
+      at: "windows.0.days",
+      message: "expected a list of at least 1 element without repetitions, got an empty list",
+    },
+    { config: { windows: [{ days: ["mon", "mon"] }] }, at: "windows.0.days" },
+    {
+      config: { windows: [{ dates: [] }] },
+      at: "windows.0.dates",
+      message: "expected a list from 1 to 100 elements, got an empty list",
+    },
+    { config: { windows: [{ dates: dates(101) }] }, at: "windows.0.dates" },
+    {
+      config: { windows: [{ dates: [""] }] },
+      at: "windows.0.dates.0",
+      message: "expected a string of at least 1 character, got ''",
+    },
+    { config: { windows: [{ dates: ["2026-02-30..2026-03-01"] }] }, at: "windows.0.dates.0" },
+    { config: { windows: [{ dates: ["2026-02-01..2026-02-30"] }] }, at: "windows.0.dates.0" },
+    { config: { windows: [{ from: "19:5x" }] }, at: "windows.0.from" },
+    {
+      config: { ...office, time_zone: "" },
+      at: "time_zone",
+      message: "expected a string of at least 1 character, got ''",
+    },
     { config: { windows: [{}] }, at: "windows.0", message: "set days, from and to, or dates" },
     { config: { windows: [{ days: ["mo"] }] }, at: "windows.0.days.0" },
     {

@@ -86,8 +86,9 @@ function parseTime(key: string, text: string): number {
 }
 
 function parseDates(key: string, text: string): DateRange {
-  const [first, last = first, ...rest] = text.split("..").map((date) => dayOf(date));
-  if (first === undefined || last === undefined || rest.length > 0) {
+  const parts = text.split("..").map((date) => dayOf(date));
+  const [first, last] = [parts[0], parts.at(-1)];
+  if (first === undefined || last === undefined || parts.length > 2) {
     throw new WindowProblem(
       key,
       `expected a date such as 2026-12-24 or dates such as 2026-12-24..2027-01-02, got '${text}'`,
