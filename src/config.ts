@@ -76,7 +76,7 @@ export const settings = {
     type: text,
     default: undefined,
     secret: true,
-    doc: "The key of the admin API. Unset: made at the first start, printed once, and kept in the data folder.",
+    doc: "The key of the admin API. Unset: the one in the data folder, which the first start makes and prints.",
   }),
   max_body_bytes: required({
     type: integer(1_024, 1_073_741_824),
