@@ -84,6 +84,7 @@ describe("break-glass", () => {
     ["without an end", { ttl_seconds: undefined }, 400, "Say when it ends"],
     ["without a reason", { reason: undefined }, 400, "reason"],
     ["of a policy that is not there", { policy: "org/none" }, 422, "there is no policy 'org/none'"],
+    ["of a misspelt policy", { policy: "org/capp" }, 422, "did you mean 'org/cap'?"],
     ["of a rule that is not there", { rule: "ower" }, 422, "did you mean 'over'?"],
     ["of a locked policy", { policy: "org/hard", rule: undefined }, 422, "C062"],
     ["with a misspelt scope", { scope: { app: ["chat"] } }, 400, "scope"],

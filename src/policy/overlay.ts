@@ -11,6 +11,7 @@ import type {
   PolicySetting,
 } from "../core/overlay.ts";
 import type { CompiledPolicy } from "../core/policy.ts";
+import { nearest } from "../sdk/suggest.ts";
 import { policyProblems } from "./checks/set.ts";
 import { type CompiledFile, type CompileTools, compileFile } from "./compile.ts";
 import { conflicts } from "./conflicts.ts";
@@ -208,7 +209,11 @@ function noteUnknown(items: ReadonlyMap<string, Items>, known: readonly string[]
   const ids = new Set(known);
   for (const [policy, own] of items) {
     if (ids.has(policy)) continue;
-    for (const item of namesOf(own)) note("C060", item, `there is no policy '${policy}'`);
+    for (const item of namesOf(own)) {
+      const near = nearest(policy, known);
+      const hint = near === undefined ? "" : `; did you mean '${near}'?`;
+      note("C060", item, `there is no policy '${policy}'${hint}`);
+    }
   }
 }
 
