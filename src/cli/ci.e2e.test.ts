@@ -134,7 +134,9 @@ describe("sluice ci", () => {
     const unused = formatFile("a.policy.yaml", `params: { cap: { type: int, default: 5 } }\n${policy}`)!;
     const { code, out } = await ci({ ...good, "org/a.policy.yaml": unused }, { env: { GITHUB_ACTIONS: "true" } });
     expect(code).toBe(0);
-    expect(out).toStartWith("::warning file=policies/org/a.policy.yaml,line=1,col=11,endColumn=14,title=C073::the param");
+    expect(out).toStartWith(
+      "::warning file=policies/org/a.policy.yaml,line=1,col=11,endColumn=14,title=C073::the param",
+    );
     expect(out).toContain("| check | ok | 1 policy, 0 problems, 1 warning |");
     expect(out).toContain("policies/org/a.policy.yaml:1:11  C073  warning: the param 'cap' is not used");
   });

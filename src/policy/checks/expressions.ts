@@ -9,7 +9,7 @@ export interface Expression {
 }
 
 /** Gates, the rules' conditions and the variables that they can read. */
-export function expressionsOf({ conditions }: Pick<CompiledFile, "conditions">): readonly Expression[] {
+export function expressionsOf({ conditions }: CompiledFile): readonly Expression[] {
   const vars = conditions[0]?.cel.names.vars ?? new Map<string, CompiledCel>();
   return [
     ...conditions.map(({ path, cel }) => ({ path: toPath(path), cel })),
