@@ -170,6 +170,17 @@ test("a param that is tuned within its bounds works for whom it was tuned, and o
   expect((await chat(long)).status).toBe(403);
 });
 
+test("a param with which a policy cannot be compiled is refused", async () => {
+  const pattern = `
+params: { pattern: { type: string, default: "^gpt", tunable: true } }
+rules: [{ when: "re.matches(request.model, params.pattern)", then: deny }]
+`;
+  await start({ "org/pattern.policy.yaml": pattern });
+  const body = { params: { pattern: "(" } };
+  const refused = await sluice.admin("policies/org/pattern/params", { method: "PUT", body });
+  expect(refused).toMatchObject({ status: 422, problems: [{ code: "C061" }] });
+});
+
 test("a policy that is attached to an application applies to it from the next request on", async () => {
   await start({ "apps/other/cap.policy.yaml": cap });
   expect((await chat(long)).status).toBe(200);

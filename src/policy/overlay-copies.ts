@@ -3,6 +3,7 @@ import { entry } from "../core/entry.ts";
 import type { ParamOrigin, ParamValue, ParamValues, PolicyProvenance } from "../core/overlay.ts";
 import type { Audience, CompiledPolicy, Scope } from "../core/policy.ts";
 import { type CompiledFile, type CompileTools, compileFile } from "./compile.ts";
+import type { Problem } from "./problem.ts";
 
 /** What holds for one application, or for all that have nothing of their own. */
 export interface Tuning {
@@ -13,6 +14,8 @@ export interface Tuning {
 
 /** What becomes of one policy: how it is tuned for all, for which applications otherwise, and where it is attached. */
 export interface Plan {
+  /** As the file declares them. */
+  readonly defaults: Tuning["params"];
   readonly base: Tuning;
   /** By application, where it is not as the base. */
   readonly tuned: ReadonlyMap<string, Tuning>;
@@ -34,30 +37,45 @@ const callerKeys = ["orgs", "teams", "apps", "keys", "labels"] as const;
 /**
  * Makes the copies of a policy that a plan asks for: one for all, one for each group of applications that are tuned
  * alike, and, for those that it is attached to, one with what its own scope leaves out.
+ *
+ * Values that the policy cannot be compiled with have no effect: what holds for all stands in their place, or what the
+ * file declares.
+ *
+ * @param refused is told of those, and of the application that they are for; of the empty one, those for all
  */
 export async function makeCopies(
   file: CompiledFile & { readonly policy: CompiledPolicy },
   plan: Plan,
   tools: CompileTools,
+  refused: (application: string, message: string) => void,
 ): Promise<Copies> {
-  const { base, tuned, attached, origin } = plan;
+  const { attached, origin } = plan;
   const made: CompiledPolicy[] = [];
-  const compiled = new Map<string, CompiledPolicy>();
-  const tunedLike = async (tuning: Tuning): Promise<CompiledPolicy> => {
+  const compiled = new Map<string, CompiledPolicy | Problem>();
+  const tunedLike = async (tuning: Tuning): Promise<CompiledPolicy | Problem> => {
     const params = ownParams(tuning);
     if (Object.keys(params).length === 0) return file.policy;
     const key = JSON.stringify(params);
     const known = compiled.get(key);
     if (known !== undefined) return known;
     const { policy, problems } = await compileFile(file.file, { ...tools, params });
-    // Its values fit: what else could be wrong was looked at when the file was compiled with its own.
-    if (policy === undefined) throw new Error(`${file.id} with tuned params: ${problems[0]?.message}`);
-    compiled.set(key, policy);
-    made.push(policy);
-    return policy;
+    compiled.set(key, policy ?? problems[0]!);
+    if (policy !== undefined) made.push(policy);
+    return policy ?? problems[0]!;
   };
+  // A value may fit its param and not what is made of it, such as a pattern.
+  const fitting = async (tuning: Tuning, instead: Tuning["params"], application: string): Promise<Tuning> => {
+    const found = await tunedLike(tuning);
+    if (!isProblem(found)) return tuning;
+    refused(application, found.message);
+    return { ...tuning, params: instead };
+  };
+  const base = await fitting(plan.base, plan.defaults, "");
+  const tuned = new Map<string, Tuning>();
+  for (const [app, tuning] of plan.tuned) tuned.set(app, await fitting(tuning, base.params, app));
+
   const copy = async (tuning: Tuning, attachedTo: readonly string[], own: Partial<CompiledPolicy>) => ({
-    ...(await tunedLike(tuning)),
+    ...((await tunedLike(tuning)) as CompiledPolicy),
     mode: tuning.mode,
     ...(origin === "database" && { added: true as const }),
     provenance: { origin, attachedTo, params: tuning.params, modeFrom: tuning.modeFrom, breakGlass: [] },
@@ -84,6 +102,10 @@ export async function makeCopies(
     }
   }
   return { policies: disposedOnce(policies), made };
+}
+
+function isProblem(found: CompiledPolicy | Problem): found is Problem {
+  return "code" in found;
 }
 
 function ownParams({ params }: Tuning): ParamValues {

@@ -244,6 +244,29 @@ describe("settings", () => {
     expect(ask(loaded, { app: "batch", messages: 6 }).effect).toBe("warn");
   });
 
+  test("that the policy cannot be compiled with have no effect, for all or for those that they are for", async () => {
+    const pattern = `
+params: { pattern: { type: string, default: "^gpt", tunable: true } }
+rules: [{ when: "re.matches(request.model, params.pattern)", then: deny, message: "{params.pattern}" }]
+`;
+    const loaded = await load(
+      { "org/pattern.policy.yaml": pattern },
+      {
+        settings: [
+          setting("org/pattern", { params: { pattern: "(" } }),
+          setting("org/pattern", { params: { pattern: "4o$" }, application: "batch" }),
+        ],
+        bindings: [binding("org/pattern", "chat", { pattern: ")" })],
+      },
+    );
+    expect(loaded.problems).toEqual([
+      "C061 the policy cannot have these params: the pattern is not a valid RE2 expression: missing closing ): `(`",
+      "C061 the policy cannot have these params: the pattern is not a valid RE2 expression: unexpected ): `)`",
+    ]);
+    const said = (app: string) => ask(loaded, { app }).said;
+    expect([said("other"), said("chat"), said("batch")]).toEqual([["^gpt"], ["^gpt"], ["4o$"]]);
+  });
+
   test("make a mode stricter and never looser than git says", async () => {
     const enforced = await load(files, { settings: [setting("org/soft", { mode: "enforce" })] });
     expect(ask(enforced, { app: "x", bytes: 60 }).effect).toBe("deny");

@@ -79,7 +79,10 @@ export async function layOver(base: OverlayBase, overlay: PolicyOverlay): Promis
     const own = items.get(file.id) ?? noItems;
     const origin = database.includes(file) ? "database" : "git";
     const fitting = isLocked(base.manifest, file.id) ? refuseLocked(own, note) : own;
-    const copies = await makeCopies(file, planFor(file, fitting, origin, note), base.tools);
+    const copies = await makeCopies(file, planFor(file, fitting, origin, note), base.tools, (application, message) => {
+      for (const item of tuningOf(fitting, application))
+        note("C061", item, `the policy cannot have these params: ${message}`);
+    });
     const breakGlass = fittingBreakGlass(fitting.breakGlass, file.policy, note);
     policies.push(...copies.policies.map((copy) => withBreakGlass(shown(copy, breakGlass), breakGlass)));
     made.push(...copies.made);
@@ -248,7 +251,23 @@ function planFor({ policy, content }: Compiled, items: Items, origin: Plan["orig
     const before = tuned.get(application) ?? base;
     tuned.set(application, { ...before, params: { ...before.params, ...valuesFrom(values, "binding") } });
   }
-  return { base, tuned, attached: items.bindings.map(({ application }) => application), origin };
+  return {
+    defaults: defaults.params,
+    base,
+    tuned,
+    attached: items.bindings.map(({ application }) => application),
+    origin,
+  };
+}
+
+/** What tunes a policy's params for an application; for all, without one. */
+function tuningOf({ settings, bindings }: Items, application: string): readonly string[] {
+  const own = [...settings, ...bindings].filter(({ params }) => Object.keys(params).length > 0);
+  return own
+    .filter((item) => item.application === application)
+    .map((item) =>
+      "mode" in item ? itemNames.setting(item.policy, application) : itemNames.binding(item.policy, application),
+    );
 }
 
 function valuesFrom(values: ParamValues, from: ParamOrigin): Tuning["params"] {
