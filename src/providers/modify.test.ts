@@ -97,6 +97,12 @@ const chat: readonly Golden[] = [
     '"tools":[{"type":"function","function":{"name":"a"}}],"tool_choice":"none"',
   ],
   [
+    "remove all, the provider's own among them",
+    change("remove", "tools"),
+    '"tools":[{"type":"function","function":{"name":"a"}}],"web_search_options":{},"z":1',
+    '"z":1',
+  ],
+  [
     "remove of the older list",
     change("remove", "tools", "shell"),
     '"functions":[{"name":"shell"},{"name":"a"}],"function_call":{"name":"shell"},"z":1',

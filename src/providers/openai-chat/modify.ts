@@ -75,6 +75,8 @@ function addInstructions(draft: BodyDraft, changes: readonly Modification[]): vo
 /** Tools stand in two lists, of which the second is older. What chooses among them must name none that is gone. */
 function changeTools(draft: BodyDraft, changes: readonly Modification[]): void {
   const removal = toolRemoval(changes);
+  // A tool of the provider's own, which has no name here: it goes when all tools do.
+  if (removal.all) draft.remove("web_search_options");
   if (removeTools(draft, "functions", removal, toolNames)) {
     const { name } = asObject(draft.body.function_call);
     if (typeof name === "string" && removal.matches(name)) draft.remove("function_call");
