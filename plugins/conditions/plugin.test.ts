@@ -102,7 +102,30 @@ testPlugin(conditions, {
       expects: { warn: "conditionMet", message: met },
     },
   ],
+  accepts: [
+    { ...only("request.bytes", "gt", 5), message: "m".repeat(1000), status: 400 },
+    { ...only("request.bytes", "gt", 5), message: "m", status: 599 },
+  ],
   refuses: [
+    { config: { ...only("request.bytes", "gt", 5), message: "" }, at: "message" },
+    { config: { ...only("request.bytes", "gt", 5), message: "m".repeat(1001) }, at: "message" },
+    { config: { ...only("request.bytes", "gt", 5), status: 399 }, at: "status" },
+    { config: { ...only("request.bytes", "gt", 5), status: 600 }, at: "status" },
+    // What has no form is told as such: nothing is looked up for it.
+    { config: only(5 as never, "gt", 5), at: "when.fact", message: "expected a fact, got 5" },
+    {
+      config: only("request.bytes.x", "gt", 5),
+      at: "when.fact",
+      message: "'request.bytes.x' is not a fact; did you mean 'request.bytes'?",
+    },
+    {
+      config: only("request.surface", "eq", "telephone"),
+      at: "when.value",
+      message: "request.surface is never 'telephone'; values: chat, messages",
+    },
+    { config: { when: { or: [{ fact: "request.stream", op: "gt", value: true }] } }, at: "when.or.0.op" },
+    { config: only("now", "gt", "2026-01-31"), at: "when.value" },
+    { config: only("now", "gt", "2026-01-31T25:00:00Z"), at: "when.value" },
     {
       config: only("request.byte", "gt", 5),
       at: "when.fact",
