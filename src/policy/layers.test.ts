@@ -12,6 +12,7 @@ import { testFolder, testOptions } from "./testing.ts";
 const file = fc.record({
   folder: fc.constantFrom("org", "teams/red", "teams/blue", "apps/chat", "apps/batch"),
   name: fc.constantFrom("a", "b", "c"),
+  // biome-ignore lint/suspicious/noThenProperty: the key is the file format's
   then: fc.constantFrom("deny", "warn", "allow", "modify"),
   mode: fc.constantFrom("enforce", "warn", "audit"),
   env: fc.constantFrom("prod", "dev"),
