@@ -13,5 +13,5 @@ export function looksOf(name: string): string {
     .normalize("NFKD")
     .replace(/\p{M}|\p{Cf}/gu, "")
     .toLowerCase();
-  return [...plain].map((letter) => drawnLike[letter] ?? letter).join("");
+  return plain.replace(/./gsu, (letter) => drawnLike[letter] ?? letter);
 }
