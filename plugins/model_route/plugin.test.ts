@@ -75,6 +75,18 @@ testPlugin(modelRoute, {
       monotone: [],
     },
     {
+      name: "and so it is where only one of the routes is",
+      config: {
+        routes: [
+          { from: ["a"], to: "b", when: { max_prompt_tokens: 10 } },
+          { from: ["a"], to: "c", when: { env: ["e"], min_prompt_tokens: 20 } },
+        ],
+      },
+      facts: { ...asked("a", { estimated_tokens: 20 }), app: { env: "e" } },
+      expects: routed("a", "c"),
+      monotone: [],
+    },
+    {
       name: "an empty prompt fits a route for those of at most 0 tokens",
       config: only({ max_prompt_tokens: 0 }),
       facts: asked("a"),

@@ -192,6 +192,10 @@ testPlugin(timeWindow, {
   accepts: [
     { windows: Array.from({ length: 20 }, () => ({ from: "09:59", to: "10:00" })) },
     { windows: [{ dates: dates(100) }] },
+    { windows: [{ from: "22:00", to: "24:00" }] },
+    // A Monday to a Sunday: the last day of the week is in it.
+    { windows: [{ days: ["sun"], dates: ["2026-11-23..2026-11-29"] }] },
+    { windows: [{ days: ["sun"], dates: ["2026-11-23..2026-12-06"] }] },
   ],
   refuses: [
     { config: { windows: [] }, at: "windows" },
