@@ -48,8 +48,3 @@ export function toClause({ slice, outcome, clauses }: Evaluated): ClauseValue {
     clauses: clauses.map(toClause),
   };
 }
-
-/** The names of the policy's variables that a part of a condition reads. */
-export function variablesIn(condition: CompiledCel, { text }: Pick<Slice, "text">): readonly string[] {
-  return condition.vars.filter((name) => new RegExp(`\\bvars\\s*\\.\\s*${name}\\b`).test(text));
-}

@@ -4,8 +4,6 @@ import { type Phase, type Surface, surfaces } from "./phases.ts";
 import type { CompiledPolicy } from "./policy.ts";
 import { ScopeIndex } from "./scope-index.ts";
 
-export { compileScope } from "./scope.ts";
-
 /** The policies that apply to one kind of request, with what they need. Shared between requests; immutable. */
 export interface RuleSet {
   readonly policies: readonly CompiledPolicy[];

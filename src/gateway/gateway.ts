@@ -3,8 +3,9 @@ import type { Identity } from "../core/identity.ts";
 import { createLocalTime } from "../core/local-time.ts";
 import type { Surface } from "../core/phases.ts";
 import type { Target } from "../core/ports.ts";
-import type { AnswerSummary, BodyEdit, JsonObject, StreamRelay, WireFormat } from "../core/wire.ts";
+import type { AnswerSummary, BodyEdit, StreamRelay, WireFormat } from "../core/wire.ts";
 import { SluiceError } from "../errors.ts";
+import { isJson, leaksCredentials, parseObject } from "./answer.ts";
 import { readBody } from "./body.ts";
 import { Call, policyFailures } from "./call.ts";
 import type { GatewayDeps } from "./deps.ts";
@@ -399,29 +400,4 @@ const emptySummary: AnswerSummary = { usage: null, finishReason: "", model: "", 
 function queryOf(url: string): string {
   const start = url.indexOf("?");
   return start < 0 ? "" : url.slice(start);
-}
-
-function isJson(headers: Headers): boolean {
-  return headers.get("content-type")?.startsWith("application/json") ?? false;
-}
-
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-
-/** The body as JSON object, or `null` when it is none: error bodies of proxies and CDNs often are not. */
-function parseObject(bytes: Uint8Array): JsonObject | null {
-  try {
-    const value: unknown = JSON.parse(decoder.decode(bytes));
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : null;
-  } catch {
-    return null;
-  }
-}
-
-/** Whether a body repeats the credentials we sent. Providers mask them; a proxy between may not. */
-function leaksCredentials(bytes: Uint8Array, auth: Readonly<Record<string, string>>): boolean {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return Object.values(auth).some((value) => {
-    const secret = value.replace(/^Bearer /i, "");
-    return secret.length >= 8 && text.includes(secret);
-  });
 }

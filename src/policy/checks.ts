@@ -56,7 +56,6 @@ export const policyChecks = {
   C090: "A test names policies that exist.",
   C091: "A test gives facts that its phase can read.",
   C092: "Every case of a test file has a name of its own.",
-  C093: "A test mocks limits that its policies have.",
   C094: "A revision that is asked for is kept, as it was.",
 } as const;
 

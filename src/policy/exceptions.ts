@@ -4,7 +4,7 @@ import type { FactName, Facts } from "../core/facts.ts";
 import type { Identity } from "../core/identity.ts";
 import type { Surface } from "../core/phases.ts";
 import type { CompiledPolicy, Scope } from "../core/policy.ts";
-import { compileScope } from "../core/snapshot.ts";
+import { compileScope } from "../core/scope.ts";
 
 /**
  * A policy from which these exceptions are made: what fires in their scope, before they expire, is recorded with the

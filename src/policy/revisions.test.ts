@@ -88,6 +88,15 @@ test("only so many are kept: the oldest go, but not the pinned one", async () =>
   expect((await run.store.list()).map(({ id }) => id)).toEqual([ids[3]!, ids[2]!, first]);
 });
 
+test("while it cannot be told which set is pinned, none goes", async () => {
+  await using run = await kept(3);
+  const first = await run.keep("first");
+  await run.store.setPin({ revision: first, actor: "ann", reason: "", at: 1 });
+  await writeFile(join(run.dataDir, "revisions/pin.json"), "{");
+  for (const code of ["b", "c", "d", "e"]) await run.keep(code);
+  expect(await run.store.list()).toHaveLength(5);
+});
+
 test("a set that waits never pushes out the one that is live", async () => {
   await using run = await kept(2);
   const live = await run.keep("live");

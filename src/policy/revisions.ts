@@ -127,7 +127,13 @@ export function createRevisionStore(options: RevisionStoreOptions): RevisionStor
   async function prune(added: string): Promise<void> {
     if ((await names()).length <= keep + Math.min(slack, Math.floor(keep / 5))) return;
     const known = await list();
-    const pinned = (await pin().catch(() => null))?.revision;
+    let pinned: string | undefined;
+    try {
+      pinned = (await pin())?.revision;
+    } catch {
+      // Which one is pinned is not known, so none may go; status tells of the pin.
+      return;
+    }
     const kept = new Set([added, pinned, known.find(({ liveAt }) => liveAt !== null)?.id]);
     const oldest = [...known].sort((a, b) => ageOf(a) - ageOf(b)).filter(({ id }) => !kept.has(id));
     for (const { id } of oldest.slice(0, known.length - keep)) await rm(folder(id), { recursive: true, force: true });

@@ -5,7 +5,7 @@ import type { Identity } from "../../core/identity.ts";
 import type { LimitRequest } from "../../core/limits.ts";
 import type { Surface } from "../../core/phases.ts";
 import type { CompiledPolicy } from "../../core/policy.ts";
-import { compileScope } from "../../core/snapshot.ts";
+import { compileScope } from "../../core/scope.ts";
 import type { TestCase } from "./cases.ts";
 import { type LimitsTaken, takeLimits } from "./limits.ts";
 import { modifyCase } from "./modify.ts";
