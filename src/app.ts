@@ -1,5 +1,6 @@
 import { type AnyElysia, Elysia } from "elysia";
 import type { Catalogue, KeyDirectory, Logger } from "./core/ports.ts";
+import type { WireFormat } from "./core/wire.ts";
 import { errorCatalogue, fillPlaceholders } from "./errors.ts";
 import type { Gateway } from "./gateway/gateway.ts";
 import { modelRoutes, surfaceRoutes } from "./gateway/routes.ts";
@@ -14,6 +15,8 @@ export interface Readiness {
 
 /** What the application is made of: ready objects, never URLs. */
 export interface AppDeps {
+  /** The wire formats whose paths are served. */
+  readonly formats: readonly WireFormat[];
   readonly gateway: Gateway;
   readonly catalogue: Catalogue;
   readonly keys: KeyDirectory;
@@ -27,7 +30,7 @@ export interface AppDeps {
 /** Makes the Elysia application. It listens on nothing yet. */
 export function createApp(deps: AppDeps) {
   const addressOf = (request: Request): string => app.server?.requestIP(request)?.address ?? "";
-  const routes = surfaceRoutes(deps.gateway, addressOf);
+  const routes = surfaceRoutes(deps.formats, deps.gateway, addressOf);
   const app: Elysia = new Elysia({ name: "sluice", normalize: false, serve: { routes } });
   return app
     .onError(({ code, error, request }) => {

@@ -212,7 +212,7 @@ export async function startSluice(config: Config): Promise<Running> {
     settings: () => config.describe().map(toSetting),
   };
   const admin = createControlPlane(control, version);
-  const app = createApp({ gateway, catalogue, keys, readiness, metrics, admin, logger });
+  const app = createApp({ formats: wireFormats, gateway, catalogue, keys, readiness, metrics, admin, logger });
   app.listen({ hostname: values.host, port: values.port, ...serverLimits });
   const server = app.server!;
   const host = values.host.includes(":") ? `[${values.host}]` : values.host;

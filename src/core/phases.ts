@@ -5,7 +5,22 @@ export const phases = ["request", "stream", "response", "usage"] as const;
 export type Phase = (typeof phases)[number];
 
 /** The client-facing wire formats that a policy can be scoped to. */
-export const surfaces = ["chat", "messages"] as const;
+export const surfaces = [
+  "chat",
+  "completions",
+  "responses",
+  "embeddings",
+  "messages",
+  "count_tokens",
+  "gemini",
+  "gemini-count-tokens",
+  "gemini-embeddings",
+  "cohere",
+  "cohere-embeddings",
+  "azure-chat",
+  "azure-completions",
+  "azure-embeddings",
+] as const;
 
 /** One of the {@link surfaces}. */
 export type Surface = (typeof surfaces)[number];

@@ -4,6 +4,7 @@ import type { FactName, Facts } from "./facts.ts";
 import type { LimitRequest } from "./limits.ts";
 import type { BreakGlassAction, PolicyProvenance } from "./overlay.ts";
 import type { Phase, Surface } from "./phases.ts";
+import type { PieceKind, TextScanner } from "./stream.ts";
 
 /**
  * Which requests a policy applies to. Each list that is present must hold the request's value; models are globs.
@@ -68,6 +69,45 @@ export const noContent: Content = Object.freeze({ texts: () => [] });
 /** Asks one policy in one phase; without content, there is {@link noContent}. Synchronous and pure. */
 export type Ask = (facts: Facts, content?: Content) => Verdict;
 
+/** What a policy looks for in the words of an answer, whether it comes whole or as a stream. */
+export interface AnswerGuard {
+  /** Looked for in the text of each channel of these kinds. */
+  readonly texts?: readonly TextGuard[];
+  /** Asked about each call of a tool. */
+  readonly calls?: CallGuard;
+}
+
+/** Something looked for in what a model writes. */
+export interface TextGuard {
+  readonly kinds: readonly PieceKind[];
+  readonly scanner: TextScanner;
+  /** `deny` ends the answer before the match, `redact` puts the replacement in its place, `warn` notes it. */
+  readonly action: "deny" | "redact" | "warn";
+  /** The hit for what was found, by type with how often; asked once per answer, at its end or when it is ended. */
+  hit(found: ReadonlyMap<string, number>): RuleHit;
+}
+
+/** A call of a tool, as the model wrote it. */
+export interface ToolCall {
+  readonly name: string;
+  /** As written; empty while it is judged by its name alone. */
+  readonly arguments: string;
+}
+
+/** What becomes of a call: `null` it stands. */
+export type CallVerdict = null | {
+  readonly hit: RuleHit;
+  /** The answer is ended, the call taken out of it, or its arguments replaced by this text. */
+  readonly then: "deny" | "strip" | { readonly arguments: string };
+};
+
+/** Judges calls of tools. Pure. */
+export interface CallGuard {
+  /** Whether a call of this name can be judged only with its arguments: it is held back until they are whole. */
+  needsArguments(name: string): boolean;
+  judge(call: ToolCall): CallVerdict;
+}
+
 /** One rule of a policy, as tools list it. */
 export interface RuleInfo {
   readonly id: string;
@@ -105,6 +145,8 @@ export interface CompiledPolicy {
   /** Facts that any of its rules or limits read: only these are computed. */
   readonly reads: readonly FactName[];
   readonly evaluate: { readonly [P in Phase]?: Ask };
+  /** What it looks for in answers: in phase response where they come whole, in phase stream where they are streamed. */
+  readonly answer?: AnswerGuard;
   /** Asks, after the request was modified, the rules that are marked `recheck`; absent when there are none. */
   readonly recheck?: Ask;
   /** Its rules, or the reasons that its plugin may give. */

@@ -49,10 +49,12 @@ export interface TokenCounter {
 /** Where a model's requests go. */
 export interface Target {
   readonly provider: string;
-  readonly kind: "openai" | "anthropic" | "echo";
-  /** The model's name at the provider. */
+  readonly kind: "openai" | "azure" | "anthropic" | "gemini" | "cohere" | "echo";
+  /** The model's name at the provider; with kind azure its deployment. */
   readonly model: string;
   readonly baseUrl: string;
+  /** The `api-version` of kind azure, for calls that bring none of their own. */
+  readonly apiVersion?: string;
   /** Headers that carry the provider's credentials. Never leaves the process. */
   readonly authHeaders: Readonly<Record<string, string>>;
   /** Whether the provider takes `stream_options.include_usage`. */

@@ -1,5 +1,7 @@
 import type { Modification } from "./decision.ts";
 import type { Phase, Surface } from "./phases.ts";
+import type { Target } from "./ports.ts";
+import type { EarlyEnd, Piece, StreamInspector } from "./stream.ts";
 
 /** JSON as `JSON.parse` gives it. */
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
@@ -92,12 +94,30 @@ export interface StreamReader {
   readonly error: string;
 }
 
+/** How one streamed answer is relayed. */
+export interface StreamOptions {
+  /** The gateway, not the client, asked for usage: what tells it is kept from the client. */
+  readonly withholdUsage?: boolean;
+  /** Looks at what the model writes before the client gets it; absent when nothing is looked for. */
+  readonly inspector?: StreamInspector;
+}
+
 /** Carries one streamed answer from the provider to the client, and knows what it said so far. */
 export interface StreamRelay extends Pick<StreamReader, "summary" | "complete" | "error"> {
   /** Takes bytes as they come, cut anywhere; answers the bytes that the client gets now, `null` for none. */
   write(chunk: Uint8Array): Uint8Array | null;
   /** The provider's stream has ended: the bytes that were held back, `null` for none. */
   end(): Uint8Array | null;
+}
+
+/** A whole answer whose words can be written otherwise. */
+export interface AnswerEditor {
+  /** What the model wrote: one piece for each channel. */
+  readonly pieces: readonly Piece[];
+  /** The answer with other texts in place of the pieces', as JSON text; `null` takes a call out, as in streams. */
+  write(texts: readonly (string | null)[]): string;
+  /** The answer without what the model wrote, ended as an early end ends a stream. */
+  end(ending: EarlyEnd): string;
 }
 
 /** A refusal or failure to be told to a client, before it has a wire format's shape. */
@@ -126,27 +146,38 @@ export interface BodyEdit {
  */
 export interface WireFormat {
   readonly surface: Surface;
-  /** The path after the provider's base URL, with its leading slash. */
-  readonly upstreamPath: string;
+  /**
+   * The paths that clients call, as Bun's router writes them: `:name` stands for one part. Where several surfaces share
+   * one, {@link takes} tells them apart.
+   */
+  readonly paths: readonly string[];
+  /** Whether a call on a path that surfaces share is this surface's; absent where the path says it all. */
+  takes?(url: string): boolean;
+  /** The path after the target's base URL with its leading slash, and the query. */
+  upstreamPath(view: RequestView, target: Target, query: string): string;
   /** Phases that can be enforced on this surface. */
   readonly phases: readonly Phase[];
   /**
    * Reads a body.
    *
+   * @param url of the call: some surfaces say there which model is meant
+   * @param model the one that rules routed the call to, for those surfaces
    * @throws SluiceError `malformed_json` or `invalid_request`, saying which field, what was received, what is accepted
    */
-  readRequest(raw: Uint8Array): RequestView;
+  readRequest(raw: Uint8Array, url?: string, model?: string): RequestView;
   /** The bytes for the provider: `view.raw` itself when the edit changes nothing, else only the named members differ. */
   writeRequest(view: RequestView, edit: BodyEdit): Uint8Array;
   /** Whether the stream asked for tells its usage without being asked. */
   tellsUsage(view: RequestView): boolean;
   readAnswer(body: JsonObject): AnswerSummary;
   /**
-   * Opens a relay for one streamed answer. Bytes pass unchanged.
+   * The words of a whole answer, to be written otherwise; absent where an answer has none.
    *
-   * @param withholdUsage the gateway, not the client, asked for usage: what tells it is kept from the client
+   * @param body an answer that came with a success status
    */
-  openStream(withholdUsage: boolean): StreamRelay;
+  editAnswer?(body: JsonObject): AnswerEditor;
+  /** Opens a relay for one streamed answer. Bytes pass unchanged where nothing is withheld or changed. */
+  openStream(options?: StreamOptions): StreamRelay;
   /** The refusal in this surface's own error shape, as JSON text. */
   writeRefusal(refusal: Refusal): string;
   /** Ends a stream that is already under way, in the protocol's own way, with the refusal's reason: bytes to append. */

@@ -113,7 +113,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       const sending = {
         target,
         surface: call.surface,
-        path: format.upstreamPath + queryOf(request.url),
+        path: format.upstreamPath(call.view!, target, queryOf(request.url)),
         body: format.writeRequest(call.view!, edit),
         headers: providerHeaders(request.headers, headers, target),
         signal: provider.signal,
@@ -141,7 +141,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
         await answers.turn();
         return whole(call, format, response, bytes);
       }
-      const relay = format.openStream(withhold);
+      const relay = format.openStream({ withholdUsage: withhold });
       return call.rules!.inPhase.response.length > 0
         ? await heldBack(call, format, response, relay, provider)
         : streamed(call, format, response, relay, provider);
@@ -167,7 +167,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     { request, headers, addressOf }: Pick<FactSources, "request" | "headers" | "addressOf">,
   ): HeadedRefusal | null | Promise<HeadedRefusal | null> {
     call.requestBytes = body.byteLength;
-    const view = format.readRequest(body);
+    const view = format.readRequest(body, request.url);
     call.view = view;
     const route = deps.catalogue.resolve(view.model, call.surface);
     if (route === null) throw new SluiceError("model_not_found", { model: view.model });

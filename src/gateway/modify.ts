@@ -41,7 +41,7 @@ export async function modifyRequest(modifying: Modifying, first: Decision): Prom
 }
 
 async function reroute(modifying: Modifying, changing: Changing, model: string): Promise<Changing> {
-  const { deps, call, format } = modifying;
+  const { deps, call, format, sources } = modifying;
   const { decision, modifications } = changing;
   const route = deps.catalogue.resolve(model, call.surface);
   if (route === null) {
@@ -49,7 +49,8 @@ async function reroute(modifying: Modifying, changing: Changing, model: string):
     return { decision: extend(decision, [unserved(call, decision, model)]), modifications: others };
   }
   const only = modifications.filter(({ op }) => op === "route");
-  const view = format.readRequest(format.writeRequest(call.view!, { modifications: only }));
+  const bytes = format.writeRequest(call.view!, { modifications: only });
+  const view = format.readRequest(bytes, sources.request.url, model);
   await take(modifying, view, route, call.snapshot.rulesFor(call.identity!, model, call.surface));
   return joinRouted(decision, call.judge("request"), model, call.snapshot.defaultEffect);
 }
@@ -66,7 +67,7 @@ function unserved(call: Call, { findings }: Decision, model: string): Finding {
 
 async function change(modifying: Modifying, { decision, modifications }: Changing): Promise<Decision> {
   if (decision.effect === "deny" || modifications.length === 0) return decision;
-  const { deps, call, format } = modifying;
+  const { deps, call, format, sources } = modifying;
   const before = call.view!;
   let bytes: Uint8Array;
   try {
@@ -80,7 +81,7 @@ async function change(modifying: Modifying, { decision, modifications }: Changin
   if (bytes === before.raw) return decision;
   let view: RequestView;
   try {
-    view = format.readRequest(bytes);
+    view = format.readRequest(bytes, sources.request.url, before.model);
   } catch (error) {
     if (!(error instanceof SluiceError)) throw error;
     return invalid(decision, `what the policies make of the request is not valid: ${error.message}`);

@@ -1,16 +1,11 @@
 import { Elysia } from "elysia";
-import type { Surface } from "../core/phases.ts";
+import { entry } from "../core/entry.ts";
 import type { Catalogue, KeyDirectory } from "../core/ports.ts";
+import type { WireFormat } from "../core/wire.ts";
 import { SluiceError } from "../errors.ts";
 import type { AddressOf } from "./facts.ts";
 import type { Gateway } from "./gateway.ts";
 import { presentedKey } from "./headers.ts";
-
-/** The path of each surface. */
-const surfacePaths: Readonly<Record<Surface, string>> = {
-  chat: "/v1/chat/completions",
-  messages: "/v1/messages",
-};
 
 /**
  * The surfaces' routes, for Bun's own router: bodies are neither parsed nor validated before the gateway, because the
@@ -18,12 +13,32 @@ const surfacePaths: Readonly<Record<Surface, string>> = {
  *
  * @param addressOf tells the other end of a request's connection
  */
-export function surfaceRoutes(gateway: Gateway, addressOf: AddressOf) {
-  const routes = Object.entries(surfacePaths).map(([surface, path]) => {
-    const handle = (request: Request) => gateway.handle(surface as Surface, request, addressOf);
-    return [path, { POST: handle }] as const;
+export function surfaceRoutes(formats: readonly WireFormat[], gateway: Gateway, addressOf: AddressOf) {
+  const paths = new Map<string, WireFormat[]>();
+  for (const format of formats) for (const path of format.paths) entry(paths, path, newList).push(format);
+  const routes = [...paths].map(([path, sharing]) => {
+    const [{ surface, takes }] = sharing as [WireFormat];
+    const handle = (request: Request) => gateway.handle(surface, request, addressOf);
+    return [path, { POST: takes === undefined ? handle : among(sharing, gateway, addressOf) }] as const;
   });
   return Object.fromEntries(routes);
+}
+
+/** The handler of a path that surfaces share. */
+function among(sharing: readonly WireFormat[], gateway: Gateway, addressOf: AddressOf) {
+  return (request: Request): Promise<Response> | Response => {
+    const { url } = request;
+    const format = sharing.find((one) => one.takes?.(url));
+    if (format !== undefined) return gateway.handle(format.surface, request, addressOf);
+    const { method } = request;
+    const { status, code, message } = new SluiceError("unknown_route", { method, path: new URL(url).pathname });
+    const body = sharing[0]!.writeRefusal({ status, code, message });
+    return new Response(body, { status, headers: { "content-type": "application/json" } });
+  };
+}
+
+function newList(): WireFormat[] {
+  return [];
 }
 
 /** The models that clients can name. */

@@ -1,4 +1,5 @@
-import type { Delta, TakeDelta } from "./delta.ts";
+import type { Piece } from "../core/stream.ts";
+import type { TakeDelta } from "./delta.ts";
 
 /** A tool call put together from its pieces. */
 export interface AssembledCall {
@@ -20,8 +21,8 @@ export interface Assembled {
 
 /** Puts pieces together. Fragments of one call share a key; a repeated name replaces and is not appended. */
 export function assemble(pieces: (take: TakeDelta) => void): Assembled {
-  const byKind = (kind: Delta["kind"]) => all.filter((delta) => delta.kind === kind);
-  const all: Delta[] = [];
+  const byKind = (kind: Piece["kind"]) => all.filter((delta) => delta.kind === kind);
+  const all: Piece[] = [];
   pieces((choice, kind, tool, text) => all.push({ choice, kind, tool, text }));
 
   const texts = new Map<number, string>();
@@ -44,6 +45,6 @@ export function assemble(pieces: (take: TakeDelta) => void): Assembled {
   };
 }
 
-function joined(deltas: readonly Delta[]): string {
+function joined(deltas: readonly Piece[]): string {
   return deltas.map(({ text }) => text).join("");
 }

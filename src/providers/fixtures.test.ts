@@ -65,7 +65,7 @@ function readWhole(format: WireFormat, bytes: Uint8Array) {
 
 /** Feeds a stream in chunks cut at the given places and checks that its bytes come out unchanged. */
 function relayed(format: WireFormat, bytes: Uint8Array, cuts: readonly number[] = []): StreamRelay {
-  const relay = format.openStream(false);
+  const relay = format.openStream();
   const out: Uint8Array[] = [];
   for (const chunk of cut(bytes, cuts)) {
     const shown = relay.write(chunk);
@@ -96,7 +96,7 @@ function checkWithheld(bytes: Uint8Array): void {
     return onlyUsage ? [] : [[name, event]];
   });
   for (const cuts of [[], ...splits(bytes).slice(1, 5)]) {
-    const relay = openaiChat.openStream(true);
+    const relay = openaiChat.openStream({ withholdUsage: true });
     const shown = [...cut(bytes, cuts).map((chunk) => relay.write(chunk)?.slice()), relay.end()];
     const out = Buffer.concat(shown.filter((each) => each !== null && each !== undefined));
     expect(events(out, []).map(([name, data]) => [name, parseObject(data!) ?? data])).toEqual(expected);

@@ -9,14 +9,14 @@ const chunk = (content: string, more = "") =>
   `data: {"id":"c","model":"m","choices":[{"index":0,"delta":{"content":"${content}"},"finish_reason":null}]${more}}\n\n`;
 
 test("a chunk of whole events is passed on as it is, without a copy", () => {
-  const relay = openaiChat.openStream(false);
+  const relay = openaiChat.openStream();
   const given = bytes(chunk("a") + chunk("b"));
   const shown = relay.write(given)!;
   expect([shown.buffer, shown.byteOffset, shown.length]).toEqual([given.buffer, given.byteOffset, given.length]);
 });
 
 test("half an event waits for its other half, so that an appended error cannot be glued to it", () => {
-  const relay = openaiChat.openStream(false);
+  const relay = openaiChat.openStream();
   const whole = chunk("a") + chunk("b");
   expect(text(relay.write(bytes(whole.slice(0, -20))))).toBe(chunk("a"));
   expect(relay.write(bytes(whole.slice(-20, -5)))).toBeNull();
@@ -25,7 +25,7 @@ test("half an event waits for its other half, so that an appended error cannot b
 });
 
 test("what is left at the end is passed on and read", () => {
-  const relay = openaiChat.openStream(false);
+  const relay = openaiChat.openStream();
   expect(text(relay.write(bytes(`${chunk("a")}data: [DONE]`)))).toBe(chunk("a"));
   expect(relay.complete).toBe(false);
   expect(text(relay.end())).toBe("data: [DONE]");
@@ -33,7 +33,7 @@ test("what is left at the end is passed on and read", () => {
 });
 
 test("the usage that the gateway asked for is withheld, and every other byte comes through", () => {
-  const relay = openaiChat.openStream(true);
+  const relay = openaiChat.openStream({ withholdUsage: true });
   const usage = 'data: {"id":"c","choices":[],"usage":{"prompt_tokens":2,"completion_tokens":1,"total_tokens":3}}\n\n';
   const shown = [
     relay.write(bytes(`: hi\n\n${chunk("a", ',"usage":null')}`)),

@@ -3,7 +3,10 @@ import type { Target } from "../core/ports.ts";
 /** Where the vendors' own APIs are, by the convention of their SDKs: OpenAI's ends in `/v1`, Anthropic's does not. */
 export const defaultBaseUrls: Readonly<Record<Exclude<Target["kind"], "echo">, string>> = {
   openai: "https://api.openai.com/v1",
+  azure: "https://RESOURCE.openai.azure.com",
   anthropic: "https://api.anthropic.com",
+  gemini: "https://generativelanguage.googleapis.com",
+  cohere: "https://api.cohere.com",
 };
 
 /**

@@ -39,9 +39,18 @@ export interface RoutingProblem {
 /** The provider that answers offline, and its model. Always there. */
 export const echoName = "echo";
 
+/** Azure's deployments take the bodies that OpenAI's own paths take: each serves the other's surfaces. */
+const openaiSurfaces: readonly Surface[] = [
+  ...(["chat", "completions", "embeddings"] as const),
+  ...(["azure-chat", "azure-completions", "azure-embeddings"] as const),
+];
+
 const served: Readonly<Record<Target["kind"], readonly Surface[]>> = {
-  openai: ["chat"],
-  anthropic: ["messages"],
+  openai: [...openaiSurfaces, "responses"],
+  azure: openaiSurfaces,
+  anthropic: ["messages", "count_tokens"],
+  gemini: ["gemini", "gemini-count-tokens", "gemini-embeddings"],
+  cohere: ["cohere", "cohere-embeddings"],
   echo: surfaces,
 };
 

@@ -9,7 +9,8 @@ import { writeMessagesRequest } from "./write.ts";
 /** Anthropic's messages. Its streams always tell their usage: nothing is asked for and nothing withheld. */
 export const anthropicMessages: WireFormat = {
   surface: "messages",
-  upstreamPath: "/v1/messages",
+  paths: ["/v1/messages"],
+  upstreamPath: (_view, _target, query) => `/v1/messages${query}`,
   phases: ["request", "usage"],
   readRequest: readMessagesRequest,
   writeRequest: writeMessagesRequest,

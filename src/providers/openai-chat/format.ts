@@ -1,4 +1,5 @@
 import type { WireFormat } from "../../core/wire.ts";
+import { openaiPath } from "../openai-path.ts";
 import { createRelay } from "../relay.ts";
 import { readChatAnswer } from "./answer.ts";
 import { writeChatRefusal, writeChatStreamError } from "./refusal.ts";
@@ -10,13 +11,14 @@ import { asksForUsage, writeChatRequest } from "./write.ts";
 /** OpenAI's chat completions, which most other vendors speak as well. */
 export const openaiChat: WireFormat = {
   surface: "chat",
-  upstreamPath: "/chat/completions",
+  paths: ["/v1/chat/completions"],
+  upstreamPath: (_view, target, query) => openaiPath("chat/completions", target, query),
   phases: ["request", "usage"],
   readRequest: readChatRequest,
   writeRequest: writeChatRequest,
   tellsUsage: asksForUsage,
   readAnswer: readChatAnswer,
-  openStream: (withholdUsage) => createRelay(readChatStream(), withholdUsage ? withholdChatUsage : null),
+  openStream: ({ withholdUsage } = {}) => createRelay(readChatStream(), withholdUsage ? withholdChatUsage : null),
   writeRefusal: writeChatRefusal,
   writeStreamError: writeChatStreamError,
 };
