@@ -19,6 +19,14 @@ interface Collected {
   readonly outputPer1M: number | null;
   readonly cachedInputPer1M: number | null;
   readonly cacheWritePer1M: number | null;
+  readonly cacheWrite1hPer1M: number | null;
+  readonly reasoningOutputPer1M: number | null;
+  readonly tiers: readonly {
+    readonly aboveInputTokens: number;
+    readonly inputPer1M: number;
+    readonly outputPer1M: number;
+    readonly cachedInputPer1M: number | null;
+  }[];
   readonly encoding: ModelRow["encoding"];
   readonly source: string;
 }
@@ -76,12 +84,24 @@ function toRow(model: Collected): ModelRow {
 /** Ranking is charged by the query, not by tokens. Where a completion has no price, as with embeddings, there is none. */
 function priceOf(model: Collected): Pick<ModelRow, "price"> {
   if (model.inputPer1M === null || model.mode === "rerank") return {};
+  const { inputPer1M: input, cachedInputPer1M: cachedInput, cacheWritePer1M: cacheWrite } = model;
+  const tiers = model.tiers.map((tier) => ({
+    above: tier.aboveInputTokens,
+    input: tier.inputPer1M,
+    output: tier.outputPer1M,
+    ...(tier.cachedInputPer1M !== null && { cachedInput: tier.cachedInputPer1M }),
+    // What is charged more for long prompts is charged more for writing them to the cache, in the same proportion.
+    ...(cacheWrite !== null && { cacheWrite: Number(((cacheWrite * tier.inputPer1M) / input).toPrecision(9)) }),
+  }));
   return {
     price: {
-      input: model.inputPer1M,
+      input,
       output: model.outputPer1M ?? 0,
-      ...(model.cachedInputPer1M !== null && { cachedInput: model.cachedInputPer1M }),
-      ...(model.cacheWritePer1M !== null && { cacheWrite: model.cacheWritePer1M }),
+      ...(cachedInput !== null && { cachedInput }),
+      ...(cacheWrite !== null && { cacheWrite }),
+      ...(model.cacheWrite1hPer1M !== null && { cacheWriteLong: model.cacheWrite1hPer1M }),
+      ...(model.reasoningOutputPer1M !== null && { reasoning: model.reasoningOutputPer1M }),
+      ...(tiers.length > 0 && { tiers }),
     },
   };
 }

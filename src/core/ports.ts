@@ -21,14 +21,24 @@ export interface ModelInfo {
   readonly price: ModelPrice | null;
 }
 
-/** USD per 1,000,000 tokens at the standard tier. */
-export interface ModelPrice {
+/** USD per 1,000,000 tokens. What has no price of its own costs as much as the input or output it is a part of. */
+export interface PriceRates {
   readonly input: number;
   readonly output: number;
   readonly cachedInput: number | null;
   readonly cacheWrite: number | null;
+  /** Of what is written to be kept for an hour. Absent: as {@link cacheWrite}. */
+  readonly cacheWriteLong?: number;
+  /** Of the part of the completion that is reasoning. Absent: as {@link output}. */
+  readonly reasoning?: number;
+}
+
+/** What a model costs at the standard service tier. */
+export interface ModelPrice extends PriceRates {
   /** The date the figures were collected, YYYY-MM-DD. */
   readonly date: string;
+  /** What the whole call costs where its prompt has more than so many tokens, in rising order; absent for none. */
+  readonly tiers?: readonly (PriceRates & { readonly above: number })[];
 }
 
 /** A number of tokens and whether the model's own encoding was used. */

@@ -63,6 +63,8 @@ export interface TokenUsage {
   readonly cachedTokens: number | null;
   /** Subset of the prompt written to the provider's cache. */
   readonly cacheWriteTokens: number | null;
+  /** Subset of those written to be kept for an hour; absent when not reported. */
+  readonly cacheWriteLongTokens?: number;
   /** Subset of the completion spent on reasoning. */
   readonly reasoningTokens: number | null;
 }

@@ -19,6 +19,16 @@ export interface ModelRow {
     readonly output: number;
     readonly cachedInput?: number;
     readonly cacheWrite?: number;
+    readonly cacheWriteLong?: number;
+    readonly reasoning?: number;
+    /** What the whole call costs where its prompt has more than so many tokens. */
+    readonly tiers?: readonly {
+      readonly above: number;
+      readonly input: number;
+      readonly output: number;
+      readonly cachedInput?: number;
+      readonly cacheWrite?: number;
+    }[];
   };
   /** The date of the figures, YYYY-MM-DD, and who collected them. */
   readonly date: string;
@@ -53,6 +63,9 @@ const families: readonly (readonly [start: RegExp, provider: string, encoding: M
   [/^deepseek-/, "deepseek", "none"],
   [/^grok-/, "xai", "none"],
 ];
+
+/** Parts of a price that a list leaves out. */
+const unlisted = { cachedInput: null, cacheWrite: null } as const;
 
 const known = new Map<string, KnownModel>();
 /** Models that are listed by a snapshot only, under the name without its date. */
@@ -138,7 +151,6 @@ function toModel(row: ModelRow): KnownModel {
   };
 }
 
-function toPrice(price: NonNullable<ModelRow["price"]>, date: string): ModelPrice {
-  const { input, output, cachedInput = null, cacheWrite = null } = price;
-  return { input, output, cachedInput, cacheWrite, date };
+function toPrice({ tiers, ...price }: NonNullable<ModelRow["price"]>, date: string): ModelPrice {
+  return { ...unlisted, ...price, date, ...(tiers && { tiers: tiers.map((tier) => ({ ...unlisted, ...tier })) }) };
 }

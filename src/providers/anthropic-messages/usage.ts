@@ -13,6 +13,7 @@ export function readMessagesUsage(usage: JsonObject): TokenUsage | null {
   if (input === null && output === null) return null;
   const cachedTokens = asCount(usage.cache_read_input_tokens);
   const cacheWriteTokens = asCount(usage.cache_creation_input_tokens);
+  const cacheWriteLongTokens = asCount(asObject(usage.cache_creation).ephemeral_1h_input_tokens);
   const promptTokens = (input ?? 0) + (cachedTokens ?? 0) + (cacheWriteTokens ?? 0);
   const completionTokens = output ?? 0;
   if (promptTokens + completionTokens === 0) return null;
@@ -22,6 +23,7 @@ export function readMessagesUsage(usage: JsonObject): TokenUsage | null {
     totalTokens: promptTokens + completionTokens,
     cachedTokens,
     cacheWriteTokens,
+    ...(cacheWriteLongTokens && { cacheWriteLongTokens }),
     reasoningTokens: asCount(asObject(usage.output_tokens_details).thinking_tokens),
   };
 }
