@@ -2,6 +2,7 @@ import type { Kysely, Selectable } from "kysely";
 import type { Application, ApplicationChange, Applications, Changed } from "../core/control.ts";
 import type { Clock } from "../core/ports.ts";
 import { SluiceError } from "../errors.ts";
+import type { ChangeLog } from "./changes/log.ts";
 import type { Engine } from "./engine.ts";
 import { idFromName } from "./ids.ts";
 import { readCursor, toPage } from "./paging.ts";
@@ -9,7 +10,7 @@ import { toApplication } from "./rows.ts";
 import type { Row, Tables } from "./tables.ts";
 
 /** Keeps applications in the database. */
-export function createApplications(engine: Engine, clock: Clock): Applications {
+export function createApplications(engine: Engine, changes: ChangeLog, clock: Clock): Applications {
   const { db } = engine;
 
   /** Runs a change of a name and tells a name that is taken from other failures. */
@@ -71,19 +72,21 @@ export function createApplications(engine: Engine, clock: Clock): Applications {
 
     update: (id, change, version) =>
       guardName(change.name ?? "", () =>
-        db.transaction().execute(async (tx) => {
+        changes.transaction(async (tx, announce) => {
           const current = await living(tx).where("id", "=", id).executeTakeFirst();
           const refused = refuse(current, version);
           if (refused !== null) return refused;
+          announce("application", id);
           return store(tx, { ...current!, ...toColumns(change) }, clock.now());
         }),
       ),
 
     remove: (id, version) =>
-      db.transaction().execute(async (tx) => {
+      changes.transaction(async (tx, announce) => {
         const current = await living(tx).where("id", "=", id).executeTakeFirst();
         const refused = refuse(current, version);
         if (refused !== null) return refused;
+        announce("application", id);
         const now = clock.now();
         await tx
           .updateTable("gateway_keys")

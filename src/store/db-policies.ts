@@ -4,9 +4,10 @@ import type { DatabasePolicy, PolicyStatus } from "../core/overlay.ts";
 import type { PolicyStore, PolicyVersion } from "../core/policy-store.ts";
 import type { Clock } from "../core/ports.ts";
 import { SluiceError } from "../errors.ts";
+import type { Announce, ChangeLog } from "./changes/log.ts";
 import type { Engine } from "./engine.ts";
 import { readCursor, toPage } from "./paging.ts";
-import { noteChange } from "./policy-trail.ts";
+import { notePolicyChange } from "./policy-trail.ts";
 import type { Row, Tables } from "./tables.ts";
 
 type DatabasePolicies = Pick<
@@ -15,10 +16,10 @@ type DatabasePolicies = Pick<
 >;
 
 /** Keeps database policies and how they stood after each change. */
-export function createDatabasePolicies({ db }: Engine, clock: Clock): DatabasePolicies {
+export function createDatabasePolicies({ db }: Engine, changes: ChangeLog, clock: Clock): DatabasePolicies {
   return {
     createPolicy: ({ id, content, status, enabled }, actor) =>
-      db.transaction().execute(async (tx) => {
+      changes.transaction(async (tx, announce) => {
         const before = await tx.selectFrom("db_policies").selectAll().where("id", "=", id).executeTakeFirst();
         if (before !== undefined && before.deleted_at === null) {
           throw new SluiceError("conflict", { problem: `There is a policy '${id}' already.` });
@@ -40,7 +41,7 @@ export function createDatabasePolicies({ db }: Engine, clock: Clock): DatabasePo
           .values(row)
           .onConflict((conflict) => conflict.column("id").doUpdateSet(row))
           .execute();
-        await note(tx, row, "create");
+        await note(tx, announce, row, "create");
         return toDatabasePolicy(row);
       }),
 
@@ -90,7 +91,7 @@ export function createDatabasePolicies({ db }: Engine, clock: Clock): DatabasePo
     action: string,
     apply: (row: Row<"db_policies">, now: number) => Row<"db_policies">,
   ): Promise<Changed<DatabasePolicy>> {
-    return db.transaction().execute(async (tx): Promise<Changed<DatabasePolicy>> => {
+    return changes.transaction(async (tx, announce): Promise<Changed<DatabasePolicy>> => {
       const current = await living(tx).where("id", "=", id).executeTakeFirst();
       if (current === undefined) return { outcome: "missing" };
       if (version !== null && current.version !== version) return { outcome: "stale", version: current.version };
@@ -108,7 +109,7 @@ export function createDatabasePolicies({ db }: Engine, clock: Clock): DatabasePo
       if (row.deleted_at !== null) {
         await tx.deleteFrom("policy_items").where("policy_id", "=", id).execute();
       }
-      await note(tx, row, action);
+      await note(tx, announce, row, action);
       return { outcome: "changed", value: toDatabasePolicy(row) };
     });
   }
@@ -133,13 +134,19 @@ export function living(db: Kysely<Tables>) {
   return db.selectFrom("db_policies").selectAll().where("deleted_at", "is", null);
 }
 
-async function note(tx: Kysely<Tables>, row: Row<"db_policies">, action: string): Promise<void> {
+async function note(tx: Kysely<Tables>, announce: Announce, row: Row<"db_policies">, action: string): Promise<void> {
   const { id, content, status, enabled, version, actor, updated_at: at } = row;
   await tx
     .insertInto("policy_versions")
     .values({ policy_id: id, version, content, status, enabled, action, actor, at })
     .execute();
-  await noteChange(tx, { at, actor, action, subject: id, detail: { version, status, enabled: enabled !== 0 } });
+  await notePolicyChange(tx, announce, {
+    at,
+    actor,
+    action,
+    subject: id,
+    detail: { version, status, enabled: enabled !== 0 },
+  });
 }
 
 function toVersion({ policy_id: policy, status, enabled, ...row }: Row<"policy_versions">): PolicyVersion {

@@ -2,10 +2,11 @@ import type { BreakGlass, BreakGlassAction, Maintenance, Temporary } from "../co
 import type { Scope } from "../core/policy.ts";
 import type { PolicyStore } from "../core/policy-store.ts";
 import type { Clock } from "../core/ports.ts";
+import type { ChangeLog } from "./changes/log.ts";
 import type { Engine } from "./engine.ts";
 import { timeOrderedId } from "./ids.ts";
 import { readCursor, toPage } from "./paging.ts";
-import { noteChange } from "./policy-trail.ts";
+import { notePolicyChange } from "./policy-trail.ts";
 import type { Row } from "./tables.ts";
 
 type Intervention = Row<"interventions">;
@@ -21,7 +22,7 @@ type Interventions = Pick<
 >;
 
 /** Keeps break-glass and maintenance. */
-export function createInterventions({ db }: Engine, clock: Clock): Interventions {
+export function createInterventions({ db }: Engine, changes: ChangeLog, clock: Clock): Interventions {
   return {
     async listBreakGlass(page, { policy, state }) {
       const now = clock.now();
@@ -94,7 +95,7 @@ export function createInterventions({ db }: Engine, clock: Clock): Interventions
     },
 
     expire: (now) =>
-      db.transaction().execute(async (tx) => {
+      changes.transaction(async (tx, announce) => {
         const rows = await tx
           .updateTable("interventions")
           .set((is) => ({ ended_at: is.ref("expires_at"), ended_by: "" }))
@@ -103,27 +104,39 @@ export function createInterventions({ db }: Engine, clock: Clock): Interventions
           .returningAll()
           .execute();
         for (const row of rows) {
-          await noteChange(tx, { at: now, actor: "", action: "expire", subject: row.id, detail: detailOf(row) });
+          await notePolicyChange(tx, announce, {
+            at: now,
+            actor: "",
+            action: "expire",
+            subject: row.id,
+            detail: detailOf(row),
+          });
         }
         return rows.map(toIntervention);
       }),
   };
 
   function begin(input: Omit<Intervention, "id" | "created_at" | "ended_at" | "ended_by">): Promise<Intervention> {
-    return db.transaction().execute(async (tx) => {
+    return changes.transaction(async (tx, announce) => {
       const now = clock.now();
       const prefix = input.kind === "break_glass" ? "bg" : "mnt";
       const id = `${prefix}_${timeOrderedId(now)}`;
       const row: Intervention = { ...input, id, created_at: now, ended_at: null, ended_by: "" };
       await tx.insertInto("interventions").values(row).execute();
-      await noteChange(tx, { at: now, actor: row.actor, action: "begin", subject: id, detail: detailOf(row) });
+      await notePolicyChange(tx, announce, {
+        at: now,
+        actor: row.actor,
+        action: "begin",
+        subject: id,
+        detail: detailOf(row),
+      });
       return row;
     });
   }
 
   /** Ends the open ones of a kind, or the one of this id. */
   function end(kind: Intervention["kind"], actor: string, id?: string): Promise<Intervention[]> {
-    return db.transaction().execute(async (tx) => {
+    return changes.transaction(async (tx, announce) => {
       const now = clock.now();
       let query = tx
         .updateTable("interventions")
@@ -134,7 +147,7 @@ export function createInterventions({ db }: Engine, clock: Clock): Interventions
       if (id !== undefined) query = query.where("id", "=", id);
       const rows = await query.returningAll().execute();
       for (const row of rows) {
-        await noteChange(tx, { at: now, actor, action: "end", subject: row.id, detail: detailOf(row) });
+        await notePolicyChange(tx, announce, { at: now, actor, action: "end", subject: row.id, detail: detailOf(row) });
       }
       return rows;
     });

@@ -1,10 +1,11 @@
 import type { Keys } from "../core/control.ts";
+import type { ChangeLog } from "./changes/log.ts";
 import type { Engine } from "./engine.ts";
 import { readCursor, toPage } from "./paging.ts";
 import { toApplication, toGatewayKey, toOrganisation } from "./rows.ts";
 
 /** Keeps gateway keys in the database. */
-export function createKeys({ db }: Engine): Keys {
+export function createKeys({ db }: Engine, changes: ChangeLog): Keys {
   const find: Keys["find"] = async (id) => {
     const row = await db.selectFrom("gateway_keys").selectAll().where("id", "=", id).executeTakeFirst();
     return row === undefined ? null : toGatewayKey(row);
@@ -43,31 +44,37 @@ export function createKeys({ db }: Engine): Keys {
       return { key, application: toApplication(application), organisation: toOrganisation(organisation) };
     },
 
-    async insert(key) {
-      await db
-        .insertInto("gateway_keys")
-        .values({
-          id: key.id,
-          application_id: key.application,
-          env: key.env,
-          name: key.name,
-          secret_hash: key.secretHash,
-          last_four: key.lastFour,
-          created_at: key.createdAt,
-          expires_at: key.expiresAt,
-          revoked_at: key.revokedAt,
-          last_used_at: key.lastUsedAt,
-        })
-        .execute();
-    },
+    insert: (key) =>
+      changes.transaction(async (tx, announce) => {
+        // Somebody may have tried its id in vain before.
+        announce("key", key.id);
+        await tx
+          .insertInto("gateway_keys")
+          .values({
+            id: key.id,
+            application_id: key.application,
+            env: key.env,
+            name: key.name,
+            secret_hash: key.secretHash,
+            last_four: key.lastFour,
+            created_at: key.createdAt,
+            expires_at: key.expiresAt,
+            revoked_at: key.revokedAt,
+            last_used_at: key.lastUsedAt,
+          })
+          .execute();
+      }),
 
     async revoke(id, at) {
-      await db
-        .updateTable("gateway_keys")
-        .set({ revoked_at: at })
-        .where("id", "=", id)
-        .where("revoked_at", "is", null)
-        .execute();
+      await changes.transaction(async (tx, announce) => {
+        const { numUpdatedRows } = await tx
+          .updateTable("gateway_keys")
+          .set({ revoked_at: at })
+          .where("id", "=", id)
+          .where("revoked_at", "is", null)
+          .executeTakeFirst();
+        if (numUpdatedRows > 0n) announce("key", id);
+      });
       return find(id);
     },
 

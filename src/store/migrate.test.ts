@@ -31,6 +31,7 @@ describe("migrations", () => {
       { name: "0002_records.sql", applied_at: clock.ms },
       { name: "0003_policy_overlay.sql", applied_at: clock.ms },
       { name: "0004_decision_facts.sql", applied_at: clock.ms },
+      { name: "0005_replicas.sql", applied_at: clock.ms },
     ]);
   });
 
@@ -96,6 +97,6 @@ describe("migrations", () => {
       children.map(async (child) => ({ code: await child.exited, errors: await new Response(child.stderr).text() })),
     );
     expect(outcomes).toEqual(children.map(() => ({ code: 0, errors: "" })));
-    expect(rows(path, "select name from migrations")).toHaveLength(4);
+    expect(rows(path, "select name from migrations")).toHaveLength(5);
   });
 });

@@ -4,8 +4,9 @@ import type { Mode } from "../core/decision.ts";
 import type { ParamValues, PolicyBinding, PolicySetting } from "../core/overlay.ts";
 import type { PolicyStore } from "../core/policy-store.ts";
 import type { Clock } from "../core/ports.ts";
+import type { ChangeLog } from "./changes/log.ts";
 import type { Engine } from "./engine.ts";
-import { noteChange } from "./policy-trail.ts";
+import { notePolicyChange } from "./policy-trail.ts";
 import type { Row, Tables } from "./tables.ts";
 
 type Item = Row<"policy_items">;
@@ -13,7 +14,7 @@ type Key = Pick<Item, "kind" | "policy_id" | "application_id">;
 type PolicyItems = Pick<PolicyStore, "attach" | "detach" | "findSetting" | "tune">;
 
 /** Keeps what is attached to which application, and what was tuned. */
-export function createPolicyItems({ db }: Engine, clock: Clock): PolicyItems {
+export function createPolicyItems({ db }: Engine, changes: ChangeLog, clock: Clock): PolicyItems {
   return {
     attach: (policy, application, params, version, actor) =>
       put(
@@ -62,7 +63,7 @@ export function createPolicyItems({ db }: Engine, clock: Clock): PolicyItems {
     { action, detail }: { readonly action: string; readonly detail: Readonly<Record<string, unknown>> },
     toValue: (row: Item) => T,
   ): Promise<Changed<T>> {
-    return db.transaction().execute(async (tx): Promise<Changed<T>> => {
+    return changes.transaction(async (tx, announce): Promise<Changed<T>> => {
       const current = await read(tx, key);
       const there = current !== undefined && current.deleted_at === null;
       if (version !== null && !there) return { outcome: "missing" };
@@ -84,7 +85,7 @@ export function createPolicyItems({ db }: Engine, clock: Clock): PolicyItems {
         .values(row)
         .onConflict((conflict) => conflict.columns(["kind", "policy_id", "application_id"]).doUpdateSet(row))
         .execute();
-      await noteChange(tx, { at: now, actor: row.actor, action, subject: key.policy_id, detail });
+      await notePolicyChange(tx, announce, { at: now, actor: row.actor, action, subject: key.policy_id, detail });
       return { outcome: "changed", value: toValue(row) };
     });
   }

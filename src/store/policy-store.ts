@@ -1,5 +1,6 @@
 import type { PolicyStore } from "../core/policy-store.ts";
 import type { Clock } from "../core/ports.ts";
+import type { ChangeLog } from "./changes/log.ts";
 import { createDatabasePolicies, living, toDatabasePolicy } from "./db-policies.ts";
 import type { Engine } from "./engine.ts";
 import { createInterventions, toBreakGlass, toMaintenance } from "./interventions.ts";
@@ -8,12 +9,12 @@ import { createPolicyItems, toBinding, toSetting } from "./policy-items.ts";
 import { toPolicyChange } from "./policy-trail.ts";
 
 /** Keeps what the control plane lays over the policies of git. */
-export function createPolicyStore(engine: Engine, clock: Clock): PolicyStore {
+export function createPolicyStore(engine: Engine, log: ChangeLog, clock: Clock): PolicyStore {
   const { db } = engine;
   return {
-    ...createDatabasePolicies(engine, clock),
-    ...createPolicyItems(engine, clock),
-    ...createInterventions(engine, clock),
+    ...createDatabasePolicies(engine, log, clock),
+    ...createPolicyItems(engine, log, clock),
+    ...createInterventions(engine, log, clock),
 
     overlay: (now) =>
       // One moment for all of it.

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import type { Changes } from "../core/changes.ts";
 import type {
   Applications,
   DecisionLog,
@@ -12,6 +13,8 @@ import type {
 import type { PolicyStore } from "../core/policy-store.ts";
 import type { Clock } from "../core/ports.ts";
 import { createApplications } from "./applications.ts";
+import { type FollowOptions, followChanges } from "./changes/follow.ts";
+import { createChangeLog } from "./changes/log.ts";
 import { createDecisionLog, encodeDecision, insertDecisions } from "./decisions.ts";
 import type { Engine } from "./engine.ts";
 import { createKeys } from "./keys.ts";
@@ -31,6 +34,8 @@ export interface Store {
   readonly applications: Applications;
   readonly keys: Keys;
   readonly policyStore: PolicyStore;
+  /** Hears, from here on, of what other processes change in this database. To be closed before the store. */
+  follow(options: Omit<FollowOptions, "log" | "clock">): Promise<Changes>;
   readonly usage: UsageLedger;
   readonly decisions: DecisionLog;
   readonly records: RecordSink;
@@ -74,12 +79,14 @@ export async function openStore({ path, clock, migrations = migrationsFolder }: 
 
 function createStore(engine: Engine, clock: Clock): Store {
   const { db } = engine;
+  const log = createChangeLog(engine, clock);
   return {
     organisations: createOrganisations(engine),
     teams: createTeams(engine, clock),
-    applications: createApplications(engine, clock),
-    keys: createKeys(engine),
-    policyStore: createPolicyStore(engine, clock),
+    applications: createApplications(engine, log, clock),
+    keys: createKeys(engine, log),
+    policyStore: createPolicyStore(engine, log, clock),
+    follow: (options) => followChanges({ ...options, log, clock }),
     usage: createUsageLedger(engine),
     decisions: createDecisionLog(engine),
     records: {

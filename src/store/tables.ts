@@ -160,6 +160,20 @@ interface PolicyChangeTable {
   detail: string;
 }
 
+interface ChangeTable {
+  seq: number;
+  topic: string;
+  subject: string;
+  origin: string;
+  at: number;
+}
+
+interface ModelStateTable extends VersionedTable {
+  enabled: number;
+  reason: string;
+  actor: string;
+}
+
 /** Every table, by name: what Kysely checks queries against. */
 export interface Tables {
   organisations: OrganisationTable;
@@ -172,6 +186,9 @@ export interface Tables {
   policy_items: PolicyItemTable;
   interventions: InterventionTable;
   policy_changes: PolicyChangeTable;
+  change_count: { name: string; last_seq: number };
+  changes: ChangeTable;
+  model_states: ModelStateTable;
   usage: UsageTable;
   decisions: DecisionTable;
   /** A view: the decisions and those that stand in the ledger. */
