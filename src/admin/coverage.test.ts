@@ -1,4 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { wordless } from "../core/coverage.ts";
+import { surfaces } from "../core/phases.ts";
 import { startTestAdmin } from "./testing.ts";
 
 const path = "/admin/v1/policies/coverage";
@@ -25,12 +27,16 @@ describe("the coverage of the live policies", () => {
     expect(data[0].cells).toEqual([
       { surface: "chat", stream: false, state: "enforced", phases: { response: "enforced" } },
       { surface: "chat", stream: true, state: "held_back", phases: { response: "held_back" } },
-      { surface: "messages", stream: false, state: "out_of_scope", phases: {} },
-      { surface: "messages", stream: true, state: "out_of_scope", phases: {} },
+      ...surfaces.slice(1).flatMap((surface) => [
+        { surface, stream: false, state: "out_of_scope", phases: {} },
+        { surface, stream: true, state: "out_of_scope", phases: {} },
+      ]),
     ]);
     const states = (at: number) => data[at].cells.map(({ state }: { state: string }) => state);
-    expect(states(1)).toEqual(["enforced", "enforced", "enforced", "enforced"]);
-    expect(states(2)).toEqual(["recorded", "recorded", "recorded", "recorded"]);
+    const everywhere = (state: string) =>
+      surfaces.flatMap((surface) => [state, wordless.has(surface) ? "not_asked" : state]);
+    expect(states(1)).toEqual(everywhere("enforced"));
+    expect(states(2)).toEqual(everywhere("recorded"));
   });
 
   test("can be asked for one policy or one state, and in pages", async () => {

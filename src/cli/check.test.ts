@@ -3,6 +3,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { wordless } from "../core/coverage.ts";
+import { surfaces } from "../core/phases.ts";
 import { testFolder } from "../policy/testing.ts";
 import { modelNames } from "../upstream/catalogue.ts";
 import { type CheckArgs, runCheck } from "./check.ts";
@@ -184,6 +186,7 @@ describe("rules without a test", () => {
 });
 
 describe("the coverage matrix", () => {
+  const worded = surfaces.filter((surface) => !wordless.has(surface));
   const files = {
     "org/a.policy.yaml": "rules: [{ when: request.stream, then: deny }]\n",
     "org/answers.policy.yaml":
@@ -191,14 +194,16 @@ describe("the coverage matrix", () => {
     "org/late.policy.yaml": "phase: usage\nrules: [{ when: usage.total_tokens > 5, then: warn }]\n",
   };
 
-  test("is a table: a line for each policy, a column for each surface, whole and streamed", async () => {
+  test("is a table: what becomes of each policy, whole and streamed, and on which surfaces", async () => {
     const { code, output } = await check(files, { coverageMatrix: true });
     expect(code).toBe(0);
     expect(output.split("\n")).toEqual([
-      "policy       mode     chat      chat, stream  messages  messages, stream",
-      "org/a        enforce  enforced  enforced      enforced  enforced",
-      "org/answers  warn     enforced  held back     -         -",
-      "org/late     enforce  recorded  recorded      recorded  recorded",
+      "policy       mode     whole     streamed   surfaces",
+      `org/a        enforce  enforced  enforced   ${worded.join(", ")}`,
+      `org/a        enforce  enforced  not asked  ${[...wordless].join(", ")}`,
+      "org/answers  warn     enforced  held back  chat",
+      `org/late     enforce  recorded  recorded   ${worded.join(", ")}`,
+      `org/late     enforce  recorded  not asked  ${[...wordless].join(", ")}`,
       "3 policies, 0 problems",
     ]);
   });
@@ -208,7 +213,11 @@ describe("the coverage matrix", () => {
       JSON.parse((await check(files, { format: "json", ...args })).output);
     expect((await json({ coverageMatrix: true })).coverage[1]).toMatchObject({
       policy: "org/answers",
-      cells: [{ surface: "chat", stream: false, state: "enforced" }, { stream: true, state: "held_back" }, {}, {}],
+      cells: [
+        { surface: "chat", stream: false, state: "enforced" },
+        { surface: "chat", stream: true, state: "held_back" },
+        ...Array.from({ length: 2 * surfaces.length - 2 }, () => ({ state: "out_of_scope" })),
+      ],
     });
     expect((await json({})).coverage).toBeUndefined();
   });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { coverageOf, enforcedPhases, type Standings, standings } from "./coverage.ts";
+import { coverageOf, enforcedPhases, type Standings, standings, wordless } from "./coverage.ts";
 import { phases, surfaces } from "./phases.ts";
 import type { CompiledPolicy } from "./policy.ts";
 
@@ -31,7 +31,11 @@ describe("a policy's coverage", () => {
     ["rules of a stream's events", { stream: quiet }, { whole: "not_asked", streamed: "refused" }],
     ["nothing at all", {}, { whole: "not_asked", streamed: "not_asked" }],
   ] as const)("is, of %s", (_, evaluate, { whole, streamed }) => {
-    expect(covered({ evaluate })).toEqual({ chat: whole, "chat~": streamed, messages: whole, "messages~": streamed });
+    const expected = surfaces.flatMap((surface) => [
+      [surface, whole],
+      [`${surface}~`, wordless.has(surface) ? "not_asked" : streamed],
+    ]);
+    expect(covered({ evaluate })).toEqual(Object.fromEntries(expected));
   });
 
   test("counts limits as rules of the request", () => {
@@ -66,6 +70,7 @@ describe("a policy's coverage", () => {
 test("a phase is enforced when it is on some surface, whole and streamed", () => {
   expect(enforcedPhases()).toEqual(["request", "response", "usage"]);
   const { stream } = standings;
-  const some: Standings = { ...standings, stream: { ...stream, chat: { whole: "not_asked", streamed: "enforced" } } };
-  expect(enforcedPhases(some)).toEqual([...phases]);
+  const having = (chat: Standings["stream"]["chat"]): Standings => ({ ...standings, stream: { ...stream, chat } });
+  expect(enforcedPhases(having({ whole: "not_asked", streamed: "enforced" }))).toEqual([...phases]);
+  expect(enforcedPhases(having({ whole: "not_asked", streamed: "not_asked" }))).not.toContain("stream");
 });

@@ -21,6 +21,16 @@ interface Standing {
 /** What the gateway does with each phase of each surface. */
 export type Standings = Readonly<Record<Phase, Readonly<Record<Surface, Standing>>>>;
 
+/** Surfaces that answer with figures: what comes back has no words, and is never streamed. */
+export const wordless: ReadonlySet<Surface> = new Set<Surface>([
+  "embeddings",
+  "count_tokens",
+  "gemini-count-tokens",
+  "gemini-embeddings",
+  "cohere-embeddings",
+  "azure-embeddings",
+]);
+
 /** What this version's gateway does: the one place that says what is enforced where. */
 export const standings: Standings = {
   request: everywhere({ whole: "enforced", streamed: "enforced" }),
@@ -68,12 +78,17 @@ export function coverageOf(
 /** The phases that the gateway asks policies in, on any surface. */
 export function enforcedPhases(known: Standings = standings): readonly Phase[] {
   return phases.filter((phase) =>
-    surfaces.some((surface) => Object.values(known[phase][surface]).every((state) => state !== "refused")),
+    surfaces.some((surface) => {
+      const { whole, streamed } = known[phase][surface];
+      return whole !== "refused" && streamed !== "refused" && !(whole === "not_asked" && streamed === "not_asked");
+    }),
   );
 }
 
 function everywhere(standing: Standing): Standings[Phase] {
-  return Object.fromEntries(surfaces.map((surface) => [surface, standing])) as Standings[Phase];
+  const never: Standing = { ...standing, streamed: "not_asked" };
+  const of = (surface: Surface) => (wordless.has(surface) ? never : standing);
+  return Object.fromEntries(surfaces.map((surface) => [surface, of(surface)])) as Standings[Phase];
 }
 
 function mayBeOn({ surfaces: on, except }: Scope, surface: Surface): boolean {

@@ -1,4 +1,6 @@
 import { afterEach, expect, test } from "bun:test";
+import { wordless } from "../core/coverage.ts";
+import { surfaces } from "../core/phases.ts";
 import { type Harness, startHarness, until } from "./e2e-harness.ts";
 
 const hello = { model: "echo", messages: [{ role: "user", content: "hello" }] };
@@ -84,8 +86,12 @@ test("what an exception keeps from its effect is counted, by exception", async (
 
 test("every live policy has its place in the coverage", async () => {
   sluice = await startHarness();
+  const cells = surfaces.flatMap((surface) => [
+    { surface, stream: false, state: "enforced" },
+    { surface, stream: true, state: wordless.has(surface) ? "not_asked" : "enforced" },
+  ]);
   expect(await sluice.admin("policies/coverage")).toMatchObject({
-    data: [{ policy: "org/size", cells: Array.from({ length: 4 }, () => ({ state: "enforced" })) }],
+    data: [{ policy: "org/size", cells }],
     next: null,
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { type Standings, standings } from "../../core/coverage.ts";
+import { surfaces } from "../../core/phases.ts";
 import type { CompiledPolicy } from "../../core/policy.ts";
 import { type CompiledFile, compileFile } from "../compile.ts";
 import { conflicts } from "../conflicts.ts";
@@ -87,12 +88,13 @@ describe("a phase that is enforced on some surfaces alone", () => {
 
   test("is refused in a scope with others, and the scope that it can have is told", async () => {
     const found = checkSurfaces(await compile(""), halfway);
+    const others = surfaces.filter((surface) => surface !== "messages").join(", ");
     expect(found.map(({ line, column, code, message }) => [line, column, code, message])).toEqual([
       [
         1,
         1,
         "C066",
-        "phase response is not enforced on all surfaces in this policy's scope (not on messages, streamed); put 'surfaces: [chat]' into its scope",
+        `phase response is not enforced on all surfaces in this policy's scope (not on messages, streamed); put 'surfaces: [${others}]' into its scope`,
       ],
     ]);
     const [alone] = checkSurfaces(await compile("scope: { surfaces: [messages] }\n"), halfway);
