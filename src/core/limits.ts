@@ -1,3 +1,5 @@
+import type { DearestRates } from "./cost.ts";
+
 /** What is counted. Tokens are prompt and completion together unless named. */
 export type LimitUnit = "requests" | "tokens" | "prompt_tokens" | "completion_tokens" | "usd" | "concurrency";
 
@@ -27,7 +29,27 @@ export interface LimitRequest {
   readonly max: number;
   /** Units taken now; settled to the actual amount afterwards. */
   readonly amount: number;
+  /**
+   * Units by which a streamed answer may extend its reservation when what was reserved is used up. Absent: all that can
+   * be used was reserved.
+   */
+  readonly slice?: number;
+  /** The completion tokens that `amount` pays for, and as many again with each slice. Goes with `slice`. */
+  readonly sliceTokens?: number;
+  /** Never refuses: what is taken beyond the maximum is counted all the same. */
+  readonly soft?: true;
+  /** USD per 1,000,000 tokens to settle with, for a limit in `usd` on a model whose price nobody knows. */
+  readonly price?: DearestRates;
   readonly onStoreDown: OnStoreDown;
+}
+
+/** Where a limit stood when a request asked for it. */
+export interface LimitStanding {
+  /** Units used or held, this request's own left out. */
+  readonly used: number;
+  readonly resetSeconds: number;
+  /** The day on which the window begins anew, YYYY-MM-DD in the organisation's time zone; absent when it is not known. */
+  readonly resetDate?: string;
 }
 
 /** A limit with its counter's full key, as the host hands it to {@link Counters}. */
@@ -74,6 +96,38 @@ export interface ReserveResult {
 /** Actual amounts by unit, for settling. A unit that is absent keeps what was reserved. */
 export type ActualAmounts = { readonly [U in LimitUnit]?: number };
 
+/** Which counters {@link Counters.inspect} tells of. */
+export interface InspectQuery {
+  /** What the keys begin with; all when absent. */
+  readonly prefix?: string;
+  /** Where to go on: `next` of the page before. */
+  readonly cursor?: string;
+  /** About how many a page has; 100 when absent. A page can have fewer, even none, and not be the last. */
+  readonly limit?: number;
+}
+
+/** A counter as people see it. */
+export interface InspectedCounter {
+  readonly key: string;
+  readonly unit: LimitUnit;
+  readonly window: LimitWindow;
+  /** Units used or held in the current window. */
+  readonly used: number;
+  /** The part of `used` that open requests hold: settling may lower it. */
+  readonly held: number;
+  /** The maximum that it was last reserved with. */
+  readonly max: number;
+  /** As in {@link CounterState.resetSeconds}. */
+  readonly resetSeconds: number;
+}
+
+/** One answer of {@link Counters.inspect}. */
+export interface CounterPage {
+  readonly counters: readonly InspectedCounter[];
+  /** Where the next page begins; `null` after the last. */
+  readonly next: string | null;
+}
+
 /**
  * Shared counters. Every adapter passes the conformance suite in `src/limits`.
  *
@@ -94,5 +148,24 @@ export interface Counters {
   settle(requestId: string, actual: ActualAmounts): void | Promise<void>;
   /** Gives back everything the request holds. Idempotent; does nothing after {@link settle}. */
   release(requestId: string): void | Promise<void>;
+  /**
+   * Takes more for an open request: adds `more[unit]` to each of its reservations of that unit, all or none, in one
+   * atomic step and in the windows the reservations were made in. A window that is over has room for anything, and
+   * counts nothing. `concurrency` is not extended. Settling corrects the sum.
+   *
+   * `false`: there is no room, or the request is not open; nothing was taken.
+   */
+  extend(requestId: string, more: ActualAmounts): boolean | Promise<boolean>;
+  /**
+   * The counters of an organisation that are not at zero, in pages and in no promised order; one that is there from the
+   * first page to the last is told at least once. Looks at every counter there is: for people, not for requests.
+   * Fails with `store_unavailable` when the store is away.
+   */
+  inspect(owner: LimitOwner, query?: InspectQuery): CounterPage | Promise<CounterPage>;
+  /**
+   * Begins a counter's current window anew, at zero. What open requests hold of it is forgotten: settling them changes
+   * it no more. `false` when it is at zero or unknown. Fails with `store_unavailable` when the store is away.
+   */
+  reset(owner: LimitOwner, key: string): boolean | Promise<boolean>;
   close(): void | Promise<void>;
 }

@@ -1,7 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { Reservation, ReserveResult } from "../core/limits.ts";
-import { Backlog } from "./backlog.ts";
-import type { RemoteCounters } from "./remote.ts";
+import { Backlog, type BacklogOptions } from "./backlog.ts";
 
 const owner = { id: "acme", timeZone: "UTC" };
 const tokens = (key: string, changes: Partial<Reservation> = {}): Reservation => ({
@@ -14,8 +13,10 @@ const tokens = (key: string, changes: Partial<Reservation> = {}): Reservation =>
   ...changes,
 });
 
+type RemoteStore = BacklogOptions["remote"];
+
 /** A store that is away while `away` is set, and notes what it is told. */
-class Store implements RemoteCounters {
+class Store implements RemoteStore {
   away = false;
   readonly told: string[] = [];
   over = new Set<string>();
@@ -27,7 +28,6 @@ class Store implements RemoteCounters {
   ending() {
     return undefined;
   }
-  async renew() {}
   windowOf() {
     return "";
   }

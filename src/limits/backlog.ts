@@ -3,7 +3,7 @@ import type { Ending, RemoteCounters } from "./remote.ts";
 
 /** Settings of {@link Backlog}. */
 export interface BacklogOptions {
-  readonly remote: RemoteCounters;
+  readonly remote: Pick<RemoteCounters, "reserve" | "ending" | "windowOf" | "isCurrent">;
   /** Runs what needs the store; rejects when it is away. */
   readonly run: <T>(action: () => Promise<T>) => Promise<T>;
   /** After how long the store has given a request up, so that it need not be ended any more. */

@@ -1,6 +1,14 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { randomUUID } from "node:crypto";
-import type { Counters, LimitUnit, LimitWindow, Reservation } from "../core/limits.ts";
+import type {
+  ActualAmounts,
+  Counters,
+  InspectedCounter,
+  InspectQuery,
+  LimitUnit,
+  LimitWindow,
+  Reservation,
+} from "../core/limits.ts";
 import type { Clock } from "../core/ports.ts";
 import { modelProperty } from "./conformance-model.ts";
 
@@ -78,7 +86,22 @@ export function testCounters(name: string, make: MakeCounters): void {
         );
         return probe.states[0]!.used;
       };
-      return { clock, counters, want, reserve, settle, release, usedOf };
+      const extend = (id: string, more: ActualAmounts) => counters.extend(`${prefix}-${id}`, more);
+      const inspect = (query: InspectQuery = {}) =>
+        counters.inspect({ id: "acme", timeZone: "UTC" }, { ...query, prefix: `${prefix}|${query.prefix ?? ""}` });
+      const inspectAll = async (query: InspectQuery = {}) => {
+        const all: InspectedCounter[] = [];
+        let page = await inspect(query);
+        all.push(...page.counters);
+        while (page.next !== null) {
+          page = await inspect({ ...query, cursor: page.next });
+          all.push(...page.counters);
+        }
+        const byKey = new Map(all.map((one) => [one.key, { ...one, key: one.key.slice(prefix.length + 1) }]));
+        return [...byKey.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+      };
+      const reset = (key: string) => counters.reset({ id: "acme", timeZone: "UTC" }, `${prefix}|${key}`);
+      return { clock, counters, want, reserve, settle, release, usedOf, extend, inspect, inspectAll, reset };
     }
 
     test("amounts are taken up to the maximum and not beyond, and the state says where the counter stands", async () => {
@@ -259,6 +282,173 @@ export function testCounters(name: string, make: MakeCounters): void {
       expect(await usedOf(tokens)).toBe(40);
       await settle("old", { tokens: 5 });
       expect(await usedOf(tokens)).toBe(40);
+    });
+
+    test("an open request is extended in each of its reservations of the unit while there is room, all or none", async () => {
+      const { want, reserve, extend, settle, usedOf } = await open();
+      const [wide, tight] = [want("w", 1000, 100, minute, "tokens"), want("t", 300, 100, { sliding: 60 }, "tokens")];
+      const requests = want("r", 1);
+      await reserve("a", [wide, requests, tight]);
+      expect(await extend("a", { tokens: 200 })).toBe(true);
+      expect([await usedOf(wide), await usedOf(tight), await usedOf(requests)]).toEqual([300, 300, 1]);
+      expect(await extend("a", { tokens: 1 })).toBe(false);
+      expect([await usedOf(wide), await usedOf(tight)]).toEqual([300, 300]);
+      expect(await extend("a", { usd: 5 })).toBe(true);
+      await settle("a", { tokens: 120 });
+      expect([await usedOf(wide), await usedOf(tight)]).toEqual([120, 120]);
+    });
+
+    test("what an extended request took is kept when nothing is told, and given back by a release", async () => {
+      const { want, reserve, extend, settle, release, usedOf } = await open();
+      const [fixed, slides] = [want("f", 1000, 10, minute, "tokens"), want("s", 1000, 10, { sliding: 60 }, "tokens")];
+      await reserve("kept", [fixed, slides]);
+      await extend("kept", { tokens: 5 });
+      await extend("kept", { tokens: 7 });
+      await settle("kept", {});
+      expect([await usedOf(fixed), await usedOf(slides)]).toEqual([22, 22]);
+      await reserve("released", [fixed, slides]);
+      await extend("released", { tokens: 30 });
+      expect([await usedOf(fixed), await usedOf(slides)]).toEqual([62, 62]);
+      await release("released");
+      expect([await usedOf(fixed), await usedOf(slides)]).toEqual([22, 22]);
+    });
+
+    test("two reservations of one request on one counter are both extended, and see each other", async () => {
+      const { want, reserve, extend, usedOf } = await open();
+      const one = want("k", 20, 5, minute, "tokens");
+      await reserve("a", [one, one]);
+      expect(await extend("a", { tokens: 6 })).toBe(false);
+      expect(await usedOf(one)).toBe(10);
+      expect(await extend("a", { tokens: 5 })).toBe(true);
+      expect(await usedOf(one)).toBe(20);
+    });
+
+    test("a request is extended in the window it was made in: once that is over nothing is counted", async () => {
+      const { clock, want, reserve, extend, settle, usedOf } = await open();
+      const [fixed, slides] = [want("f", 50, 40, minute, "tokens"), want("s", 50, 40, { sliding: 60 }, "tokens")];
+      await reserve("a", [fixed, slides]);
+      clock.advance(61_000);
+      await reserve("b", [fixed, slides]);
+      expect(await extend("a", { tokens: 30 })).toBe(true);
+      expect([await usedOf(fixed), await usedOf(slides)]).toEqual([40, 40]);
+      await settle("a", { tokens: 70 });
+      expect([await usedOf(fixed), await usedOf(slides)]).toEqual([40, 40]);
+    });
+
+    test("requests that are not open cannot be extended, and what is held of concurrency never is", async () => {
+      const { want, reserve, extend, settle, release, usedOf } = await open();
+      const all = [want("t", 100, 1, minute, "tokens"), want("c", 5, 1, minute, "concurrency")];
+      expect(await extend("nobody", { tokens: 1 })).toBe(false);
+      await reserve("settled", all);
+      await settle("settled", {});
+      await reserve("released", all);
+      await release("released");
+      await reserve("denied", [...all, want("full", 0)]);
+      for (const id of ["settled", "released", "denied"]) expect(await extend(id, { tokens: 1 })).toBe(false);
+      await reserve("open", all);
+      expect(await extend("open", { tokens: 1, concurrency: 1 })).toBe(true);
+      expect([await usedOf(all[0]!), await usedOf(all[1]!)]).toEqual([3, 1]);
+    });
+
+    test("extensions that arrive together cannot pass on the same reading", async () => {
+      const { want, reserve, extend, usedOf } = await open();
+      const one = want("k", 100, 1, minute, "tokens");
+      const ids = Array.from({ length: 16 }, (_, i) => `s${i}`);
+      for (const id of ids) await reserve(id, [one]);
+      const answers = await Promise.all(ids.map((id) => extend(id, { tokens: 12 })));
+      expect(answers.filter((granted) => granted)).toHaveLength(7);
+      expect(await usedOf(one)).toBe(100);
+    });
+
+    test("a repeated reserve of an extended request still gets the first answer", async () => {
+      const { want, reserve, extend } = await open();
+      const one = want("k", 100, 10, minute, "tokens");
+      const first = await reserve("a", [one]);
+      await extend("a", { tokens: 20 });
+      expect(await reserve("a", [one])).toEqual(first);
+    });
+
+    test("inspecting tells of every counter that is not at zero, and what open requests hold of it", async () => {
+      const { clock, want, reserve, settle, release, extend, inspectAll } = await open("2026-03-10T12:00:48Z");
+      const [tokens, slides, held] = [
+        want("a|tokens", 900, 100, { every: "day" }, "tokens"),
+        want("b|slides", 90, 2, { sliding: 60 }),
+        want("c|held", 3, 1, minute, "concurrency"),
+      ];
+      expect(await inspectAll()).toEqual([]);
+      await reserve("settled", [tokens, slides, held]);
+      await settle("settled", { tokens: 70 });
+      await reserve("open", [tokens, slides, held]);
+      await extend("open", { tokens: 20 });
+      await reserve("given back", [want("zero", 5)]);
+      await release("given back");
+      await reserve("denied", [want("denied", 5), want("full", 0)]);
+      const day = {
+        key: "a|tokens",
+        unit: "tokens",
+        window: { every: "day" },
+        used: 190,
+        held: 120,
+        max: 900,
+      } as const;
+      expect(await inspectAll()).toEqual([
+        { ...day, resetSeconds: 43_152 },
+        { key: "b|slides", unit: "requests", window: { sliding: 60 }, used: 4, held: 2, max: 90, resetSeconds: 61 },
+        { key: "c|held", unit: "concurrency", window: minute, used: 1, held: 1, max: 3, resetSeconds: 1 },
+      ]);
+      expect((await inspectAll({ prefix: "b|" })).map(({ key }) => key)).toEqual(["b|slides"]);
+      clock.advance(86_400_000);
+      expect((await inspectAll()).map(({ key }) => key)).toEqual(["c|held"]);
+      await settle("open", { tokens: 1 });
+      expect(await inspectAll()).toEqual([]);
+    });
+
+    test("a counter's maximum is the one it was last reserved with", async () => {
+      const { want, reserve, inspectAll } = await open();
+      await reserve("a", [want("k", 5)]);
+      await reserve("b", [want("k", 50)]);
+      expect(await inspectAll()).toMatchObject([{ key: "k", used: 2, max: 50 }]);
+    });
+
+    test("pages of counters together tell of all", async () => {
+      const { want, reserve, inspect, inspectAll } = await open();
+      const keys = Array.from({ length: 23 }, (_, i) => `k${String(i).padStart(2, "0")}`);
+      for (const key of keys) await reserve(key, [want(key, 5), want("other", 100)]);
+      expect((await inspectAll({ prefix: "k", limit: 4 })).map(({ key }) => key)).toEqual(keys);
+      expect((await inspect({ prefix: "k", limit: 4 })).next).not.toBeNull();
+    });
+
+    test("what a prefix holds is never taken for a pattern", async () => {
+      const { want, reserve, inspectAll } = await open();
+      const keys = ["a*b", "a?b", "a[x]b", "a\\b", "axb"];
+      await reserve(
+        "all",
+        keys.map((key) => want(key, 5)),
+      );
+      for (const key of keys) expect((await inspectAll({ prefix: key })).map((one) => one.key)).toEqual([key]);
+    });
+
+    test("a counter that is reset begins anew, and what open requests hold of it changes it no more", async () => {
+      const { want, reserve, settle, release, extend, reset, usedOf } = await open();
+      const all = [
+        want("f", 100, 40, minute, "tokens"),
+        want("s", 100, 40, { sliding: 60 }, "tokens"),
+        want("c", 2, 1, minute, "concurrency"),
+      ];
+      const used = async () => [await usedOf(all[0]!), await usedOf(all[1]!), await usedOf(all[2]!)];
+      await reserve("settled", all);
+      await reserve("released", all);
+      expect((await reserve("no room", all)).granted).toBe(false);
+      for (const key of ["f", "s", "c"]) expect(await reset(key)).toBe(true);
+      expect(await used()).toEqual([0, 0, 0]);
+      for (const key of ["f", "s", "c", "unknown"]) expect(await reset(key)).toBe(false);
+      await reserve("after", all);
+      expect(await extend("settled", { tokens: 80 })).toBe(true);
+      await settle("settled", { tokens: 1 });
+      await release("released");
+      expect(await used()).toEqual([40, 40, 1]);
+      await settle("after", { tokens: 60 });
+      expect(await used()).toEqual([60, 60, 0]);
     });
 
     test("an empty reserve is granted", async () => {

@@ -3,6 +3,7 @@ import type {
   CounterState,
   Counters,
   LimitOwner,
+  LimitUnit,
   OnStoreDown,
   Reservation,
   ReserveResult,
@@ -12,7 +13,7 @@ import { SluiceError } from "../errors.ts";
 import type { Backlog } from "./backlog.ts";
 import type { Breaker } from "./breaker.ts";
 import type { MemoryCounters } from "./memory.ts";
-import type { Ending, RemoteCounters } from "./remote.ts";
+import type { Ending, RemoteCounters, RemoteHolding } from "./remote.ts";
 import { type Place, shareOf } from "./share.ts";
 
 /** Settings of {@link createFailover}. */
@@ -33,7 +34,8 @@ export interface FailoverOptions {
 interface AnsweredHere {
   readonly owner: LimitOwner;
   readonly at: number;
-  readonly reservations: readonly Reservation[];
+  /** With the amounts that are held by now. */
+  reservations: readonly Reservation[];
   readonly result: ReserveResult;
 }
 
@@ -106,6 +108,44 @@ export function createFailover(options: FailoverOptions): Counters {
     }
   }
 
+  function extendHere(requestId: string, here: AnsweredHere, more: ActualAmounts): boolean {
+    if (!local.extend(requestId, more)) return false;
+    here.reservations = here.reservations.map((one) => ({ ...one, amount: one.amount + moreOf(more, one.unit) }));
+    return true;
+  }
+
+  async function extendInStore(requestId: string, holding: RemoteHolding, more: ActualAmounts): Promise<boolean> {
+    try {
+      return await breaker.run(() => remote.extend(requestId, more));
+    } catch (error) {
+      if (error instanceof RangeError) throw error;
+      return extendWithoutStore(holding, more);
+    }
+  }
+
+  /** The store is told when the request is settled: it is what was used that counts then. */
+  function extendWithoutStore({ owner, reservations }: RemoteHolding, more: ActualAmounts): boolean {
+    const extended = reservations.filter(({ unit }) => moreOf(more, unit) > 0);
+    for (const { onStoreDown } of extended) onFallback(onStoreDown);
+    if (extended.some(({ onStoreDown }) => onStoreDown === "deny")) return false;
+    const mine = place();
+    const counted = extended
+      .filter(({ onStoreDown }) => onStoreDown === "local")
+      .map((one) => ({ ...one, max: shareOf(one.max, mine), amount: moreOf(more, one.unit) }));
+    const id = Bun.randomUUIDv7();
+    const { granted } = local.reserve(id, owner, counted);
+    if (granted) local.settle(id, {});
+    return granted;
+  }
+
+  async function ask<T>(question: () => Promise<T>): Promise<T> {
+    try {
+      return await breaker.run(question);
+    } catch (cause) {
+      throw new SluiceError("store_unavailable", {}, { cause });
+    }
+  }
+
   return {
     reserve(requestId, owner, reservations) {
       const here = answeredHere.get(requestId);
@@ -116,9 +156,27 @@ export function createFailover(options: FailoverOptions): Counters {
     },
     settle: (requestId, actual) => end(requestId, actual),
     release: (requestId) => end(requestId, null),
+    extend(requestId, more) {
+      const here = answeredHere.get(requestId);
+      if (here !== undefined) return extendHere(requestId, here, more);
+      const holding = remote.holding(requestId);
+      if (holding === undefined) return false;
+      return breaker.state === "open" ? extendWithoutStore(holding, more) : extendInStore(requestId, holding, more);
+    },
+    inspect: (owner, query) => ask(() => remote.inspect(owner, query)),
+    async reset(owner, key) {
+      const known = await ask(() => remote.reset(owner, key));
+      local.reset(owner, key);
+      return known;
+    },
     close() {
       answeredHere.clear();
       local.close();
     },
   };
+}
+
+/** Units to add to a reservation. */
+function moreOf(more: ActualAmounts, unit: LimitUnit): number {
+  return unit === "concurrency" ? 0 : (more[unit] ?? 0);
 }

@@ -1,8 +1,19 @@
-import type { ActualAmounts, CounterState, Counters, LimitOwner, Reservation, ReserveResult } from "../core/limits.ts";
+import type {
+  ActualAmounts,
+  CounterPage,
+  CounterState,
+  Counters,
+  InspectQuery,
+  LimitOwner,
+  LimitUnit,
+  Reservation,
+  ReserveResult,
+} from "../core/limits.ts";
 import type { Clock } from "../core/ports.ts";
 import { SluiceError } from "../errors.ts";
 import { createCalendar } from "./calendar.ts";
 import { type Cell, type Counter, FixedCounter, HeldCounter, SlidingCounter, stateOf } from "./counters.ts";
+import { inspectCounters } from "./inspect.ts";
 import { type Holding, RequestLog } from "./requests.ts";
 
 /** Settings of {@link createMemoryCounters}. */
@@ -22,6 +33,9 @@ export interface MemoryCounters extends Counters {
   reserve(requestId: string, owner: LimitOwner, reservations: readonly Reservation[]): ReserveResult;
   settle(requestId: string, actual: ActualAmounts): void;
   release(requestId: string): void;
+  extend(requestId: string, more: ActualAmounts): boolean;
+  inspect(owner: LimitOwner, query?: InspectQuery): CounterPage;
+  reset(owner: LimitOwner, key: string): boolean;
   close(): void;
   /** Counters and open requests held in memory. */
   readonly size: { readonly counters: number; readonly requests: number };
@@ -58,16 +72,17 @@ export function createMemoryCounters({
   /** Reservations since counters were tidied. */
   let asked = 0;
 
-  function counterOf({ key, unit, window }: Reservation, now: number, timeZone: string): Counter {
+  function counterOf({ key, unit, window }: Reservation, now: number, { id, timeZone }: LimitOwner): Counter {
     const known = counters.get(key);
     if (known !== undefined && !(known instanceof FixedCounter && known.isIdle(now))) return known;
     if (known === undefined && counters.size >= maxKeys) throw new SluiceError("store_unavailable");
+    const counted = { owner: id, unit, window };
     const counter =
       unit === "concurrency"
-        ? new HeldCounter()
+        ? new HeldCounter(counted)
         : "every" in window
-          ? new FixedCounter(spanAt(now, window.every, timeZone))
-          : new SlidingCounter(window.sliding);
+          ? new FixedCounter(counted, spanAt(now, window.every, timeZone))
+          : new SlidingCounter(counted, window.sliding);
     counters.set(key, counter);
     return counter;
   }
@@ -110,11 +125,11 @@ export function createMemoryCounters({
       return { counters: counters.size, requests: requests.size };
     },
 
-    reserve(requestId, { timeZone }, reservations) {
+    reserve(requestId, owner, reservations) {
       const now = clock.now();
       if (now > noneBefore) giveUp(now);
-      const before = requests.answerTo(requestId);
-      if (before !== undefined) return before;
+      const before = requests.get(requestId);
+      if (before !== undefined) return before.result;
       asked += reservations.length;
       // In strides: what tidying needs is then in the processor's cache once, and not for every request anew.
       if (asked >= tidyAfter || counters.size + reservations.length > maxKeys) tidy(now, reservations.length);
@@ -123,7 +138,7 @@ export function createMemoryCounters({
       for (let i = 0; i < reservations.length; i += 1) {
         const { key, amount } = reservations[i]!;
         if (!(amount >= 0)) throw new RangeError(`cannot reserve ${amount} of ${key}`);
-        touched.push(counterOf(reservations[i]!, now, timeZone));
+        touched.push(counterOf(reservations[i]!, now, owner));
       }
       const cells: Cell[] = [];
       let exhausted: number[] | undefined;
@@ -131,6 +146,7 @@ export function createMemoryCounters({
         const { amount, max } = reservations[i]!;
         const used = touched[i]!.usedAt(now);
         const cell = touched[i]!.cellAt(now);
+        touched[i]!.max = max;
         cells.push(cell);
         // Taken one after another, so that two reservations on one counter see each other.
         if (used + amount <= max) cell.add(amount);
@@ -164,6 +180,45 @@ export function createMemoryCounters({
       if (holding !== undefined) giveBack(holding, ({ amount }) => amount);
     },
 
+    extend(requestId, more) {
+      const now = clock.now();
+      if (now > noneBefore) giveUp(now);
+      const holding = requests.get(requestId);
+      if (holding === undefined) return false;
+      const { reservations, cells } = holding;
+      const added = reservations.map(({ key, unit }, i) => {
+        const amount = moreOf(more, unit);
+        // One that was reset, or whose window is over.
+        const counts = counters.get(key) === cells[i]!.counter && !cells[i]!.isOver(now);
+        return counts ? amount : 0;
+      });
+      for (const [i, amount] of added.entries()) {
+        const cell = cells[i]!;
+        if (amount <= reservations[i]!.max - cell.counter.usedAt(now) || amount === 0) cell.add(amount);
+        else {
+          for (let taken = 0; taken < i; taken += 1) cells[taken]!.add(-added[taken]!);
+          return false;
+        }
+      }
+      holding.reservations = reservations.map((one) => ({ ...one, amount: one.amount + moreOf(more, one.unit) }));
+      return true;
+    },
+
+    inspect(owner, query) {
+      const now = clock.now();
+      if (now > noneBefore) giveUp(now);
+      return inspectCounters({ counters, holdings: requests.all(), owner: owner.id, now, ...query });
+    },
+
+    reset({ id }, key) {
+      const now = clock.now();
+      const counter = counters.get(key);
+      if (counter === undefined || counter.counted.owner !== id) return false;
+      if (counter.isIdle(now) || counter.usedAt(now) === 0) return false;
+      // Cells of the old one change nothing any more.
+      return counters.delete(key);
+    },
+
     close() {
       counters.clear();
       requests.clear();
@@ -176,4 +231,11 @@ function giveBack({ reservations, cells }: Holding, amountOf: (reservation: Rese
     const amount = amountOf(reservation);
     if (amount !== 0) cells[i]!.add(-amount);
   }
+}
+
+/** Units to add to a reservation. */
+function moreOf(more: ActualAmounts, unit: LimitUnit): number {
+  const amount = unit === "concurrency" ? 0 : (more[unit] ?? 0);
+  if (!(amount >= 0)) throw new RangeError(`cannot extend by ${amount} ${unit}`);
+  return amount;
 }

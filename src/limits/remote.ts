@@ -1,4 +1,11 @@
-import type { ActualAmounts, LimitOwner, Reservation, ReserveResult } from "../core/limits.ts";
+import type {
+  ActualAmounts,
+  CounterPage,
+  InspectQuery,
+  LimitOwner,
+  Reservation,
+  ReserveResult,
+} from "../core/limits.ts";
 
 /** Counters in a store that can be away. */
 export interface RemoteCounters {
@@ -14,6 +21,14 @@ export interface RemoteCounters {
    * @param actual what was used; `null` to give everything back
    */
   ending(requestId: string, actual: ActualAmounts | null): Ending | undefined;
+  /** What a request of this process holds, or may hold; `undefined` when it was ended, or is unknown. */
+  holding(requestId: string): RemoteHolding | undefined;
+  /** As {@link Counters.extend}. Rejects when the store did not answer: settling puts right what was taken all the same. */
+  extend(requestId: string, more: ActualAmounts): Promise<boolean>;
+  /** As {@link Counters.inspect}. Rejects when the store did not answer. */
+  inspect(owner: LimitOwner, query?: InspectQuery): Promise<CounterPage>;
+  /** As {@link Counters.reset}. Rejects when the store did not answer; it may have been done all the same. */
+  reset(owner: LimitOwner, key: string): Promise<boolean>;
   /** Renews what long requests hold of `concurrency`. Rejects when the store did not answer. */
   renew(): Promise<void>;
   /** Names the window that a use falls into; uses in one window of a counter can be added up. */
@@ -24,6 +39,12 @@ export interface RemoteCounters {
 
 /** Ends a request in the store. */
 export type Ending = () => Promise<void>;
+
+/** What a request was reserved with. */
+export interface RemoteHolding {
+  readonly owner: LimitOwner;
+  readonly reservations: readonly Reservation[];
+}
 
 /** A use of a counter at a time. */
 export interface Use {

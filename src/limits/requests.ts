@@ -5,7 +5,8 @@ import type { Cell } from "./counters.ts";
 export interface Holding {
   readonly at: number;
   readonly result: ReserveResult;
-  readonly reservations: readonly Reservation[];
+  /** With the amounts that are held by now. */
+  reservations: readonly Reservation[];
   /** Where each reservation is counted, in the same order. */
   readonly cells: readonly Cell[];
 }
@@ -29,9 +30,14 @@ export class RequestLog {
     return undefined;
   }
 
-  /** The answer that an open request got before. */
-  answerTo(requestId: string): ReserveResult | undefined {
-    return this.#open.get(requestId)?.result;
+  /** What an open request holds. */
+  get(requestId: string): Holding | undefined {
+    return this.#open.get(requestId);
+  }
+
+  /** What all open requests hold. */
+  all(): Iterable<Holding> {
+    return this.#open.values();
   }
 
   /** Notes a granted reservation. */

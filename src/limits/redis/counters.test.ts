@@ -21,6 +21,9 @@ function plain(client: RedisClient, options: { clock?: Clock; leaseSeconds?: num
     reserve: (id, owner, reservations) => remote.reserve(id, owner, reservations),
     settle: async (id, actual) => remote.ending(id, actual)?.(),
     release: async (id) => remote.ending(id, null)?.(),
+    extend: (id, more) => remote.extend(id, more),
+    inspect: (owner, query) => remote.inspect(owner, query),
+    reset: (owner, key) => remote.reset(owner, key),
     close: () => undefined,
   };
 }

@@ -118,6 +118,11 @@ export function createRedisCounters({
       return endingOf(requestId, holding, actual);
     },
 
+    holding: (requestId) => holdings.get(requestId),
+    extend: () => Promise.resolve(false),
+    inspect: () => Promise.resolve({ counters: [], next: null }),
+    reset: () => Promise.resolve(false),
+
     async renew() {
       const due = performance.now() - holdMs / 3;
       const byOwner = new Map<string, { readonly keys: string[]; readonly ids: string[] }>();
