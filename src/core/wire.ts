@@ -10,15 +10,20 @@ export interface JsonObject {
   readonly [name: string]: Json | undefined;
 }
 
-/** One message, or the list of tools, as something whose tokens can be counted on its own. */
+/**
+ * One message, tool or bare text, as something whose tokens can be counted on its own. A bare text is what the model reads
+ * outside any conversation: a prompt to go on with, an input to embed.
+ */
 export interface PromptPart {
-  readonly kind: "message" | "tool";
-  /** The role of a message; empty for a tool. */
+  readonly kind: "message" | "tool" | "text";
+  /** The role of a message; empty for anything else. */
   readonly role: string;
   /** Whether the message names its author: the chat format spends a token on it. The name itself is in `texts`. */
   readonly named?: boolean;
   /** All text that the model reads: contents, names, tool arguments, tool definitions as compact JSON. */
   readonly texts: readonly string[];
+  /** How many tokens the client sent in place of a text; absent for none. */
+  readonly tokens?: number;
   /** Images, with the detail asked for and their size where the body tells it. */
   readonly images: readonly {
     readonly detail: "low" | "high" | "auto";

@@ -48,6 +48,20 @@ describe("a prompt is counted", () => {
     expect(await counter.countPrompt(view(...cookbook), at)).toEqual({ tokens, exact: true });
   });
 
+  test("without a conversation around it where it is a bare text, and given tokens as they are", async () => {
+    const bare = (part: Partial<PromptPart>): PromptPart => ({
+      kind: "text",
+      role: "",
+      texts: [],
+      images: [],
+      ...part,
+    });
+    const prompt = view(bare({ texts: ["hello world"] }), bare({ tokens: 7 }));
+    expect(await counter.countPrompt(prompt, gpt4o)).toEqual({ tokens: 9, exact: true });
+    expect(counter.promptBound(prompt)).toBe("hello world".length + 7);
+    expect((await counter.countPrompt(view(bare({ tokens: 7 })), sonnet)).tokens).toBe(7);
+  });
+
   test.each([
     ["hello world", gpt4o, 2],
     ["hello world", gpt4, 2],

@@ -110,10 +110,10 @@ export function createTokenCounter(options: TokenCounterOptions = {}): TiktokenC
     },
 
     promptBound(view) {
-      const { texts, overhead, images, tools } = measure(view);
-      const fixed = overhead + mostPriming + toolOverhead(tools);
+      const { texts, overhead, images, tools, bare, given } = measure(view);
+      const fixed = overhead + (bare ? 0 : mostPriming) + toolOverhead(tools);
       const pictures = images.reduce((sum, image) => sum + imageBound(image), 0);
-      return byteLength(texts) + Math.ceil(fixed * newClaudeFactor) + pictures;
+      return given + byteLength(texts) + Math.ceil(fixed * newClaudeFactor) + pictures;
     },
 
     close() {
@@ -128,6 +128,10 @@ interface Measured {
   readonly images: readonly PromptPart["images"][number][];
   readonly overhead: number;
   readonly tools: number;
+  /** Whether it is no conversation: nothing stands around its texts. */
+  readonly bare: boolean;
+  /** Tokens that stand there as such. */
+  readonly given: number;
   /** Whether it has neither images nor tools nor their results. */
   readonly plain: boolean;
 }
@@ -139,11 +143,15 @@ function measure(view: RequestView): Measured {
   let overhead = 0;
   let tools = 0;
   let results = 0;
+  let given = 0;
+  let bare = parts.length > 0;
   for (let i = 0; i < parts.length; i += 1) {
     const part = parts[i]!;
+    given += part.tokens ?? 0;
+    if (part.kind !== "text") bare = false;
     if (part.kind === "tool") {
       tools += 1;
-    } else {
+    } else if (part.kind === "message") {
       overhead += tokensPerMessage + (part.named === true ? tokensPerName : 0);
       if (resultRoles.has(part.role)) results += 1;
       if (oneTokenRoles.has(part.role)) overhead += 1;
@@ -153,7 +161,7 @@ function measure(view: RequestView): Measured {
     for (let j = 0; j < part.images.length; j += 1) images.push(part.images[j]!);
   }
   overhead += results * tokensPerToolResult;
-  return { texts, images, overhead, tools, plain: tools === 0 && results === 0 && images.length === 0 };
+  return { texts, images, overhead, tools, bare, given, plain: tools === 0 && results === 0 && images.length === 0 };
 }
 
 async function promptCountLater(counting: Promise<TokenCount>, prompt: Measured, model: ModelInfo) {
@@ -161,13 +169,14 @@ async function promptCountLater(counting: Promise<TokenCount>, prompt: Measured,
 }
 
 /** Turns the count of a prompt's texts into that of the prompt. */
-function promptCount(counted: TokenCount, { texts, images, overhead, tools, plain }: Measured, model: ModelInfo) {
-  const fixed = overhead + primingFor(model) + toolOverhead(tools, model);
+function promptCount(counted: TokenCount, prompt: Measured, model: ModelInfo) {
+  const { texts, images, overhead, tools, bare, plain } = prompt;
+  const fixed = overhead + (bare ? 0 : primingFor(model)) + toolOverhead(tools, model);
   const count = forModel(counted, model, fixed, texts);
   if (plain) return count;
   let { tokens } = count;
   for (const image of images) tokens += imageTokens(image, model);
-  return { tokens, exact: false };
+  return { tokens, exact: plain && count.exact };
 }
 
 /** Turns a count under the encoding that was used into one for the model; no estimate exceeds the bound. */
