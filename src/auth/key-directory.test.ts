@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import type { Keys } from "../core/control.ts";
+import type { KeyCache, Keys } from "../core/control.ts";
 import type { Identity } from "../core/identity.ts";
 import { SluiceError } from "../errors.ts";
 import { createTestLogger, temporaryStore } from "../store/testing.ts";
@@ -248,6 +248,74 @@ describe("last use", () => {
     await directory.identify((await all.newKey()).secret);
     await directory.close();
     expect(all.logger.lines.join()).toContain("the last-used times of keys could not be stored");
+  });
+});
+
+describe("while the database is away", () => {
+  async function withBrokenStore() {
+    const all = await start();
+    const { clock } = all.store;
+    const state = { failing: false };
+    const keys: Keys = {
+      ...all.keys,
+      holder: (id) => (state.failing ? Promise.reject(new Error("disk gone")) : all.keys.holder(id)),
+    };
+    const directory = createKeyDirectory({ keys, clock, logger: all.logger, checkSecret: all.checkSecret });
+    return { ...all, clock, state, directory, [Symbol.asyncDispose]: all[Symbol.asyncDispose] };
+  }
+
+  test("known keys go on however long it takes, still expire, and obey what changed once it is back", async () => {
+    await using all = await withBrokenStore();
+    const { key, secret } = await all.newKey(all.clock.ms + 7_200_000);
+    const first = await all.directory.identify(secret);
+    all.state.failing = true;
+    for (let i = 0; i < 3; i += 1) {
+      all.clock.ms += 600_000;
+      expect(await all.directory.identify(secret)).toBe(first);
+      expect(all.directory.identify(secret)).toBe(first);
+    }
+    expect(all.logger.lines.filter((line) => line.includes("keys cannot be read"))).toHaveLength(1);
+    await all.store.keys.revoke(key.id, all.clock.ms);
+    all.state.failing = false;
+    all.clock.ms += 1_001;
+    expect(await refusal(() => all.directory.identify(secret))).toBe("invalid_key");
+
+    const expiring = await all.newKey(all.clock.ms + 60_000);
+    await all.directory.identify(expiring.secret);
+    all.state.failing = true;
+    all.clock.ms += 60_000;
+    expect(await refusal(() => all.directory.identify(expiring.secret))).toBe("expired_key");
+    await all.directory.close();
+  });
+
+  test.each([
+    ["itself", (directory: KeyCache, id: string) => directory.invalidate(id)],
+    ["its application", (directory: KeyCache) => directory.invalidateApplication("chat")],
+    ["its organisation", (directory: KeyCache) => directory.invalidateOrganisation("default")],
+    ["anything", (directory: KeyCache) => directory.invalidate()],
+  ])("a key is not let in when %s is known to have changed, remembered lately or long ago", async (_, invalidate) => {
+    await using all = await withBrokenStore();
+    for (const agoMs of [0, 30_001]) {
+      const { key, secret } = await all.newKey();
+      await all.directory.identify(secret);
+      all.clock.ms += agoMs;
+      invalidate(all.directory, key.id);
+      all.state.failing = true;
+      expect(await refusal(() => all.directory.identify(secret))).toBe("Error: disk gone");
+      all.state.failing = false;
+    }
+    await all.directory.close();
+  });
+
+  test("the keys of other applications and organisations stay known", async () => {
+    await using all = await withBrokenStore();
+    const { secret } = await all.newKey();
+    await all.directory.identify(secret);
+    all.directory.invalidateApplication("other");
+    all.directory.invalidateOrganisation("other");
+    all.state.failing = true;
+    expect(await refusal(() => all.directory.identify(secret))).toBe("accepted");
+    await all.directory.close();
   });
 });
 

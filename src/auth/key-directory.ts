@@ -15,7 +15,7 @@ export interface KeyDirectoryOptions {
   readonly checkSecret: string;
   /** Most keys remembered. */
   readonly cacheSize?: number;
-  /** How long a key is remembered before it is read again: how late a change made by another process is seen. */
+  /** How long a key is remembered before it is read again, for changes that nobody told of. */
   readonly ttlMs?: number;
   /** How exact the last-used time is, and how often it is stored. */
   readonly touchMs?: number;
@@ -44,6 +44,9 @@ const unknownKey = Symbol("unknown key");
 /** What an unknown id costs to remember is nothing, but its key may be minted by another process any moment. */
 const unknownTtlMs = 2000;
 
+/** A key that could not be read again is remembered so much longer before that is tried once more. */
+const awayTtlMs = 1000;
+
 /**
  * Finds who a gateway key belongs to, in memory when it was seen lately.
  *
@@ -65,9 +68,13 @@ export function createKeyDirectory({
     ttlResolution: 0,
     perf: clock,
   });
-  /** What the cache held before it was too old, to keep the identity object of a key that did not change. */
+  /**
+   * What the cache held before it was too old: to keep the identity object of a key that did not change, and to go on
+   * while the database is away. What somebody said has changed is not in here.
+   */
   const previous = new LRUCache<string, KnownKey>({ max: cacheSize });
   const loading = new Map<string, Promise<KnownKey | typeof unknownKey>>();
+  let away = false;
   let used = new Map<string, number>();
 
   const load = async (id: string): Promise<KnownKey | typeof unknownKey> => {
@@ -75,12 +82,9 @@ export function createKeyDirectory({
     if (holder === null) return unknownKey;
     const known = toKnownKey(holder);
     const before = previous.get(id);
-    const kept =
-      before !== undefined && Bun.deepEquals(before.identity, known.identity)
-        ? { ...known, identity: before.identity, notedAt: before.notedAt }
-        : known;
-    previous.set(id, kept);
-    return kept;
+    return before !== undefined && Bun.deepEquals(before.identity, known.identity)
+      ? { ...known, identity: before.identity, notedAt: before.notedAt }
+      : known;
   };
 
   /** Reads a key once, however many requests ask for it at the same time. */
@@ -88,11 +92,24 @@ export function createKeyDirectory({
     const running = loading.get(id);
     if (running !== undefined) return running;
     const started = load(id)
-      .then((found) => {
-        // Invalidated meanwhile: what was read may be from before the change, so it answers but is not remembered.
-        if (loading.get(id) === started) cache.set(id, found, found === unknownKey ? { ttl: unknownTtlMs } : {});
-        return found;
-      })
+      .then(
+        (found) => {
+          away = false;
+          // Invalidated meanwhile: what was read may be from before the change, so it answers but is not remembered.
+          if (loading.get(id) !== started) return found;
+          cache.set(id, found, found === unknownKey ? { ttl: unknownTtlMs } : {});
+          if (found !== unknownKey) previous.set(id, found);
+          return found;
+        },
+        (error: unknown) => {
+          const known = previous.get(id);
+          if (known === undefined) throw error;
+          if (!away) logger.warn({ err: error }, "keys cannot be read: those that are known go on as they were");
+          away = true;
+          cache.set(id, known, { ttl: awayTtlMs });
+          return known;
+        },
+      )
       .finally(() => {
         if (loading.get(id) === started) loading.delete(id);
       });
@@ -130,6 +147,19 @@ export function createKeyDirectory({
     }
   };
 
+  const forget = (id: string) => {
+    cache.delete(id);
+    previous.delete(id);
+  };
+
+  const forgetAll = (concerns: (known: KnownKey) => boolean) => {
+    for (const known of [...cache.values(), ...previous.values()]) {
+      if (known !== unknownKey && concerns(known)) forget(known.id);
+    }
+    // Whose the keys being read are is not known yet.
+    loading.clear();
+  };
+
   const timer = setInterval(() => void flush(), touchMs);
   timer.unref();
 
@@ -145,19 +175,15 @@ export function createKeyDirectory({
     invalidate(keyId) {
       if (keyId === undefined) {
         cache.clear();
+        previous.clear();
         loading.clear();
       } else {
-        cache.delete(keyId);
+        forget(keyId);
         loading.delete(keyId);
       }
     },
-    invalidateApplication(applicationId) {
-      for (const [id, known] of cache.entries()) {
-        if (known !== unknownKey && known.identity.app.id === applicationId) cache.delete(id);
-      }
-      // Which application the keys being read belong to is not known yet.
-      loading.clear();
-    },
+    invalidateApplication: (applicationId) => forgetAll(({ identity }) => identity.app.id === applicationId),
+    invalidateOrganisation: (organisationId) => forgetAll(({ identity }) => identity.org.id === organisationId),
     flush,
     async close() {
       clearInterval(timer);

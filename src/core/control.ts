@@ -162,6 +162,8 @@ export interface KeyCache {
   invalidate(keyId?: string): void;
   /** Forgets every key of an application. */
   invalidateApplication(applicationId: string): void;
+  /** Forgets every key of an organisation. */
+  invalidateOrganisation(organisationId: string): void;
   /** Stores the last-used times noted so far. */
   flush(): Promise<void>;
 }

@@ -25,6 +25,8 @@ export interface OverlayKeeper extends PolicyControl {
   follow(service: Pick<PolicyService, "loaded" | "refresh">): void;
   /** Takes what has expired out of force and notes it. Called by itself when the time of one has come. */
   sweep(): Promise<void>;
+  /** Reads what another process stored, and puts it into force. Rejects when it cannot be read; all stays then. */
+  reload(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -35,6 +37,8 @@ const maxTimerMs = 2 ** 31 - 1;
 export async function createOverlayKeeper(options: OverlayKeeperOptions): Promise<OverlayKeeper> {
   const { store, clock, logger } = options;
   let current: PolicyOverlay = emptyOverlay;
+  /** What the live set was made with. */
+  let inForce: PolicyOverlay = emptyOverlay;
   let service: Pick<PolicyService, "loaded" | "refresh"> | undefined;
   let turn: Promise<unknown> = Promise.resolve();
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -61,7 +65,13 @@ export async function createOverlayKeeper(options: OverlayKeeperOptions): Promis
 
   async function publish(): Promise<void> {
     await read();
+    await refresh();
+  }
+
+  async function refresh(): Promise<void> {
+    const laid = current;
     await service?.refresh();
+    inForce = laid;
     for (const { code, item, message } of problems()) logger.warn({ code, item }, `${item}: ${message}`);
   }
 
@@ -109,6 +119,7 @@ export async function createOverlayKeeper(options: OverlayKeeperOptions): Promis
   }
 
   await read();
+  inForce = current;
 
   return {
     overlay: () => current,
@@ -163,6 +174,12 @@ export async function createOverlayKeeper(options: OverlayKeeperOptions): Promis
       service = next;
     },
     sweep,
+    reload: () =>
+      inTurn(async () => {
+        await read();
+        // Refreshing compiles, and what others store may change nothing that is laid over git.
+        if (!Bun.deepEquals(inForce, current)) await refresh();
+      }),
     async close() {
       closed = true;
       clearTimeout(timer);

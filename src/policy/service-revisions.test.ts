@@ -285,6 +285,57 @@ describe("a pinned revision", () => {
   });
 });
 
+describe("a pin that another process set", () => {
+  /** Two processes over one data directory; the first has activated the first of two sets. */
+  async function two() {
+    const at = await place();
+    const [a, b] = [await at.start(), await at.start()];
+    const first = a.service.status().files;
+    await at.write("second");
+    await a.service.reload();
+    const second = (await b.service.reload()).files;
+    await a.service.activate(first, by);
+    const dispose = async () => {
+      for (const one of [a, b]) await one.service.close();
+      await at[Symbol.asyncDispose]();
+    };
+    return { at, a, b, first, second, [Symbol.asyncDispose]: dispose };
+  }
+
+  test("is followed, and followed again when it is taken off or set to another revision", async () => {
+    await using to = await two();
+    const { a, b, first, second } = to;
+    expect(await b.service.followPin()).toEqual(a.service.status());
+    expect(b.codes()).toEqual(["first"]);
+    expect(b.events.at(-1)).toMatchObject({ result: "activated", revision: first });
+    await a.service.activate(second, { actor: "bob", reason: "" });
+    expect(await b.service.followPin()).toMatchObject({ files: second, pin: { actor: "bob" }, origin: "retained" });
+    await a.service.activate(null, by);
+    expect(await b.service.followPin()).toMatchObject({ files: second, pin: null, origin: "folder" });
+    expect(b.codes()).toEqual(["second"]);
+    const { events } = b;
+    const before = events.length;
+    await b.service.followPin();
+    expect(events.length).toBe(before);
+  });
+
+  test("to a set that does not compile here is told, and git decides", async () => {
+    await using to = await two();
+    await writeFile(join(to.at.dataDir, "revisions", to.first.slice(7), "files", path), broken);
+    const status = await to.b.service.followPin();
+    expect(status).toMatchObject({ state: "degraded", pin: { revision: to.first }, problems: [{ code: "C094" }, {}] });
+    expect(to.b.codes()).toEqual(["second"]);
+  });
+
+  test("that cannot be read changes nothing", async () => {
+    await using to = await two();
+    const before = to.b.service.status();
+    await writeFile(join(to.at.dataDir, "revisions/pin.json"), "{");
+    await expect(to.b.service.followPin()).rejects.toThrow("does not hold a pin");
+    expect(to.b.service.status()).toEqual(before);
+  });
+});
+
 test("requests under way keep the set they began with when another one is activated", async () => {
   await using at = await place();
   await using run = await at.start();

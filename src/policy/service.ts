@@ -89,6 +89,11 @@ export interface PolicyService {
    * @throws SluiceError `revision_refused` when it does not compile; nothing has changed then
    */
   activate(id: string | null, by: { readonly actor: string; readonly reason: string }): Promise<PolicyStatus>;
+  /**
+   * Looks whether another process pinned a revision or took the pin off, and does as {@link activate} did there.
+   * Rejects when the pin cannot be read; nothing has changed then.
+   */
+  followPin(): Promise<PolicyStatus>;
   /** Resolves when every set published so far is kept. */
   kept(): Promise<void>;
   /** Stops watching. The live set stays. */
@@ -269,10 +274,7 @@ export async function createPolicyService(options: PolicyServiceOptions): Promis
     if (id === null) {
       await revisions.setPin(null);
       logger.info({ actor, reason, pinned: pin?.revision }, "the pin was taken off; the policies folder decides again");
-      pin = null;
-      inPin = [];
-      tried = "";
-      return follow(false);
+      return unpin();
     }
     await keeping;
     const tree = await revisions.tree(id);
@@ -293,6 +295,40 @@ export async function createPolicyService(options: PolicyServiceOptions): Promis
     publish(result, tree, "retained");
     keep(tree, result, true, actor);
     logger.info({ revision: id, actor, reason }, "a revision was activated and is pinned");
+    tell("activated", from);
+  }
+
+  /** Lets the folder decide. */
+  function unpin(): Promise<void> {
+    pin = null;
+    inPin = [];
+    tried = "";
+    return follow(false);
+  }
+
+  async function followPin(): Promise<void> {
+    if (revisions === undefined) return;
+    const next = await revisions.pin();
+    if (Bun.deepEquals(next, pin)) return;
+    const from = performance.now();
+    if (next === null) {
+      logger.info({ pinned: pin?.revision }, "another replica took the pin off; the policies folder decides again");
+      return unpin();
+    }
+    await keeping;
+    const tree = await revisions.tree(next.revision);
+    const result = await compile(tree);
+    pin = next;
+    inPin = result.ok ? [] : result.problems;
+    if (!result.ok) {
+      refused(result.problems);
+      tried = "";
+      return follow(false);
+    }
+    publish(result, tree, "retained");
+    keep(tree, result, true, next.actor);
+    const { revision, actor, reason } = next;
+    logger.info({ revision, actor, reason }, "a revision that another replica activated is live");
     tell("activated", from);
   }
 
@@ -359,6 +395,7 @@ export async function createPolicyService(options: PolicyServiceOptions): Promis
     reload,
     refresh: () => inTurn(() => follow(true)),
     activate: (id, by) => inTurn(() => activate(id, by)),
+    followPin: () => inTurn(followPin),
     kept: async () => {
       await turn;
       await keeping;

@@ -27,7 +27,7 @@ function wire() {
   const ends: { onSignal: () => void }[] = [];
   const state = { connected: true, sent: 0 };
   const end = (): ChangeSignals => {
-    const own = { onSignal: () => undefined as void };
+    const own: (typeof ends)[number] = { onSignal: () => undefined };
     ends.push(own);
     return {
       send() {
