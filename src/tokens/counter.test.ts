@@ -48,6 +48,16 @@ describe("a prompt is counted", () => {
     expect(await counter.countPrompt(view(...cookbook), at)).toEqual({ tokens, exact: true });
   });
 
+  test.each([
+    ["hello world", gpt4o, 2],
+    ["hello world", gpt4, 2],
+    ["<|endoftext|> is counted as text", gpt4o, 11],
+    ["漢字", gpt4, 3],
+    ["", gpt4o, 0],
+  ])("text %p", async (text, at, tokens) => {
+    expect(await counter.countText(text, at)).toEqual({ tokens, exact: true });
+  });
+
   test("without a conversation around it where it is a bare text, and given tokens as they are", async () => {
     const bare = (part: Partial<PromptPart>): PromptPart => ({
       kind: "text",
@@ -60,16 +70,6 @@ describe("a prompt is counted", () => {
     expect(await counter.countPrompt(prompt, gpt4o)).toEqual({ tokens: 9, exact: true });
     expect(counter.promptBound(prompt)).toBe("hello world".length + 7);
     expect((await counter.countPrompt(view(bare({ tokens: 7 })), sonnet)).tokens).toBe(7);
-  });
-
-  test.each([
-    ["hello world", gpt4o, 2],
-    ["hello world", gpt4, 2],
-    ["<|endoftext|> is counted as text", gpt4o, 11],
-    ["漢字", gpt4, 3],
-    ["", gpt4o, 0],
-  ])("text %p", async (text, at, tokens) => {
-    expect(await counter.countText(text, at)).toEqual({ tokens, exact: true });
   });
 
   test("one token lower for reasoning models, as they bill it", async () => {
