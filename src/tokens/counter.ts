@@ -170,11 +170,11 @@ async function promptCountLater(counting: Promise<TokenCount>, prompt: Measured,
 
 /** Turns the count of a prompt's texts into that of the prompt. */
 function promptCount(counted: TokenCount, prompt: Measured, model: ModelInfo) {
-  const { texts, images, overhead, tools, bare, plain } = prompt;
+  const { texts, images, overhead, tools, bare, given, plain } = prompt;
   const fixed = overhead + (bare ? 0 : primingFor(model)) + toolOverhead(tools, model);
   const count = forModel(counted, model, fixed, texts);
-  if (plain) return count;
-  let { tokens } = count;
+  if (plain && given === 0) return count;
+  let tokens = count.tokens + given;
   for (const image of images) tokens += imageTokens(image, model);
   return { tokens, exact: plain && count.exact };
 }

@@ -1,9 +1,32 @@
-import type { RequestView } from "../../core/wire.ts";
+import type { JsonObject, RequestView } from "../../core/wire.ts";
+import { asArray, asObject, asString, isObject } from "../json.ts";
+import { openaiChat } from "../openai-chat/format.ts";
 import { asksForUsage } from "../openai-chat/write.ts";
 import { type EchoReply, toChunks } from "./reply.ts";
+import type { EchoSaying, EchoSurface } from "./surface.ts";
+
+/** Chat completions. */
+export const chatEcho: EchoSurface = {
+  format: openaiChat,
+  idHeader: "x-request-id",
+  asksUser: ({ body }) => asObject(asArray(body.messages).at(-1)).role === "user",
+  toolSchema,
+  answer: chatCompletion,
+  events: chatEvents,
+};
+
+/** The schema of a tool, or of a function as it was called before there were tools. */
+function toolSchema({ body }: RequestView, name: string): JsonObject {
+  for (const item of [...asArray(body.tools), ...asArray(body.functions)]) {
+    const tool = asObject(item);
+    const definition = isObject(tool.function) ? tool.function : tool;
+    if (asString(definition.name) === name) return asObject(definition.parameters);
+  }
+  return {};
+}
 
 /** A reply as a chat completion. */
-export function chatCompletion(view: RequestView, reply: EchoReply, id: string, seconds: number): string {
+function chatCompletion({ view, reply, id, seconds }: EchoSaying): string {
   const message = reply.tool
     ? { role: "assistant", content: null, refusal: null, tool_calls: [toolCall(reply, id)] }
     : { role: "assistant", content: reply.words.join(""), refusal: null, annotations: [] };
@@ -25,7 +48,7 @@ export function chatCompletion(view: RequestView, reply: EchoReply, id: string, 
 }
 
 /** A reply as the events of a chat completion stream. */
-export function chatEvents(view: RequestView, reply: EchoReply, id: string, seconds: number, chunks: number): string[] {
+function chatEvents({ view, reply, id, seconds, chunks }: EchoSaying): string[] {
   const asked = asksForUsage(view);
   const head = {
     id: `chatcmpl-${id}`,

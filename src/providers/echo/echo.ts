@@ -1,19 +1,21 @@
 import { LRUCache } from "lru-cache";
 import type { Surface } from "../../core/phases.ts";
-import type { Clock } from "../../core/ports.ts";
+import type { Clock, Target } from "../../core/ports.ts";
 import type { RequestView, WireFormat } from "../../core/wire.ts";
 import { SluiceError } from "../../errors.ts";
-import { anthropicMessages } from "../anthropic-messages/format.ts";
-import { openaiChat } from "../openai-chat/format.ts";
-import { chatCompletion, chatEvents } from "./chat.ts";
-import { message, messageEvents } from "./messages.ts";
 import { replyTo } from "./reply.ts";
 import { defaultEchoSettings, type EchoSettings, echoHeader, overrideSettings } from "./settings.ts";
+import type { EchoSurface } from "./surface.ts";
+import { echoSurfaces } from "./surfaces.ts";
 
 /** What the simulated provider is asked. */
 export interface EchoRequest {
   readonly surface: Surface;
   readonly body: Uint8Array;
+  /** The path of the call, for surfaces that name the model there. */
+  readonly path?: string;
+  /** The model that is meant, whatever the path says. */
+  readonly target?: Pick<Target, "model">;
   /** With lower-case names. */
   readonly headers?: Headers;
   readonly signal?: AbortSignal;
@@ -43,8 +45,10 @@ export function createEcho(options: EchoOptions = {}): (request: EchoRequest) =>
     sizeCalculation: ({ pieces }) => pieces.reduce((size, piece) => size + piece.length, 1),
   });
 
-  return async ({ surface, body, headers, signal }) => {
-    const format = surface === "chat" ? openaiChat : anthropicMessages;
+  return async ({ surface, body, path = "", target, headers, signal }) => {
+    const speaks = echoSurfaces[surface];
+    if (speaks === undefined) throw new Error(`the echo provider does not speak ${surface}`);
+    const { format } = speaks;
     const override = headers?.get(echoHeader) ?? "";
     try {
       const how = override === "" ? settings : overrideSettings(settings, override);
@@ -53,10 +57,11 @@ export function createEcho(options: EchoOptions = {}): (request: EchoRequest) =>
       if (how.fault === "hang") await untilAborted(signal);
       if (how.fault.startsWith("status:")) return faultAnswer(format, Number(how.fault.slice(7)));
       const id = `echo${Bun.hash(body).toString(36)}`;
-      const key = `${surface} ${id} ${override}`;
+      const key = `${surface} ${path} ${target?.model} ${id} ${override}`;
       let answer = rendered.get(key);
       if (answer === undefined) {
-        answer = render(format.readRequest(body), how, id, Math.floor(clock.now() / 1000));
+        const view = format.readRequest(body, path, target?.model);
+        answer = render(speaks, view, how, id, Math.floor(clock.now() / 1000));
         rendered.set(key, answer);
       }
       return respond(answer, how, wait, signal);
@@ -80,21 +85,16 @@ const encoder = new TextEncoder();
 const garbage = encoder.encode("}{ not json");
 const garbageEvent = encoder.encode("data: }{ not json\n\n");
 
-function render(view: RequestView, settings: EchoSettings, id: string, seconds: number): Rendered {
-  const reply = replyTo(view, settings);
-  const { stream } = view;
-  let texts: readonly string[];
-  if (view.surface === "chat") {
-    texts = stream ? chatEvents(view, reply, id, seconds, settings.chunks) : [chatCompletion(view, reply, id, seconds)];
-  } else {
-    texts = stream ? messageEvents(view, reply, id, settings.chunks) : [message(view, reply, id)];
-  }
+function render(speaks: EchoSurface, view: RequestView, settings: EchoSettings, id: string, seconds: number): Rendered {
+  const saying = { view, reply: replyTo(view, settings, speaks), id, seconds, chunks: settings.chunks };
+  const events = view.stream ? speaks.events?.(saying) : undefined;
+  const stream = events !== undefined;
   const headers = {
-    "content-type": stream ? "text/event-stream; charset=utf-8" : "application/json",
+    "content-type": stream ? (speaks.streamType?.(view) ?? "text/event-stream; charset=utf-8") : "application/json",
     ...(stream && { "cache-control": "no-cache" }),
-    [view.surface === "chat" ? "x-request-id" : "request-id"]: `req_${id}`,
+    [speaks.idHeader]: `req_${id}`,
   };
-  return { headers, stream, pieces: texts.map((text) => encoder.encode(text)) };
+  return { headers, stream, pieces: (events ?? [speaks.answer(saying)]).map((text) => encoder.encode(text)) };
 }
 
 function respond(

@@ -1,8 +1,32 @@
-import type { RequestView } from "../../core/wire.ts";
+import type { JsonObject, RequestView } from "../../core/wire.ts";
+import { anthropicMessages } from "../anthropic-messages/format.ts";
+import { asArray, asObject } from "../json.ts";
 import { type EchoReply, toChunks } from "./reply.ts";
+import type { EchoSaying, EchoSurface } from "./surface.ts";
+
+/** Anthropic's messages. */
+export const messagesEcho: EchoSurface = {
+  format: anthropicMessages,
+  idHeader: "request-id",
+  asksUser,
+  toolSchema,
+  answer: message,
+  events: messageEvents,
+};
+
+function asksUser({ body }: RequestView): boolean {
+  const last = asObject(asArray(body.messages).at(-1));
+  if (last.role !== "user") return false;
+  return !asArray(last.content).some((block) => asObject(block).type === "tool_result");
+}
+
+function toolSchema({ body }: RequestView, name: string): JsonObject {
+  const tool = asArray(body.tools).find((item) => asObject(item).name === name);
+  return asObject(asObject(tool).input_schema);
+}
 
 /** A reply as a message. */
-export function message(view: RequestView, reply: EchoReply, id: string): string {
+function message({ view, reply, id }: EchoSaying): string {
   const content = reply.tool
     ? { type: "tool_use", id: `toolu_${id}`, name: reply.tool.name, input: reply.tool.input }
     : { type: "text", text: reply.words.join("") };
@@ -16,7 +40,7 @@ export function message(view: RequestView, reply: EchoReply, id: string): string
 }
 
 /** A reply as the events of a message stream. */
-export function messageEvents(view: RequestView, reply: EchoReply, id: string, chunks: number): string[] {
+function messageEvents({ view, reply, id, chunks }: EchoSaying): string[] {
   const event = (type: string, members: object) => `event: ${type}\ndata: ${JSON.stringify({ type, ...members })}\n\n`;
   const block = reply.tool
     ? { type: "tool_use", id: `toolu_${id}`, name: reply.tool.name, input: {} }

@@ -1,6 +1,7 @@
 import type { Json, JsonObject, PromptPart, RequestView } from "../../core/wire.ts";
-import { asArray, asObject, asString, isObject } from "../json.ts";
+import { asArray, asObject, asString } from "../json.ts";
 import type { EchoSettings } from "./settings.ts";
+import type { EchoSurface } from "./surface.ts";
 
 /** What the simulated provider says, before it has a wire format. */
 export interface EchoReply {
@@ -21,18 +22,16 @@ export interface EchoReply {
  * A tool is called when the user asks "call <name>" and a tool of that name is offered, or the settings name one. Its
  * result, the next message, is then echoed like any other.
  */
-export function replyTo(view: RequestView, settings: EchoSettings): EchoReply {
-  const messages = asArray(view.body.messages);
-  const last = asObject(messages[messages.length - 1]);
-  const text = view
-    .parts()
-    .filter(({ kind }) => kind === "message")
-    .at(-1)!
-    .texts.join(" ");
-  const promptTokens = countPrompt(view.parts());
-  const name = settings.tool || (asksUser(last) ? askedTool(view.toolNames(), text) : "");
+export function replyTo(view: RequestView, settings: EchoSettings, speaks: EchoSurface): EchoReply {
+  const parts = view.parts();
+  const last = parts.filter(({ kind }) => kind !== "tool").at(-1);
+  const text = last?.texts.join(" ") ?? "";
+  const promptTokens = countPrompt(parts);
+  const { asksUser, toolSchema } = speaks;
+  const forced = asksUser === undefined ? "" : settings.tool;
+  const name = forced || (asksUser?.(view) ? askedTool(view.toolNames(), text) : "");
   if (name !== "") {
-    const input = inputFor(schemaOf(view.body, name), text);
+    const input = inputFor(toolSchema?.(view, name) ?? {}, text);
     return {
       words: [],
       tool: { name, input },
@@ -59,8 +58,12 @@ export function toChunks(words: readonly string[], chunks: number): readonly str
 
 function countPrompt(parts: readonly PromptPart[]): number {
   let bytes = 0;
-  for (const { texts } of parts) for (const text of texts) bytes += Buffer.byteLength(text);
-  return Math.max(1, Math.ceil(bytes / 4));
+  let given = 0;
+  for (const { texts, tokens = 0 } of parts) {
+    for (const text of texts) bytes += Buffer.byteLength(text);
+    given += tokens;
+  }
+  return Math.max(1, Math.ceil(bytes / 4) + given);
 }
 
 /** The words with the space before them, so that they join to the text again. */
@@ -73,24 +76,9 @@ function wordsOf(text: string, count: number): string[] {
   });
 }
 
-/** A tool's result ends the round: asking for the tool again would never end. */
-function asksUser(last: JsonObject): boolean {
-  if (last.role !== "user") return false;
-  return !asArray(last.content).some((block) => asObject(block).type === "tool_result");
-}
-
 function askedTool(names: readonly string[], text: string): string {
   const asked = names.filter((name) => text.includes(`call ${name}`));
   return asked.sort((a, b) => b.length - a.length)[0] ?? "";
-}
-
-function schemaOf(body: JsonObject, name: string): JsonObject {
-  for (const item of [...asArray(body.tools), ...asArray(body.functions)]) {
-    const tool = asObject(item);
-    const definition = isObject(tool.function) ? tool.function : tool;
-    if (definition.name === name) return asObject(definition.parameters ?? definition.input_schema);
-  }
-  return {};
 }
 
 /** The least input that satisfies the schema's required members. */
