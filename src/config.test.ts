@@ -80,7 +80,7 @@ describe("a setting", () => {
 
   test("in a group is a member of it, with the group's defaults", () => {
     const { upstream } = load({ file: "upstream:\n  idle_timeout_seconds: 0.5" }).values;
-    expect(upstream).toEqual({ first_byte_timeout_seconds: 600, idle_timeout_seconds: 0.5 });
+    expect(upstream).toMatchObject({ chat_timeout_seconds: 600, idle_timeout_seconds: 0.5, retries: 2 });
   });
 
   test("that is empty in the environment is not set", () => {
@@ -209,10 +209,9 @@ models:
   });
 
   test("what others set and this version does not use is told", () => {
-    const env = { OPENAI_API_KEY: "k", OTEL_EXPORTER_OTLP_ENDPOINT: "http://x", GEMINI_API_KEY: "k" };
+    const env = { OPENAI_API_KEY: "k", OTEL_EXPORTER_OTLP_ENDPOINT: "http://x" };
     expect(load({ env }).warnings).toEqual([
       "OTEL_EXPORTER_OTLP_ENDPOINT is set, but traces are not exported by this version",
-      "GEMINI_API_KEY is set, but the provider Gemini is not supported by this version",
     ]);
   });
 });
@@ -223,10 +222,7 @@ describe("a problem says where, what was received and what is accepted:", () => 
     (
       [
         [{ file: "prt: 1" }, `${f}:1:1  unknown key 'prt'; did you mean 'port'?`],
-        [
-          { file: "upstream: { idle: 1 }" },
-          `${f}:1:13  unknown key 'upstream.idle'; known: first_byte_timeout_seconds, idle_timeout_seconds`,
-        ],
+        [{ file: "upstream: { retrys: 1 }" }, `${f}:1:13  unknown key 'upstream.retrys'; did you mean 'retries'?`],
         [{ file: "\n  host: 7" }, `${f}:2:9  host must be a text that is not empty; received 7`],
         [{ file: "port: ~" }, `${f}:1:7  port must be a whole number from 0 to 65535; received null`],
         [
@@ -282,10 +278,13 @@ describe("a problem says where, what was received and what is accepted:", () => 
           { argv: ["--jwt-secret", "s"] },
           "--jwt-secret  is not supported by this version: the admin API takes the admin key; tokens come later",
         ],
-        [{ file: "providers: { groq: {} }" }, `${f}:1:20  providers.groq needs a kind: one of openai, anthropic, echo`],
+        [
+          { file: "providers: { groq: {} }" },
+          `${f}:1:20  providers.groq needs a kind: one of openai, azure, anthropic, gemini, cohere, echo`,
+        ],
         [
           { file: "providers: { groq: { kind: gorq } }" },
-          `${f}:1:28  providers.groq.kind must be one of openai, anthropic, echo; received 'gorq'`,
+          `${f}:1:28  providers.groq.kind must be one of openai, azure, anthropic, gemini, cohere, echo; received 'gorq'`,
         ],
         [
           { file: "providers: { openai: { api_kye: x } }" },

@@ -125,15 +125,105 @@ export const settings = {
     default: 30,
     doc: "How long Redis is left alone before it is tried again.",
   }),
+  "upstream.connect_timeout_seconds": required({
+    type: seconds,
+    default: 10,
+    doc: "Longest time that a connection to a provider may take to be made.",
+  }),
   "upstream.first_byte_timeout_seconds": required({
     type: seconds,
+    default: 1200,
+    doc: "Longest wait for the beginning of a provider's answer, whatever is asked for: as long as models that think for minutes need. The three below make it shorter.",
+  }),
+  "upstream.stream_timeout_seconds": required({
+    type: seconds,
+    default: 120,
+    doc: "Longest wait for the first event of a stream, of models that do not think first.",
+  }),
+  "upstream.chat_timeout_seconds": required({
+    type: seconds,
     default: 600,
-    doc: "Longest wait for the beginning of a provider's answer, connecting included. The official SDKs wait as long.",
+    doc: "Longest wait for an answer that is no stream, of models that do not think first. The official SDKs wait as long.",
+  }),
+  "upstream.embedding_timeout_seconds": required({
+    type: seconds,
+    default: 60,
+    doc: "Longest wait for embeddings and for counts of tokens.",
   }),
   "upstream.idle_timeout_seconds": required({
     type: seconds,
     default: 300,
     doc: "Longest silence in the middle of a provider's answer.",
+  }),
+  "upstream.reasoning_idle_timeout_seconds": required({
+    type: seconds,
+    default: 900,
+    doc: "The same, of models that may think for minutes between two words.",
+  }),
+  "upstream.total_timeout_seconds": required({
+    type: seconds,
+    default: 3600,
+    doc: "Longest time of a call, from its first attempt to the last byte of the answer.",
+  }),
+  "upstream.retries": required({
+    type: integer(0, 10),
+    default: 2,
+    doc: "Further attempts at one target after a failed one: when it cannot be reached, and after 429, 500, 502, 503, 504 and 529.",
+  }),
+  "upstream.retry_budget_seconds": required({
+    type: seconds,
+    default: 300,
+    doc: "No attempt, at whatever target, begins later than this after the first.",
+  }),
+  "upstream.retry_base_seconds": required({
+    type: seconds,
+    default: 0.5,
+    doc: "The first wait between attempts is drawn from nothing to this; the bound doubles each time.",
+  }),
+  "upstream.retry_max_wait_seconds": required({
+    type: seconds,
+    default: 8,
+    doc: "Longest wait between attempts. A provider that asks for more is left for the next target, or its answer passed on.",
+  }),
+  "upstream.max_in_flight": required({
+    type: integer(1, 1_000_000),
+    default: 2000,
+    doc: "Most calls that are under way at one target; others wait for their turn.",
+  }),
+  "upstream.max_queue": required({
+    type: integer(0, 1_000_000),
+    default: 1000,
+    doc: "Most calls that wait for their turn at one target; others go to the next one, or are answered with 503.",
+  }),
+  "upstream.queue_timeout_seconds": required({
+    type: seconds,
+    default: 5,
+    doc: "Longest wait for a turn.",
+  }),
+  "upstream.breaker_enabled": required({
+    type: toggle,
+    default: true,
+    doc: "Whether a target that fails too often is left alone for a while.",
+  }),
+  "upstream.breaker_failure_percent": required({
+    type: integer(1, 100),
+    default: 50,
+    doc: "Of how many attempts in a hundred must fail for that: not answered, or with 500, 502, 503, 504 or 529.",
+  }),
+  "upstream.breaker_min_calls": required({
+    type: integer(1, 1_000_000),
+    default: 20,
+    doc: "How many attempts it takes in the window for that.",
+  }),
+  "upstream.breaker_window_seconds": required({
+    type: seconds,
+    default: 10,
+    doc: "The time in which attempts are counted.",
+  }),
+  "upstream.breaker_open_seconds": required({
+    type: seconds,
+    default: 15,
+    doc: "How long a target is left alone before one call tries it again.",
   }),
 };
 
@@ -165,6 +255,51 @@ export const providerSettings: Readonly<Record<string, Setting>> = {
     env: "ANTHROPIC_BASE_URL",
     doc: "Another address for the provider anthropic, without /v1.",
   },
+  "providers.azure.api_key": {
+    type: text,
+    default: undefined,
+    env: "AZURE_OPENAI_API_KEY",
+    secret: true,
+    doc: "The key of a resource of Azure OpenAI. Its deployments can be asked for by their names on the paths below /azure.",
+  },
+  "providers.azure.base_url": {
+    type: text,
+    default: undefined,
+    env: "AZURE_OPENAI_ENDPOINT",
+    doc: "The resource's endpoint, such as https://NAME.openai.azure.com.",
+  },
+  "providers.azure.api_version": {
+    type: text,
+    default: undefined,
+    env: "OPENAI_API_VERSION",
+    doc: "The version of Azure's API, for calls that name none.",
+  },
+  "providers.gemini.api_key": {
+    type: text,
+    default: undefined,
+    env: "GEMINI_API_KEY",
+    secret: true,
+    doc: "The key of Google's Gemini API. With it the vendor's models can be asked for by their own names.",
+  },
+  "providers.gemini.base_url": {
+    type: text,
+    default: undefined,
+    env: "GOOGLE_GEMINI_BASE_URL",
+    doc: "Another address for the provider gemini, without /v1beta.",
+  },
+  "providers.cohere.api_key": {
+    type: text,
+    default: undefined,
+    env: "CO_API_KEY",
+    secret: true,
+    doc: "Cohere's key. With it the vendor's models can be asked for by their own names.",
+  },
+  "providers.cohere.base_url": {
+    type: text,
+    default: undefined,
+    env: "CO_API_URL",
+    doc: "Another address for the provider cohere, without /v2.",
+  },
 };
 
 function later(unsupported: string, env?: string): Setting {
@@ -181,9 +316,6 @@ export const laterSettings: Readonly<Record<string, Setting>> = {
 /** Variables that other programs use too. Where they are set Sluice only says that it does nothing with them. */
 const laterVariables: Readonly<Record<string, string>> = {
   OTEL_EXPORTER_OTLP_ENDPOINT: "traces are not exported by this version",
-  AZURE_OPENAI_API_KEY: "the provider Azure OpenAI is not supported by this version",
-  GEMINI_API_KEY: "the provider Gemini is not supported by this version",
-  COHERE_API_KEY: "the provider Cohere is not supported by this version",
 };
 
 type ValueOf<S> = S extends { readonly type: SettingType<infer T>; readonly default: infer D }

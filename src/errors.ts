@@ -26,6 +26,7 @@ export const errorCatalogue = {
   upstream_unreachable: [502, "The provider '{provider}' could not be reached."],
   upstream_timeout: [504, "The provider '{provider}' did not answer within {seconds} s."],
   upstream_invalid: [502, "The provider '{provider}' sent an answer that is not valid."],
+  upstream_unavailable: [503, "No provider takes requests for this model now; try again in {seconds} s."],
   upstream_interrupted: [502, "The provider '{provider}' broke off its answer."],
 
   // Limits and records

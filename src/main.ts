@@ -11,7 +11,7 @@ import { createKeyMint } from "./auth/key-mint.ts";
 import { createCel } from "./cel/cel.ts";
 import type { Config } from "./config.ts";
 import type { Setting, Status } from "./core/control.ts";
-import type { Clock } from "./core/ports.ts";
+import type { Clock, TargetStatus } from "./core/ports.ts";
 import { createDryRuns } from "./gateway/dry-run.ts";
 import { createGateway } from "./gateway/gateway.ts";
 import { createMemoryCounters } from "./limits/memory.ts";
@@ -33,7 +33,9 @@ import { createLogger } from "./telemetry/logger.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import { createTokenCounter } from "./tokens/counter.ts";
 import { createCatalogue, modelNames } from "./upstream/catalogue.ts";
-import { createUpstream } from "./upstream/fetch.ts";
+import { createTransport } from "./upstream/fetch.ts";
+import { upstreamSettings } from "./upstream/settings.ts";
+import { createUpstream } from "./upstream/upstream.ts";
 
 /**
  * Bun's own limits are set aside: bodies are bounded, with an answer that says so, where they are read, and a model
@@ -87,7 +89,7 @@ export async function startSluice(config: Config): Promise<Running> {
   const demo = await ensureDemo({ applications: store.applications, mint });
 
   const recorder = createRecorder({ sink: store.records, logger });
-  const metrics = createMetrics({ dropped: () => recorder.dropped });
+  const metrics = createMetrics({ dropped: () => recorder.dropped, targets: () => upstream.status() });
   const deployment = { headers: values.policy_headers, models: modelNames(values) };
   const loading = { dir: values.policies_dir, registry, cel: createCel(), allowEmpty: values.allow_empty, deployment };
   const revisions = createRevisionStore({ dataDir: values.data_dir, policiesDir: values.policies_dir, clock });
@@ -129,7 +131,13 @@ export async function startSluice(config: Config): Promise<Running> {
         });
   const counters = shared ?? createMemoryCounters({ clock });
   const echo = createEcho();
-  const http = createUpstream();
+  const http = createTransport();
+  const upstream = createUpstream({
+    transport: (request) => (request.target.kind === "echo" ? echo(request) : http(request)),
+    settingsOf: (provider) => upstreamSettings(values.upstream, values.providers.get(provider)),
+    metrics,
+    clock,
+  });
   let closing = false;
 
   const readiness = (): Readiness => {
@@ -152,15 +160,11 @@ export async function startSluice(config: Config): Promise<Running> {
     tokens,
     counters,
     recorder,
-    upstream: { send: (request) => (request.target.kind === "echo" ? echo(request) : http.send(request)) },
+    upstream,
     clock,
     metrics,
     logger,
     maxBodyBytes: values.max_body_bytes,
-    timeouts: {
-      firstByteMs: values.upstream.first_byte_timeout_seconds * 1000,
-      idleMs: values.upstream.idle_timeout_seconds * 1000,
-    },
     policyHeaders: values.policy_headers,
     recordedShare: values.record_facts_percent / 100,
   });
@@ -175,6 +179,7 @@ export async function startSluice(config: Config): Promise<Running> {
       parts: [
         ...parts.map(({ name, state, problem }) => ({ name, state, detail: problem })),
         ...(store?.state === "ready" ? [{ name: "redis", ...store }] : []),
+        ...describeTargets(upstream.status()),
         ...describeWarnings(policies.status()),
         ...describeInterventions(overlay.overlay(), clock.now()),
       ],
@@ -235,6 +240,7 @@ export async function startSluice(config: Config): Promise<Running> {
       // Calls that were cut off end now, and have rows too.
       await gateway.drain(cutOffMs);
       gateway.close();
+      upstream.close();
       await overlay.close();
       await policies.close();
       await explainer.close();
@@ -246,6 +252,15 @@ export async function startSluice(config: Config): Promise<Running> {
       return drained;
     },
   };
+}
+
+/** The targets that were asked, as the admin API shows parts. */
+function describeTargets(targets: readonly TargetStatus[]): Status["parts"] {
+  return targets.map(({ id, state, inFlight, queued, attempts, failures }) => ({
+    name: `upstream ${id}`,
+    state: state === "closed" ? "ready" : state,
+    detail: `${inFlight} in flight, ${queued} queued; ${failures} of ${attempts} attempts failed since the start`,
+  }));
 }
 
 /** A configured setting as the admin API shows it. */

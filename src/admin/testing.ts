@@ -22,6 +22,7 @@ import { wireFormats } from "../providers/formats.ts";
 import { createRecorder } from "../records/recorder.ts";
 import { openStore } from "../store/store.ts";
 import { createTestLogger, TestClock, testStart } from "../store/testing.ts";
+import { createModelSwitch } from "../upstream/model-switch.ts";
 import { createControlPlane } from "./control-plane.ts";
 import type { AdminDeps } from "./deps.ts";
 
@@ -49,8 +50,11 @@ const catalogue: Catalogue = {
       baseUrl: "https://user:password@provider.invalid",
       authHeaders: { authorization: "Bearer sk-provider-secret" },
       takesUsageOption: true,
+      id: `${model.provider}/${name}`,
+      info: model,
+      thinksLong: false,
     };
-    return { model, target };
+    return { model, target, targets: [target] };
   },
 };
 
@@ -174,6 +178,7 @@ export async function startTestAdmin(policyFiles?: Readonly<Record<string, strin
     mint,
     keyCache: directory,
     catalogue,
+    models: await createModelSwitch(catalogue, store.modelStates),
     recorder,
     policyControl: overlay,
     policies: policyFiles === undefined ? fixedPolicies(snapshot) : createPolicyDirectory(service, loading, () => []),

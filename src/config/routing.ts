@@ -16,22 +16,22 @@ import {
   type Sources,
   toRow,
 } from "./load.ts";
-import { choice, integer, type Setting, text, toggle } from "./setting.ts";
+import { choice, integer, type Setting, seconds, text, toggle } from "./setting.ts";
 
 /** Providers that need no entry in the file: the environment is enough. */
-export const namedProviders = ["openai", "anthropic"] as const;
+export const namedProviders = ["openai", "anthropic", "azure", "gemini", "cohere"] as const;
 
 /** What a provider's entry may hold. */
 export const providerFields = {
   kind: {
-    type: choice("openai", "anthropic", "echo"),
+    type: choice("openai", "azure", "anthropic", "gemini", "cohere", "echo"),
     default: undefined,
-    doc: "The wire format it speaks. Needed unless the provider is called openai, anthropic or echo.",
+    doc: "The wire format it speaks. Needed unless the provider is called by its kind.",
   },
   base_url: {
     type: text,
     default: undefined,
-    doc: "Its address, as the official SDKs take it: OpenAI's ends in /v1, Anthropic's does not. The vendor's own when unset.",
+    doc: "Its address, as the official SDKs take it: OpenAI's ends in /v1, the others' do not. The vendor's own when unset; Azure's is the resource's endpoint.",
   },
   api_key: {
     type: text,
@@ -39,10 +39,41 @@ export const providerFields = {
     secret: true,
     doc: "The key that Sluice sends to it. Never leaves the process for anywhere else.",
   },
+  api_version: {
+    type: text,
+    default: undefined,
+    doc: "The api-version that kind azure is asked with, for calls that bring none of their own.",
+  },
   include_usage: {
     type: toggle,
     default: undefined,
     doc: "Whether streams are asked for their usage with stream_options. Unset: unless the model's vendor tells it unasked.",
+  },
+  connect_timeout_seconds: {
+    type: seconds,
+    default: undefined,
+    doc: "Longest time that a connection to it may take to be made. Unset, as for all below: as under upstream.",
+  },
+  first_byte_timeout_seconds: {
+    type: seconds,
+    default: undefined,
+    doc: "Longest wait for the beginning of an answer of its, whatever is asked for.",
+  },
+  idle_timeout_seconds: {
+    type: seconds,
+    default: undefined,
+    doc: "Longest silence in the middle of an answer of its.",
+  },
+  total_timeout_seconds: {
+    type: seconds,
+    default: undefined,
+    doc: "Longest time of a whole call, further attempts included.",
+  },
+  retries: { type: integer(0, 10), default: undefined, doc: "Further attempts at one target after a failed one." },
+  max_in_flight: {
+    type: integer(1, 1_000_000),
+    default: undefined,
+    doc: "Most calls that are under way at one of its targets.",
   },
 } satisfies Record<string, Setting>;
 
@@ -51,7 +82,16 @@ export const targetFields = {
   provider: { type: text, default: undefined, doc: "Name of a configured provider, or echo." },
   model: { type: text, default: undefined, doc: "The model's name at that provider; the same name when unset." },
   priority: { type: integer(1, 1_000), default: 1, doc: "Lower goes first." },
-  weight: { type: integer(0, 1_000), default: 100, doc: "Share among targets of the same priority." },
+  weight: {
+    type: integer(0, 1_000),
+    default: 100,
+    doc: "Share among targets of the same priority; with 0 it is asked when the others failed.",
+  },
+  reasoning: {
+    type: toggle,
+    default: undefined,
+    doc: "Whether the model may think for minutes before its first word: it is given the longest time. Unset: as its name says.",
+  },
 } satisfies Record<string, Setting>;
 
 /** The providers and models that are configured, and a row for each of their settings. */
@@ -97,7 +137,8 @@ function readProviders(sources: Sources, rows: SettingRow[], origins: Map<string
       rows.push(toRow(key, setting, found));
       if (found.value !== undefined) values[key.slice(key.lastIndexOf(".") + 1)] = found.value;
     }
-    if (node === undefined && !Object.keys(values).length) continue;
+    // A version alone makes no provider: other programs of the same environment name it too.
+    if (node === undefined && values.api_key === undefined && values.base_url === undefined) continue;
     const kind = values.kind ?? (providerFields.kind.type.fromText(name) as string | undefined);
     if (kind === undefined && !origins.has(`providers.${name}.kind`)) {
       const where = node === undefined || file === null ? name : position(file, node);
@@ -162,6 +203,7 @@ function readTarget(item: FileNode, prefix: string, name: string, sources: Sourc
     model: value("model") ?? name,
     priority: value("priority"),
     weight: value("weight"),
+    ...(value("reasoning") !== undefined && { reasoning: value("reasoning") }),
   };
   if (problems.length > before) return undefined;
   if (target.provider !== undefined) return target as TargetConfig;

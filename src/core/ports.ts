@@ -71,10 +71,23 @@ export interface Target {
   readonly takesUsageOption: boolean;
 }
 
+/** A target that a route leads to. */
+export interface RoutedTarget extends Target {
+  /** Names it in metrics and status, such as `openai/gpt-4o`. Those of one name share a breaker and a bulkhead. */
+  readonly id: string;
+  /** What is known of the model there: the price of what it answers, too. */
+  readonly info: ModelInfo;
+  /** Whether the model may think for minutes before its first word. */
+  readonly thinksLong: boolean;
+}
+
 /** A model name resolved: what it is and where it goes. */
 export interface Route {
   readonly model: ModelInfo;
+  /** Where the call goes first; once it was answered, what answered it. */
   readonly target: Target;
+  /** Everything that serves it, in the order that this call tries it: `target` first. */
+  readonly targets: readonly RoutedTarget[];
 }
 
 /** One request to a provider, ready to go. */
@@ -90,20 +103,97 @@ export interface UpstreamRequest {
   readonly signal: AbortSignal;
 }
 
-/** Sends requests to providers. */
+/** Carries one request to its target. Resolves with the answer's headers there, whatever its status; rejects when none comes. */
+export type Transport = (request: UpstreamRequest) => Promise<Response>;
+
+/** Looks after an attempt that has not been answered for a while. */
+export interface SlowStart {
+  /** After so long without an answer {@link notice} is called, once. */
+  readonly connectMs: number;
+  /**
+   * Never rejects.
+   *
+   * @param unreachable is called if the target turns out to be; it ends this attempt and no other
+   */
+  notice(unreachable: () => void): Promise<void>;
+}
+
+/** One call as the gateway wants it sent: to the first of its targets that answers. */
+export interface UpstreamCall {
+  readonly surface: Surface;
+  readonly targets: readonly RoutedTarget[];
+  /** Whether the client asked for a stream. */
+  readonly stream: boolean;
+  /**
+   * A wait of at most `ms` begins, in place of the one before.
+   *
+   * @returns ends the wait: its time is over, or {@link gone}
+   */
+  begin(ms: number, slow?: SlowStart): AbortSignal;
+  /** The request for a target. What was made for an attempt before is not used any more. */
+  prepare(target: RoutedTarget, signal: AbortSignal): UpstreamRequest;
+  /** Whether the wait that {@link begin} began last was ended because its time was over. */
+  readonly expired: boolean;
+  /** Whether nobody waits for the answer any more. */
+  readonly gone: boolean;
+}
+
+/** A body as it is read: a `ReadableStreamDefaultReader` is one. */
+export interface ByteSource {
+  read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
+  cancel(): Promise<void>;
+}
+
+/** The answer that a call got. */
+export interface UpstreamAnswer {
+  readonly target: RoutedTarget;
+  readonly response: Response;
+  /** The response's body where a stream was asked for and the answer is a success; the response's own is taken then. */
+  readonly body: ByteSource | null;
+  /** The first chunk of {@link body}, which will be read from it again. */
+  readonly first: Uint8Array | undefined;
+  /** Longest silence in the middle of it, in milliseconds, and how long the call may take from its beginning to its last byte. */
+  readonly idleMs: number;
+  readonly totalMs: number;
+  /**
+   * The answer has been read to its end, or is not wanted any more. To be called once.
+   *
+   * @param broken whether the provider broke it off
+   */
+  release(broken: boolean): void;
+}
+
+/** How one target is. */
+export interface TargetStatus {
+  readonly id: string;
+  /** State of its breaker. */
+  readonly state: "closed" | "half_open" | "open";
+  readonly inFlight: number;
+  /** Calls that wait for their turn. */
+  readonly queued: number;
+  /** Attempts since the start, and those of them that failed by the target's fault. */
+  readonly attempts: number;
+  readonly failures: number;
+}
+
+/** Sends calls to providers: tries again, goes elsewhere, holds back what would be too much. */
 export interface Upstream {
   /**
-   * Resolves with the provider's answer once its headers are there, whatever its status; the body is not read yet.
+   * Resolves with the first answer that is worth passing on, else with the last one that came, whatever its status; where
+   * a stream was asked for, once its first byte is there. Nothing is tried again after that.
    *
-   * Rejects when no answer comes; with what, matters to nobody: the gateway tells it as `upstream_unreachable`, or as
-   * the time-out of its own that ended the call.
+   * @throws SluiceError `upstream_unavailable` when no target could be asked; whatever else is thrown means that no answer
+   *   came to the last attempt
    */
-  send(request: UpstreamRequest): Promise<Response>;
+  send(call: UpstreamCall): Promise<UpstreamAnswer>;
+  /** Every target that was asked so far. */
+  status(): readonly TargetStatus[];
+  close(): void;
 }
 
 /** The models that clients can name. */
 export interface Catalogue {
-  /** The route for a name on a surface, or `null` when no target serves it there. */
+  /** The route for one call of a name on a surface, or `null` when no target serves it there. */
   resolve(name: string, surface: Surface): Route | null;
   /** What clients see at GET /v1/models. */
   list(): readonly { readonly id: string; readonly provider: string; readonly enabled: boolean }[];

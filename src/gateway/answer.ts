@@ -1,8 +1,30 @@
+import type { ByteSource } from "../core/ports.ts";
 import type { JsonObject } from "../core/wire.ts";
 
-/** Whether an answer says that it is JSON. */
-export function isJson(headers: Headers): boolean {
+/**
+ * Whether an answer to a request for a stream is one JSON object all the same, as errors and some providers' answers are.
+ * Content types lie, in both directions: its first byte says what it is.
+ *
+ * @param first its first chunk; `undefined` when it has none
+ */
+export function comesWhole(first: Uint8Array | undefined, headers: Headers): boolean {
+  const begin = first?.find((byte) => !blank.has(byte));
+  if (begin !== undefined) return begin === openingBrace;
   return headers.get("content-type")?.startsWith("application/json") ?? false;
+}
+
+/** White space, and the bytes of a BOM. */
+const blank = new Set([0x20, 0x09, 0x0a, 0x0d, 0xef, 0xbb, 0xbf]);
+const openingBrace = 0x7b;
+
+/** The rest of a body. */
+export async function readAll(source: ByteSource): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for (;;) {
+    const { done, value } = await source.read();
+    if (value !== undefined) chunks.push(value);
+    if (done) return Buffer.concat(chunks);
+  }
 }
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });

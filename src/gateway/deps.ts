@@ -3,7 +3,6 @@ import type { Phase } from "../core/phases.ts";
 import type { Catalogue, Clock, KeyDirectory, Logger, Recorder, Route, TokenCounter, Upstream } from "../core/ports.ts";
 import type { LiveSnapshot } from "../core/snapshot.ts";
 import type { WireFormat } from "../core/wire.ts";
-import type { ProviderTimeouts } from "./provider-call.ts";
 
 /** What the data plane tells of each call; kept apart from how metrics are stored. */
 export interface GatewayMetrics {
@@ -21,6 +20,7 @@ export interface GatewayMetrics {
   upstream(provider: string, seconds: number): void;
   upstreamError(provider: string, kind: string): void;
   drift(tokens: number): void;
+  driftUsd(micro: number): void;
   streams(change: 1 | -1): void;
 }
 
@@ -40,7 +40,6 @@ export interface GatewayDeps {
   readonly metrics: GatewayMetrics;
   readonly logger: Logger;
   readonly maxBodyBytes: number;
-  readonly timeouts: ProviderTimeouts;
   /** Lower-case names of the request headers that policies may read. */
   readonly policyHeaders: readonly string[];
   /** Of the decisions in which nothing fired, the share (0 to 1) that is recorded with what the rules read. */

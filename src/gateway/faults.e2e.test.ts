@@ -17,7 +17,8 @@ let sluice: Harness;
 beforeAll(async () => {
   const config = {
     max_body_bytes: 1_000_000,
-    upstream: { first_byte_timeout_seconds: 0.3, idle_timeout_seconds: 0.3 },
+    // What becomes of one attempt is what these tests are about.
+    upstream: { first_byte_timeout_seconds: 0.3, idle_timeout_seconds: 0.3, retries: 0, breaker_enabled: false },
   };
   sluice = await startHarness({ upstream: provider.url, config });
 });

@@ -2,15 +2,15 @@ import { type Decision, extend, withDefault } from "../core/decision.ts";
 import type { Identity } from "../core/identity.ts";
 import { createLocalTime } from "../core/local-time.ts";
 import type { Surface } from "../core/phases.ts";
-import type { Target } from "../core/ports.ts";
-import type { AnswerSummary, BodyEdit, StreamRelay, WireFormat } from "../core/wire.ts";
+import type { UpstreamAnswer } from "../core/ports.ts";
+import type { AnswerSummary, StreamRelay, WireFormat } from "../core/wire.ts";
 import { SluiceError } from "../errors.ts";
-import { isJson, leaksCredentials, parseObject } from "./answer.ts";
+import { comesWhole, leaksCredentials, parseObject, readAll } from "./answer.ts";
 import { readBody } from "./body.ts";
 import { Call, policyFailures } from "./call.ts";
 import type { GatewayDeps } from "./deps.ts";
 import { type AddressOf, addAnswerFacts, addTokenFacts, type FactSources, plainUsage, requestFacts } from "./facts.ts";
-import { type PlainHeaders, presentedKey, towardsClient, towardsProvider } from "./headers.ts";
+import { type PlainHeaders, presentedKey, towardsClient } from "./headers.ts";
 import { type LimitOutcome, reserveLimits } from "./limits.ts";
 import { modifyRequest } from "./modify.ts";
 import { ProviderCall } from "./provider-call.ts";
@@ -106,31 +106,23 @@ export function createGateway(deps: GatewayDeps): Gateway {
 
   /** Sends an admitted call to its provider, and answers with what comes back. */
   async function forward(call: Call, format: WireFormat, request: Request, headers: PlainHeaders): Promise<Response> {
-    const { target } = call.route!;
-    const provider = new ProviderCall(target.provider, request, deps.timeouts, waits);
+    const provider = new ProviderCall(call, format, request, headers, waits);
+    let answer: UpstreamAnswer | undefined;
     try {
-      const { edit, withhold } = editsFor(call, format);
-      const sending = {
-        target,
-        surface: call.surface,
-        path: format.upstreamPath(call.view!, target, queryOf(request.url)),
-        body: format.writeRequest(call.view!, edit),
-        headers: providerHeaders(request.headers, headers, target),
-        signal: provider.signal,
-      };
-      let response: Response;
       try {
-        response = await deps.upstream.send(sending);
+        answer = await deps.upstream.send(provider);
       } catch (cause) {
-        throw new SluiceError("upstream_unreachable", { provider: target.provider }, { cause });
+        throw provider.unanswered(cause);
       }
-      provider.arrived();
-      const streams = call.view!.stream && response.ok && response.body !== null && !isJson(response.headers);
-      if (!streams) {
+      provider.take(answer);
+      const { target, response, body } = answer;
+      // Prices and records are of what answered.
+      if (target !== call.route!.target) call.route = { ...call.route!, model: target.info, target };
+      if (body === null || comesWhole(answer.first, response.headers)) {
         provider.reading();
         let bytes: Uint8Array;
         try {
-          bytes = await response.bytes();
+          bytes = body === null ? await response.bytes() : await readAll(body);
         } catch (cause) {
           throw provider.failure(cause);
         }
@@ -141,17 +133,19 @@ export function createGateway(deps: GatewayDeps): Gateway {
         await answers.turn();
         return whole(call, format, response, bytes);
       }
-      const relay = format.openStream({ withholdUsage: withhold });
+      const relay = format.openStream({ withholdUsage: provider.withholdsUsage });
       return call.rules!.inPhase.response.length > 0
-        ? await heldBack(call, format, response, relay, provider)
-        : streamed(call, format, response, relay, provider);
+        ? await heldBack(call, format, answer, relay, provider)
+        : streamed(call, format, answer, relay, provider);
     } catch (cause) {
       // A failure of the provider's may be our time-out; anything else is a bug, and told as one.
       const error = cause instanceof SluiceError ? provider.failure(cause) : cause;
       // What goes wrong before the first byte is out ends here: nobody reads the rest of the provider's answer.
       provider.abort();
       if (call.upstreamMs === 0) call.upstreamMs = call.elapsedMs - call.sentMs;
-      deps.metrics.upstreamError(target.provider, error instanceof SluiceError ? error.code : "failed");
+      // Attempts that got no answer are counted where they are made.
+      const code = error instanceof SluiceError ? error.code : "failed";
+      if (answer !== undefined) deps.metrics.upstreamError(provider.provider, code);
       throw error;
     }
   }
@@ -227,19 +221,6 @@ export function createGateway(deps: GatewayDeps): Gateway {
     return decision.effect === "deny" ? refuseByPolicy(call, decision) : null;
   }
 
-  function editsFor(call: Call, format: WireFormat): { edit: BodyEdit; withhold: boolean } {
-    const view = call.view!;
-    const { target } = call.route!;
-    const askForUsage = view.stream && target.takesUsageOption && !format.tellsUsage(view);
-    // Nearly every request: nothing to edit, the bytes pass as they came.
-    if (target.model === view.model && !askForUsage) return noEdits;
-    const edit: BodyEdit = {
-      ...(target.model !== view.model && { model: target.model }),
-      ...(askForUsage && { askForUsage }),
-    };
-    return { edit, withhold: askForUsage };
-  }
-
   /** Ends the call with a refusal. The call is closed beside the answer, never before it. */
   function refuse(
     call: Call,
@@ -263,7 +244,6 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const redirects = response.status >= 300 && response.status < 400;
     const unusable = response.ok ? body === null : redirects || leaksCredentials(bytes, target.authHeaders);
     if (unusable) throw new SluiceError("upstream_invalid", { provider: target.provider });
-    if (!response.ok) deps.metrics.upstreamError(target.provider, `status_${response.status}`);
 
     const summary = body === null ? emptySummary : format.readAnswer(body);
     const refusal = judgeResponse(call, response.status, bytes.byteLength, summary);
@@ -278,20 +258,19 @@ export function createGateway(deps: GatewayDeps): Gateway {
   async function heldBack(
     call: Call,
     format: WireFormat,
-    response: Response,
+    { response, body }: UpstreamAnswer,
     relay: StreamRelay,
     provider: ProviderCall,
   ): Promise<Response> {
     const chunks: Uint8Array[] = [];
     let size = 0;
     try {
-      const reader = response.body!.getReader();
       for (let ended = false; !ended; ) {
         provider.reading();
-        const { done, value } = await reader.read();
+        const { done, value } = await body!.read();
         provider.arrived();
         ended = done;
-        const chunk = done ? relay.end() : relay.write(value);
+        const chunk = done ? relay.end() : relay.write(value!);
         if (chunk === null) continue;
         size += chunk.byteLength;
         if (size > deps.maxBodyBytes) throw new SluiceError("upstream_invalid", { provider: provider.provider });
@@ -341,13 +320,13 @@ export function createGateway(deps: GatewayDeps): Gateway {
   function streamed(
     call: Call,
     format: WireFormat,
-    response: Response,
+    { response, body: source }: UpstreamAnswer,
     relay: StreamRelay,
     provider: ProviderCall,
   ): Response {
     call.upstreamMs = call.elapsedMs - call.sentMs;
     deps.metrics.streams(1);
-    const body = relayStream(response.body!, relay, provider, {
+    const body = relayStream(source!, relay, provider, {
       firstByte() {
         call.firstByteMs = call.elapsedMs;
         deps.metrics.firstByte(call.firstByteMs / 1000);
@@ -376,14 +355,6 @@ export function createGateway(deps: GatewayDeps): Gateway {
   }
 }
 
-/** Only the simulated provider takes settings from the client: how it should behave. */
-function providerHeaders(headers: Headers, read: PlainHeaders, target: Target): Headers {
-  const passed = towardsProvider(headers, read);
-  const settings = target.kind === "echo" ? read["sluice-echo"] : undefined;
-  if (settings !== undefined) passed.set("sluice-echo", settings);
-  return passed;
-}
-
 /** Ledger codes of the ways a stream ends. */
 const streamCodes: Readonly<Record<StreamEnd, string>> = {
   complete: "",
@@ -392,12 +363,4 @@ const streamCodes: Readonly<Record<StreamEnd, string>> = {
   abandoned: "client_closed",
 };
 
-const noEdits = { edit: {}, withhold: false } as const;
-
 const emptySummary: AnswerSummary = { usage: null, finishReason: "", model: "", text: "" };
-
-/** The query of a URL with its question mark; empty without one. */
-function queryOf(url: string): string {
-  const start = url.indexOf("?");
-  return start < 0 ? "" : url.slice(start);
-}

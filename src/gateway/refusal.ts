@@ -33,7 +33,9 @@ export function refuseByPolicy(call: Call, decision: Decision): HeadedRefusal {
 export function refuseByError(call: Call, error: unknown): HeadedRefusal {
   const sluice = { request_id: call.id };
   if (error instanceof SluiceError) {
-    return { status: error.status, code: error.code, message: error.message, sluice };
+    const { status, code, message, details } = error;
+    const headers = code === "upstream_unavailable" && { headers: { "retry-after": String(details.seconds) } };
+    return { status, code, message, sluice, ...headers };
   }
   const [status, message] = errorCatalogue.internal;
   return { status, code: "internal", message: fillPlaceholders(message, { id: call.id }), sluice };

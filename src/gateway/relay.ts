@@ -1,3 +1,4 @@
+import type { ByteSource } from "../core/ports.ts";
 import type { StreamRelay } from "../core/wire.ts";
 import type { SluiceError } from "../errors.ts";
 import type { ProviderCall } from "./provider-call.ts";
@@ -21,12 +22,11 @@ export interface RelayEvents {
  * the provider instead of filling memory. When the client goes away the call at the provider is ended.
  */
 export function relayStream(
-  source: ReadableStream<Uint8Array>,
+  source: ByteSource,
   relay: StreamRelay,
   provider: ProviderCall,
   events: RelayEvents,
 ): ReadableStream<Uint8Array> {
-  const reader = source.getReader();
   let bytes = 0;
   let started = false;
   let over = false;
@@ -44,13 +44,13 @@ export function relayStream(
           // Loops over chunks of which nothing is for the client: a pull must enqueue or end.
           for (;;) {
             provider.reading();
-            const { done, value } = await reader.read();
+            const { done, value } = await source.read();
             provider.arrived();
             if (!started) {
               started = true;
               events.firstByte();
             }
-            const forward = done ? relay.end() : relay.write(value);
+            const forward = done ? relay.end() : relay.write(value!);
             if (forward !== null) {
               bytes += forward.byteLength;
               controller.enqueue(forward);
@@ -63,12 +63,13 @@ export function relayStream(
             if (forward !== null) return;
           }
         } catch (error) {
-          provider.abort();
           // The client left while a chunk was awaited: `cancel` has seen to everything.
           if (over) return;
+          const failure = provider.failure(error);
+          provider.abort();
           const held = relay.end();
           if (held !== null) controller.enqueue(held);
-          controller.enqueue(new TextEncoder().encode(events.interruption(provider.failure(error))));
+          controller.enqueue(new TextEncoder().encode(events.interruption(failure)));
           controller.close();
           end("interrupted");
         }
@@ -76,7 +77,7 @@ export function relayStream(
       async cancel() {
         provider.abort();
         // The source may already be in error; the call is over either way.
-        await reader.cancel().catch(() => undefined);
+        await source.cancel().catch(() => undefined);
         end("abandoned");
       },
     },

@@ -20,6 +20,10 @@ declare module "opossum" {
     readonly opened: boolean;
     readonly closed: boolean;
     readonly halfOpen: boolean;
+    /** Half-open, and the call that tries has not begun. */
+    readonly pendingClose: boolean;
+    /** What it counts by; a call that is counted here need not go through `fire`. */
+    readonly status: { increment(property: "fires"): void };
     fire(...args: A): Promise<R>;
     on(event: "open" | "close" | "halfOpen", listener: () => void): this;
     on(event: "failure", listener: (error: unknown) => void): this;

@@ -1,7 +1,7 @@
 import { collectDefaultMetrics, Registry } from "prom-client";
 import type { OnStoreDown } from "../core/limits.ts";
 import type { Phase } from "../core/phases.ts";
-import type { Route } from "../core/ports.ts";
+import type { Route, Target, TargetStatus } from "../core/ports.ts";
 import { counter, gauge, histogram, total } from "./instruments.ts";
 
 /** What `sluice_breaker_state` shows. */
@@ -16,7 +16,10 @@ const maxClientValues = 200;
  * Sluice's metrics and the process's own, in one registry. Names are contracts: dashboards depend on them. No label
  * ever holds a user or a key.
  */
-export function createMetrics(sources: { dropped: () => Readonly<Record<string, number>> }) {
+export function createMetrics(sources: {
+  readonly dropped: () => Readonly<Record<string, number>>;
+  readonly targets?: () => readonly TargetStatus[];
+}) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
 
@@ -45,12 +48,25 @@ export function createMetrics(sources: { dropped: () => Readonly<Record<string, 
     "provider",
     "kind",
   ]);
+  const upstreamRetries = counter(registry, "sluice_upstream_retries_total", "Further attempts after a failed one.", [
+    "provider",
+    "kind",
+  ]);
+  const inFlight = gauge(registry, "sluice_upstream_in_flight", "Calls under way.", ["name"]);
+  const queued = gauge(registry, "sluice_upstream_queued", "Calls that wait for their turn.", ["name"]);
   const drift = histogram(
     registry,
     "sluice_settle_drift_tokens",
     "Tokens reserved but not used (negative ones count in the lowest bucket).",
     [],
     [0, 10, 100, 1_000, 10_000, 100_000],
+  );
+  const driftUsd = histogram(
+    registry,
+    "sluice_settle_drift_usd",
+    "US dollars reserved less those used, per call with a limit on money.",
+    [],
+    [-1, -0.1, -0.01, 0, 0.001, 0.01, 0.1, 1, 10],
   );
   const streams = gauge(registry, "sluice_streams_active", "Streams being relayed.", []);
   const loads = counter(registry, "sluice_policy_loads_total", "Policy loads.", ["result"]);
@@ -107,7 +123,8 @@ export function createMetrics(sources: { dropped: () => Readonly<Record<string, 
   const evaluatedOf = remembered((phase: Phase) => evalSeconds.of([phase]));
   const upstreamOf = remembered((provider: string) => upstreamSeconds.of([provider]));
   const driftOf = drift.of([]);
-  const routes = new WeakMap<Route, ReturnType<typeof routeSeries>>();
+  const driftUsdOf = driftUsd.of([]);
+  const routes = new WeakMap<Target, ReturnType<typeof routeSeries>>();
   const routeSeries = ({ target: { provider }, model }: Route) => {
     const name = models(model.id);
     return {
@@ -125,6 +142,10 @@ export function createMetrics(sources: { dropped: () => Readonly<Record<string, 
     /** The text for a scrape. */
     async text(): Promise<string> {
       for (const [log, count] of Object.entries(sources.dropped())) dropped([log], count);
+      for (const { id, ...target } of sources.targets?.() ?? []) {
+        inFlight([id], target.inFlight);
+        queued([id], target.queued);
+      }
       return registry.metrics();
     },
 
@@ -163,10 +184,10 @@ export function createMetrics(sources: { dropped: () => Readonly<Record<string, 
     policyError: (policy: string) => policyErrors([policy, "engine"]),
     limit: (policy: string, limit: string, result: string) => limitsOf(policy)(limit)(result)(1),
     usage(route: Route, prompt: number, completion: number, nanoUsd: number | null) {
-      let of = routes.get(route);
+      let of = routes.get(route.target);
       if (of === undefined) {
         of = routeSeries(route);
-        routes.set(route, of);
+        routes.set(route.target, of);
       }
       of.prompt(prompt);
       of.completion(completion);
@@ -174,7 +195,9 @@ export function createMetrics(sources: { dropped: () => Readonly<Record<string, 
     },
     upstream: (provider: string, seconds: number) => upstreamOf(provider)(seconds),
     upstreamError: (provider: string, kind: string) => upstreamErrors([provider, kind]),
+    upstreamRetry: (provider: string, kind: "retry" | "failover") => upstreamRetries([provider, kind]),
     drift: (amount: number) => driftOf(amount),
+    driftUsd: (micro: number) => driftUsdOf(micro / 1e6),
     streams(change: 1 | -1) {
       active += change;
       streams([], active);

@@ -9,6 +9,14 @@ export const defaultBaseUrls: Readonly<Record<Exclude<Target["kind"], "echo">, s
   cohere: "https://api.cohere.com",
 };
 
+/** What is added to a base URL, and does not belong into it. */
+const addedPaths: { readonly [Kind in keyof typeof defaultBaseUrls]?: string } = {
+  azure: "/openai",
+  anthropic: "/v1",
+  gemini: "/v1beta",
+  cohere: "/v2",
+};
+
 /**
  * Reads a provider's base URL, without slashes at its end.
  *
@@ -26,8 +34,9 @@ export function parseBaseUrl(kind: keyof typeof defaultBaseUrls, text: string): 
     throw new RangeError("must end with its path: no '?' and no '#'");
   }
   const base = url.origin + url.pathname.replace(/\/+$/, "");
-  if (kind === "anthropic" && base.endsWith("/v1")) {
-    throw new RangeError(`must not end in /v1, which is added: ${base.slice(0, -"/v1".length)}`);
+  const added = addedPaths[kind];
+  if (added !== undefined && base.endsWith(added)) {
+    throw new RangeError(`must not end in ${added}, which is added: ${base.slice(0, -added.length)}`);
   }
   return base;
 }

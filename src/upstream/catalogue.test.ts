@@ -200,10 +200,10 @@ describe("routes are refused", () => {
     ],
     ["a model without a target", options({ openai }, { m: [] }), "models.m.targets", "at least one"],
     [
-      "two targets of a surface",
+      "a target that is named twice",
       options({ openai }, { m: [to("openai"), to("openai")] }),
       "models.m.targets.1",
-      "not supported",
+      "is openai/m again",
     ],
     ["another model called echo", options({ openai }, { echo: [to("openai")] }), "models.echo", "simulated"],
     ["another provider called echo", options({ echo: openai }), "providers.echo", "simulated"],

@@ -1,15 +1,20 @@
 import { LRUCache } from "lru-cache";
 import { type Surface, surfaces } from "../core/phases.ts";
-import type { Catalogue, ModelInfo, Route, Target } from "../core/ports.ts";
+import type { Catalogue, ModelInfo, Route, RoutedTarget, Target } from "../core/ports.ts";
 import { defaultBaseUrls, parseBaseUrl } from "./base-url.ts";
-import { assumedMaxOutput, findModel, knownModelNames, modelsOf, tellsUsageUnasked } from "./models.ts";
+import { thinksLong } from "./model-class.ts";
+import { assumedMaxOutput, findModel, isListed, knownModelNames, modelsOf, tellsUsageUnasked } from "./models.ts";
+import { orderTargets, type Ranked } from "./order.ts";
+import type { UpstreamOverrides } from "./settings.ts";
 
 /** A provider, with the names that users write. */
-export interface ProviderConfig {
+export interface ProviderConfig extends UpstreamOverrides {
   readonly kind: Target["kind"];
   /** The vendor's own when absent. */
   readonly base_url?: string;
   readonly api_key?: string;
+  /** The `api-version` of kind azure. */
+  readonly api_version?: string;
   /** Whether streams are asked for their usage. Absent: unless the model's vendor tells it unasked. */
   readonly include_usage?: boolean;
 }
@@ -19,15 +24,20 @@ export interface TargetConfig {
   readonly provider: string;
   /** The model's name at the provider. */
   readonly model: string;
-  /** Lower goes first. */
+  /** Lower goes first; 1 when absent. */
   readonly priority?: number;
+  /** Share of the calls among targets of the same priority; 100 when absent. */
   readonly weight?: number;
+  /** Whether the model may think for minutes before its first word. Absent: as its name says. */
+  readonly reasoning?: boolean;
 }
 
 /** What the catalogue is made from, by the names that the configuration gives. */
 export interface CatalogueOptions {
   readonly providers: ReadonlyMap<string, ProviderConfig>;
   readonly models: ReadonlyMap<string, { readonly targets: readonly TargetConfig[] }>;
+  /** 0 to 1: spreads calls over targets by their weights. */
+  readonly random?: () => number;
 }
 
 /** A mistake in the configured routes and the keys that lead to it. */
@@ -60,6 +70,16 @@ const maxNameLength = 256;
 
 const echoProvider: ProviderConfig = { kind: "echo" };
 
+/** A target that a name leads to, with its place among the others. */
+interface Candidate extends Ranked {
+  readonly target: RoutedTarget;
+}
+
+/** What a name leads to: one route for all calls, or targets to be put in order for each. */
+type Found =
+  | { readonly candidates: null; readonly route: Route | null }
+  | { readonly candidates: readonly Candidate[]; readonly route: null };
+
 /**
  * Makes the catalogue of the models that clients can name.
  *
@@ -71,37 +91,60 @@ const echoProvider: ProviderConfig = { kind: "echo" };
 export function createCatalogue(options: CatalogueOptions): Catalogue {
   const [problem] = routingProblems(options);
   if (problem !== undefined) throw new Error(`${problem.path.join(".")}: ${problem.message}`);
-  const { providers, models } = options;
-  const remembered = new LRUCache<string, { readonly route: Route | null }>({ max: maxRemembered });
+  const { providers, models, random = Math.random } = options;
+  const remembered = new LRUCache<string, Found>({ max: maxRemembered });
 
-  function find(name: string, surface: Surface): Route | null {
-    if (name === echoName) return toRoute(echoName, echoProvider, echoName);
+  function find(name: string, surface: Surface): readonly Candidate[] {
+    if (name === echoName)
+      return [candidate(echoName, echoProvider, { provider: echoName, model: echoName }, echoName)];
     const configured = models.get(name);
     if (configured !== undefined) {
-      const target = configured.targets.find((one) => serves(providerOf(providers, one.provider), surface));
-      return target === undefined
-        ? null
-        : toRoute(target.provider, providerOf(providers, target.provider)!, target.model);
+      return configured.targets
+        .filter((one) => serves(providerOf(providers, one.provider), surface))
+        .map((one) =>
+          candidate(one.provider, providerOf(providers, one.provider)!, one, `${one.provider}/${one.model}`),
+        )
+        .sort((one, other) => one.priority - other.priority);
     }
-    if (providers.size === 0) return toRoute(echoName, echoProvider, name);
+    if (providers.size === 0) return [candidate(echoName, echoProvider, { provider: echoName, model: name }, echoName)];
+    const found = ownerOf(name, surface);
+    if (found === undefined) return [];
+    const { provider, model } = found;
+    // Clients make up names: what is not listed shares one name, of which there are then only so many.
+    const id = isListed(model) ? `${provider}/${model.toLowerCase()}` : provider;
+    return [candidate(provider, providers.get(provider)!, found, id)];
+  }
+
+  /** The provider that serves a name which nobody configured, as its vendor does. */
+  function ownerOf(name: string, surface: Surface): TargetConfig | undefined {
+    // Deployments are called as their owner likes.
+    if (surface.startsWith("azure-") && providers.get("azure")?.kind === "azure") {
+      return { provider: "azure", model: name };
+    }
     const known = findModel(name);
-    const provider = known === null ? undefined : providers.get(known.provider);
-    if (known === null || provider === undefined || !ownsModels(provider) || !serves(provider, surface)) return null;
+    const owner = known === null ? undefined : vendorNames(known.provider).find((one) => providers.has(one));
+    if (known === null || owner === undefined) return undefined;
+    const provider = providers.get(owner)!;
+    if (!ownsModels(provider) || !serves(provider, surface)) return undefined;
     // The client's own spelling goes to the provider: what differs in case is another name to the policies.
     const prefixed = known.upstreamModel !== known.id;
-    return toRoute(known.provider, provider, prefixed ? known.upstreamModel : name);
+    return { provider: owner, model: prefixed ? known.upstreamModel : name };
+  }
+
+  function remember(name: string, surface: Surface): Found {
+    const candidates = find(name, surface);
+    return candidates.length > 1 ? { candidates, route: null } : { candidates: null, route: toRoute(candidates) };
   }
 
   return {
     resolve(name, surface) {
-      if (name.length > maxNameLength) return find(name, surface);
       const key = `${surface}\n${name}`;
-      let found = remembered.get(key);
+      let found = name.length > maxNameLength ? remember(name, surface) : remembered.get(key);
       if (found === undefined) {
-        found = { route: find(name, surface) };
+        found = remember(name, surface);
         remembered.set(key, found);
       }
-      return found.route;
+      return found.candidates === null ? found.route : toRoute(orderTargets(found.candidates, random));
     },
 
     list() {
@@ -109,7 +152,7 @@ export function createCatalogue(options: CatalogueOptions): Catalogue {
       for (const [name, { targets }] of models) if (targets[0] !== undefined) listed.set(name, targets[0].provider);
       for (const [name, provider] of providers) {
         if (!ownsModels(provider)) continue;
-        for (const { id } of modelsOf(name)) if (!listed.has(id)) listed.set(id, name);
+        for (const { id } of modelsOf(vendorOf(name))) if (!listed.has(id)) listed.set(id, name);
       }
       listed.set(echoName, echoName);
       return [...listed].map(([id, provider]) => ({ id, provider, enabled: true }));
@@ -131,7 +174,13 @@ export function routingProblems({ providers, models }: CatalogueOptions): readon
     if (name === echoName && provider.kind !== "echo") {
       problems.push({ path, message: "the provider 'echo' is the simulated one; give this provider another name" });
     }
-    if (provider.base_url === undefined) continue;
+    if (provider.base_url === undefined) {
+      if (provider.kind === "azure") {
+        const message = `is missing: it is the resource's endpoint, such as ${defaultBaseUrls.azure}`;
+        problems.push({ path: [...path, "base_url"], message });
+      }
+      continue;
+    }
     if (provider.kind === "echo") {
       problems.push({
         path: [...path, "base_url"],
@@ -150,7 +199,7 @@ export function routingProblems({ providers, models }: CatalogueOptions): readon
     if (name === echoName)
       problems.push({ path, message: "the model 'echo' is the simulated one; give this model another name" });
     if (targets.length === 0) problems.push({ path: [...path, "targets"], message: "must name at least one target" });
-    const taken = new Set<Surface>();
+    const named = new Set<string>();
     for (const [i, target] of targets.entries()) {
       const at = [...path, "targets", i];
       const provider = providerOf(providers, target.provider);
@@ -162,14 +211,9 @@ export function routingProblems({ providers, models }: CatalogueOptions): readon
         });
         continue;
       }
-      const again = served[provider.kind].find((surface) => taken.has(surface));
-      if (again !== undefined) {
-        problems.push({
-          path: at,
-          message: `a second target for the surface ${again}: failover and weights are not supported by this version`,
-        });
-      }
-      for (const surface of served[provider.kind]) taken.add(surface);
+      const id = `${target.provider}/${target.model}`;
+      if (named.has(id)) problems.push({ path: at, message: `is ${id} again; one target has one priority and weight` });
+      named.add(id);
     }
   }
   return problems;
@@ -188,29 +232,60 @@ function serves(provider: ProviderConfig | undefined, surface: Surface): boolean
   return provider !== undefined && served[provider.kind].includes(surface);
 }
 
-function toRoute(name: string, provider: ProviderConfig, model: string): Route {
-  return { model: infoOf(name, provider, model), target: toTarget(name, provider, model) };
+/** Providers by the name of the vendor whose models they serve: Google's may be called after its API. */
+function vendorNames(vendor: string): readonly string[] {
+  return vendor === "google" ? ["google", "gemini"] : [vendor];
+}
+
+function vendorOf(provider: string): string {
+  return provider === "gemini" ? "google" : provider;
+}
+
+function toRoute(ordered: readonly Candidate[]): Route | null {
+  const [first] = ordered;
+  if (first === undefined) return null;
+  const { target } = first;
+  return { model: target.info, target, targets: ordered.map((one) => one.target) };
+}
+
+function candidate(name: string, provider: ProviderConfig, config: TargetConfig, id: string): Candidate {
+  const { model, priority = 1, weight = 100, reasoning = thinksLong(model) } = config;
+  const target = { ...toTarget(name, provider, model), id, info: infoOf(name, provider, model), thinksLong: reasoning };
+  return { target, priority, weight };
 }
 
 /** What is known of the model that answers; of one that nothing is known of, what is safe to assume. */
 function infoOf(name: string, provider: ProviderConfig, model: string): ModelInfo {
-  const known = findModel(`${name}/${model}`) ?? findModel(model);
+  const known = findModel(`${vendorOf(name)}/${model}`) ?? findModel(model);
   if (known !== null) return known;
   if (provider.kind === "echo") return { ...findModel(echoName)!, id: model };
   return { id: model, provider: name, encoding: "none", maxOutput: assumedMaxOutput, price: null };
 }
 
 function toTarget(name: string, provider: ProviderConfig, model: string): Target {
-  const { kind, api_key: apiKey, base_url: baseUrl, include_usage: asks } = provider;
-  const auth: Record<string, string> = {};
-  if (apiKey !== undefined && kind === "openai") auth.authorization = `Bearer ${apiKey}`;
-  if (apiKey !== undefined && kind === "anthropic") auth["x-api-key"] = apiKey;
+  const { kind, api_key: apiKey, base_url: baseUrl, include_usage: asks, api_version: apiVersion } = provider;
   return {
     provider: name,
     kind,
     model,
     baseUrl: kind === "echo" ? "" : parseBaseUrl(kind, baseUrl ?? defaultBaseUrls[kind]),
-    authHeaders: auth,
-    takesUsageOption: kind !== "anthropic" && (asks ?? !tellsUsageUnasked(model)),
+    authHeaders: apiKey === undefined ? {} : credentials[kind](apiKey),
+    takesUsageOption: askable.has(kind) && (asks ?? !tellsUsageUnasked(model)),
+    ...(apiVersion !== undefined && { apiVersion }),
   };
 }
+
+/** Kinds whose streams can be asked for their usage. */
+const askable: ReadonlySet<Target["kind"]> = new Set(["openai", "azure", "echo"]);
+
+const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
+
+/** Where each kind wants its key. */
+const credentials: Readonly<Record<Target["kind"], (key: string) => Readonly<Record<string, string>>>> = {
+  openai: bearer,
+  azure: (key) => ({ "api-key": key }),
+  anthropic: (key) => ({ "x-api-key": key }),
+  gemini: (key) => ({ "x-goog-api-key": key }),
+  cohere: bearer,
+  echo: () => ({}),
+};

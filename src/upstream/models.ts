@@ -111,6 +111,11 @@ export function findModel(name: string): KnownModel | null {
   };
 }
 
+/** Whether a model of this very name is listed. */
+export function isListed(name: string): boolean {
+  return known.has(name.toLowerCase());
+}
+
 /** Whether a model of this name tells the usage of its streams without `stream_options.include_usage`. */
 export function tellsUsageUnasked(name: string): boolean {
   return unasked.has(name.toLowerCase()) || tellUsageUnasked.has(findModel(name)?.provider ?? "");

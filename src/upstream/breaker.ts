@@ -1,0 +1,84 @@
+import CircuitBreaker from "opossum";
+import type { TargetStatus } from "../core/ports.ts";
+import type { UpstreamSettings } from "./settings.ts";
+
+type BreakerState = TargetStatus["state"];
+
+/** The one call that tries a target which was left alone. */
+interface Trial {
+  readonly passed: () => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/**
+ * The breaker of one target, after opossum.
+ *
+ * Calls do not run inside it: while it is closed, which is nearly always, a call that goes well is only counted, and one
+ * that fails is handed over afterwards. Only the call that tries again runs as opossum wants it.
+ */
+export class Breaker {
+  readonly #circuit: CircuitBreaker<[Promise<void>], void>;
+  readonly #enabled: boolean;
+  #trial: Trial | undefined;
+
+  constructor(settings: UpstreamSettings["breaker"], onChange: (state: BreakerState) => void) {
+    this.#enabled = settings.enabled;
+    this.#circuit = new CircuitBreaker((outcome: Promise<void>) => outcome, {
+      enabled: settings.enabled,
+      // Every attempt brings its own.
+      timeout: false,
+      // opossum opens above this, not at it.
+      errorThresholdPercentage: settings.failurePercent - 0.001,
+      volumeThreshold: settings.minCalls,
+      resetTimeout: settings.openMs,
+      rollingCountTimeout: settings.windowMs,
+      rollingCountBuckets: 10,
+      rollingPercentilesEnabled: false,
+      enableSnapshots: false,
+    });
+    this.#circuit.on("open", () => onChange("open"));
+    this.#circuit.on("halfOpen", () => onChange("half_open"));
+    this.#circuit.on("close", () => onChange("closed"));
+  }
+
+  get state(): BreakerState {
+    const circuit = this.#circuit;
+    return circuit.opened ? "open" : circuit.halfOpen ? "half_open" : "closed";
+  }
+
+  /** Whether an attempt may begin now: always while it is closed, once when it is half-open. */
+  get admits(): boolean {
+    return this.#circuit.closed || this.#circuit.pendingClose;
+  }
+
+  /** An attempt begins that {@link admits} let pass. Answers whether it is the one that tries. */
+  begin(): boolean {
+    if (this.#circuit.closed) return false;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#trial = { passed: resolve, failed: reject };
+    this.#fire(promise);
+    return true;
+  }
+
+  /** An attempt was answered. */
+  passed(trial: boolean): void {
+    if (trial) this.#trial?.passed();
+    else if (this.#enabled) this.#circuit.status.increment("fires");
+  }
+
+  /** An attempt failed by the target's fault, or was given up while it tried. */
+  failed(trial: boolean, error: unknown): void {
+    if (trial) this.#trial?.failed(error);
+    // A call that began before it opened says nothing of how the target is now.
+    else if (this.#enabled && this.#circuit.closed) this.#fire(Promise.reject(error));
+  }
+
+  close(): void {
+    this.#circuit.shutdown();
+  }
+
+  #fire(outcome: Promise<void>): void {
+    // The failure is the caller's; here it was only to be counted.
+    this.#circuit.fire(outcome).catch(() => undefined);
+  }
+}
