@@ -49,19 +49,29 @@ export interface EarlyEnd {
 
 /**
  * Writes the events of one answer otherwise than they came, so that what the client gets is still a whole answer of its
- * protocol. One per stream; fed with every event in order.
+ * protocol. One per stream.
+ *
+ * Every event is read once, as it comes; one that waits for others is written later. So {@link read} keeps what the
+ * provider said, {@link write} and {@link add} keep what the client got.
  */
-export interface StreamEditor {
-  /** Reads the next event. */
-  read(name: string, data: string): StreamEvent;
+export interface StreamEditor<E extends StreamEvent = StreamEvent> {
   /**
-   * The data of the event last read, with other texts in place of its pieces', one for each: `""` where nothing of a
-   * piece goes out (yet), `null` where the call it belongs to is taken out of the answer. Answers `null` when nothing of
-   * the event is left to send.
+   * Reads the next event. What it gives is handed back to be written, and may hold more than others see of it.
    *
-   * What the protocol says again later (whole texts, finish reasons, the whole answer) is kept to what went out.
+   * Data that cannot be read, such as half an object, has no pieces and is written as `null`: nobody knows what it says.
    */
-  write(texts: readonly (string | null)[]): string | null;
+  read(name: string, data: string): E;
+  /**
+   * The data of an event as it goes out: the very string that was read where nothing differs, `null` when nothing of it is
+   * left to send. Every event that goes out is written, in order.
+   *
+   * What the protocol says again later (whole texts, finish reasons, the whole answer) is kept to what went out; so even
+   * an event with its own texts may be written otherwise than it came.
+   *
+   * @param texts in place of its pieces', one for each: `""` where nothing of a piece goes out (yet), `null` where the
+   *   call it belongs to is taken out of the answer; its own when absent
+   */
+  write(event: E, texts?: readonly (string | null)[]): string | null;
   /** Events that add text to a channel that is open. */
   add(channel: Channel, text: string): readonly WireEvent[];
   /** Events that end the answer here: what is open is closed, finish reason and usage are told, the protocol's last word is said. */
@@ -70,9 +80,9 @@ export interface StreamEditor {
 
 /** What becomes of an event. */
 export type StreamVerdict =
-  /** It goes on as it came. */
+  /** It goes on with its own texts. */
   | null
-  /** It waits, and all that follow it, until an event is answered otherwise; then what waits is asked for again, in order. */
+  /** It waits, and all that follow it, until it is answered otherwise. */
   | "hold"
   /** It goes on with these texts, one for each piece, after what has to go out before it. */
   | { readonly before?: readonly Piece[]; readonly texts: readonly (string | null)[] }
@@ -81,10 +91,17 @@ export type StreamVerdict =
 
 /** Looks at one answer as it comes. The relay asks it about every event before anything of the event goes out. */
 export interface StreamInspector {
-  /** Synchronous: a chunk may hold many events, and none may overtake another. */
-  inspect(event: StreamEvent): StreamVerdict;
+  /** Called once with every event, in the order they come. */
+  see(event: StreamEvent): void;
+  /**
+   * What becomes of the first event that has not gone out. Asked again, after each event that was seen meanwhile, while
+   * the answer is to hold it. Synchronous: a chunk may have many events, and none may overtake another.
+   *
+   * @param last whether it can wait no longer: the stream is over, or too much waits already
+   */
+  inspect(event: StreamEvent, last: boolean): StreamVerdict;
   /** The provider's stream is over: what goes out before its end, when no event closed its channels. */
-  finish(): readonly Piece[];
+  finish(): { readonly before: readonly Piece[]; readonly end?: EarlyEnd } | null;
 }
 
 /**

@@ -105,6 +105,8 @@ export interface StreamReader {
 export interface StreamOptions {
   /** The gateway, not the client, asked for usage: what tells it is kept from the client. */
   readonly withholdUsage?: boolean;
+  /** The client asked for usage itself: an answer that is ended early tells it, too. */
+  readonly tellUsage?: boolean;
   /** Looks at what the model writes before the client gets it; absent when nothing is looked for. */
   readonly inspector?: StreamInspector;
 }
@@ -115,6 +117,8 @@ export interface StreamRelay extends Pick<StreamReader, "summary" | "complete" |
   write(chunk: Uint8Array): Uint8Array | null;
   /** The provider's stream has ended: the bytes that were held back, `null` for none. */
   end(): Uint8Array | null;
+  /** Whether the inspector ended the answer: the client has all it gets, and nothing more is to be read. */
+  readonly ended: boolean;
 }
 
 /** A whole answer whose words can be written otherwise. */

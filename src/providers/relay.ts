@@ -1,51 +1,75 @@
+import type { StreamEditor, StreamInspector } from "../core/stream.ts";
 import type { AnswerSummary, StreamReader, StreamRelay } from "../core/wire.ts";
-import { type SseBlock, SseEventTooLarge, SseReader } from "./sse.ts";
+import { EditedRelay } from "./edited-relay.ts";
+import { type Block, EventTooLarge, type Framing } from "./framing.ts";
+import { joinBytes } from "./join-bytes.ts";
+import { SseReader } from "./sse.ts";
 
 /** What a client gets of an event's data: the same text, another one, or `null` for nothing. */
 export type Withhold = (data: string) => string | null;
 
-/**
- * Relays an event stream block by block: a client can do nothing with half an event, and an error that has to be
- * appended must not be glued to one. The bytes as a whole are the provider's, but for what `withhold` takes away.
- *
- * An event too large to hold is passed on unread, and so is all that follows it.
- */
-export function createRelay(reader: StreamReader, withhold: Withhold | null): StreamRelay {
-  return new SseRelay(reader, withhold);
+/** How the answer is framed, and who may change it. */
+export interface RelayOptions {
+  /** An event stream when absent. */
+  readonly framing?: Framing;
+  /** Made only where there is an inspector. */
+  readonly edit?: () => StreamEditor;
+  readonly inspector?: StreamInspector | undefined;
 }
 
-class SseRelay implements StreamRelay {
-  readonly #sse = new SseReader();
+/**
+ * Relays an event stream block by block: a client can do nothing with half an event, and an error that has to be
+ * appended must not be glued to one. The bytes as a whole are the provider's, but for what `withhold` takes away and
+ * what an inspector says.
+ *
+ * An event too large to hold is passed on unread, and so is all that follows it; with an inspector, which has to read
+ * all, the relay fails instead.
+ */
+export function createRelay(
+  reader: StreamReader,
+  withhold: Withhold | null,
+  { framing = new SseReader(), edit, inspector }: RelayOptions = {},
+): StreamRelay {
+  if (inspector === undefined) return new PlainRelay(reader, withhold, framing);
+  if (edit === undefined) throw new Error("a stream that is inspected needs an editor");
+  return new EditedRelay(reader, withhold, framing, edit(), inspector);
+}
+
+class PlainRelay implements StreamRelay {
+  readonly ended = false;
+  readonly #framing: Framing;
   readonly #reader: StreamReader;
   readonly #withhold: Withhold | null;
   #blind = false;
 
-  constructor(reader: StreamReader, withhold: Withhold | null) {
+  constructor(reader: StreamReader, withhold: Withhold | null, framing: Framing) {
     this.#reader = reader;
     this.#withhold = withhold;
+    this.#framing = framing;
   }
 
   write(chunk: Uint8Array): Uint8Array | null {
     if (this.#blind) return chunk;
-    const whole = !this.#sse.holding;
+    const framing = this.#framing;
+    const whole = !framing.holding;
     try {
-      const blocks = this.#sse.push(chunk);
+      const blocks = framing.push(chunk);
       const changed = this.#read(blocks);
-      if (changed !== null) return join(changed);
-      return whole && !this.#sse.holding ? chunk : span(blocks);
+      if (changed !== null) return joinBytes(changed);
+      return whole && !framing.holding ? chunk : span(blocks);
     } catch (error) {
-      if (!(error instanceof SseEventTooLarge)) throw error;
+      if (!(error instanceof EventTooLarge)) throw error;
       this.#blind = true;
-      return this.#sse.rest;
+      return framing.rest;
     }
   }
 
   end(): Uint8Array | null {
     if (this.#blind) return null;
-    const last = this.#sse.end();
+    const last = this.#framing.end();
     if (last === null) return null;
     const changed = this.#read([last]);
-    return changed === null ? last.raw : join(changed);
+    return changed === null ? last.raw : joinBytes(changed);
   }
 
   summary(): AnswerSummary {
@@ -62,7 +86,7 @@ class SseRelay implements StreamRelay {
   }
 
   /** Reads the events; answers what is shown instead of the blocks, `null` when they are shown as they are. */
-  #read(blocks: readonly SseBlock[]): Uint8Array[] | null {
+  #read(blocks: readonly Block[]): Uint8Array[] | null {
     const withhold = this.#withhold;
     let changed: Uint8Array[] | null = null;
     for (let i = 0; i < blocks.length; i += 1) {
@@ -72,19 +96,15 @@ class SseRelay implements StreamRelay {
       if (withhold === null) continue;
       const shown = data === null ? data : withhold(data);
       if (shown !== data) changed ??= i === 0 ? [] : blocks.slice(0, i).map(({ raw }) => raw);
-      if (shown !== data && shown !== null) changed?.push(block.withData(shown));
+      if (shown !== data && shown !== null) changed?.push(this.#framing.rewrite(block, shown));
       else if (shown === data) changed?.push(block.raw);
     }
     return changed;
   }
 }
 
-function join(parts: readonly Uint8Array[]): Uint8Array | null {
-  return parts.length < 2 ? (parts[0] ?? null) : Buffer.concat(parts);
-}
-
 /** The bytes of blocks that were given together: they lie side by side. */
-function span(blocks: readonly SseBlock[]): Uint8Array | null {
+function span(blocks: readonly Block[]): Uint8Array | null {
   if (blocks.length === 0) return null;
   const first = blocks[0]!.raw;
   const last = blocks[blocks.length - 1]!.raw;

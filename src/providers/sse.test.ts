@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { SseEventTooLarge, SseReader } from "./sse.ts";
+import { EventTooLarge } from "./framing.ts";
+import { SseReader } from "./sse.ts";
 
 interface Read {
   readonly events: readonly (readonly [name: string, data: string])[];
@@ -154,7 +155,7 @@ test("an event larger than the maximum is a typed error, however small the chunk
   let taken = 0;
   expect(() => {
     for (;;) taken += reader.push(Buffer.from("data: 0123456789")).length + 16;
-  }).toThrow(SseEventTooLarge);
+  }).toThrow(EventTooLarge);
   expect(taken).toBeLessThanOrEqual(1000);
   expect(reader.rest.length).toBeGreaterThan(1000);
 });

@@ -1,3 +1,6 @@
+import type { WireEvent } from "../core/stream.ts";
+import { type Block, EventTooLarge, type Framing, maxEventBytes } from "./framing.ts";
+
 const LF = 10;
 const CR = 13;
 const SPACE = 32;
@@ -6,22 +9,11 @@ const COLON = 58;
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
 
-/** An event larger than the reader holds. The stream cannot be followed any further. */
-export class SseEventTooLarge extends Error {
-  readonly maxBytes: number;
-
-  constructor(maxBytes: number) {
-    super(`an event of the stream is larger than ${maxBytes} bytes`);
-    this.name = "SseEventTooLarge";
-    this.maxBytes = maxBytes;
-  }
-}
-
 /**
  * One block of an event stream with the line ends that close it: an event, or only comments and blank lines. One is
  * made for each event: its members are plain ones, which are cheaper to make than `#` names.
  */
-export class SseBlock {
+export class SseBlock implements Block {
   /** The `event:` field; empty when there is none. */
   readonly name: string;
   /** The data lines joined with a line feed; `null` when there is none: such a block is not dispatched. */
@@ -78,7 +70,7 @@ interface BlockFields {
  *
  * A comment that begins a block is a block of its own, so that a keep-alive is never held back.
  */
-export class SseReader {
+export class SseReader implements Framing {
   readonly #maxBytes: number;
   /** Bytes of the block under way, in `#store` up to `#size`. Bytes given out are never written to again. */
   #store = new Uint8Array(0);
@@ -87,10 +79,12 @@ export class SseReader {
   #line = 0;
   #afterCr = false;
   #begun = false;
+  /** Whether the last block lacks the blank line that ends it. */
+  #open = false;
   #fields = noFields();
 
   constructor(options: { maxEventBytes?: number } = {}) {
-    this.#maxBytes = options.maxEventBytes ?? 8 * 1024 * 1024;
+    this.#maxBytes = options.maxEventBytes ?? maxEventBytes;
   }
 
   /** Whether bytes are held that no block has yet. */
@@ -106,7 +100,7 @@ export class SseReader {
   /**
    * Takes a chunk, which must not be written to afterwards, and gives the blocks that it completes.
    *
-   * @throws SseEventTooLarge when the block under way exceeds the maximum; `rest` has its bytes
+   * @throws EventTooLarge when the block under way exceeds the maximum; `rest` has its bytes
    */
   push(chunk: Uint8Array): SseBlock[] {
     const blocks: SseBlock[] = [];
@@ -114,7 +108,8 @@ export class SseReader {
     const bytes = this.#append(chunk);
     // Text is looked at only once a line has ended: long lines that come in small chunks are not read again and again.
     if ((this.#begun || this.#skipByteOrderMark(bytes)) && !waiting) this.#cut(bytes, blocks);
-    if (this.#size > this.#maxBytes) throw new SseEventTooLarge(this.#maxBytes);
+    // What is whole goes out first; then the next chunk finds the same.
+    if (this.#size > this.#maxBytes && blocks.length === 0) throw new EventTooLarge(this.#maxBytes);
     return blocks;
   }
 
@@ -125,7 +120,27 @@ export class SseReader {
     const line = readable(bytes.subarray(this.#line));
     if (line.text.length > 0) this.#field(line, 0, line.text.length, this.#line);
     this.#hold(bytes.subarray(bytes.length));
+    this.#open = true;
     return this.#close(bytes, 0, bytes.length);
+  }
+
+  pass(block: Block): Uint8Array {
+    return block.raw;
+  }
+
+  rewrite(block: Block, data: string): Uint8Array {
+    return (block as SseBlock).withData(data);
+  }
+
+  write({ name, data }: WireEvent): Uint8Array {
+    const value = data.includes("\n") ? data.replaceAll("\n", "\ndata: ") : data;
+    const apart = this.#open ? "\n\n" : "";
+    this.#open = false;
+    return encoder.encode(`${apart}${name === "" ? "" : `event: ${name}\n`}data: ${value}\n\n`);
+  }
+
+  close(): null {
+    return null;
   }
 
   /** Reads lines from the one under way on. Positions in the text are positions in the bytes, less `base`. */
