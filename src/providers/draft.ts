@@ -2,7 +2,7 @@ import type { Modification } from "../core/decision.ts";
 import { type ModifiablePath, modifiableCatalogue, modificationProblem } from "../core/modifiable.ts";
 import { modifySetting, type Setting } from "../core/modify.ts";
 import type { JsonObject, RequestView } from "../core/wire.ts";
-import { isObject } from "./json.ts";
+import { isObject, parseObject } from "./json.ts";
 import { editMembers, memberValue } from "./json-text.ts";
 import { type JsonNode, parseTree } from "./json-tree.ts";
 
@@ -10,10 +10,10 @@ import { type JsonNode, parseTree } from "./json-tree.ts";
 export class BodyDraft {
   /** As the client sent it. */
   readonly body: JsonObject;
-  readonly #view: RequestView;
+  readonly #view: Pick<RequestView, "raw" | "body">;
   readonly #edits = new Map<string, string | null>();
 
-  constructor(view: RequestView) {
+  constructor(view: Pick<RequestView, "raw" | "body">) {
     this.#view = view;
     this.body = view.body;
   }
@@ -59,6 +59,17 @@ export class BodyDraft {
     } else if (text !== null) {
       this.set(key, `{${JSON.stringify(member)}:${text}}`);
     }
+  }
+
+  /** Changes a member that is an object as a body of its own. It is made when something is put into it. */
+  inside(key: string, change: (inner: BodyDraft) => void): void {
+    const text = this.text(key);
+    const body = parseObject(text);
+    const raw = Buffer.from(body === null ? "{}" : text);
+    const inner = new BodyDraft({ raw, body: body ?? {} });
+    change(inner);
+    const changed = inner.bytes();
+    if (changed !== raw) this.set(key, Buffer.from(changed).toString());
   }
 
   /** Changes the text of a member that is there, knowing where its parts stand. */
