@@ -6,6 +6,7 @@ import { noContent, notApplicable } from "../../src/core/policy.ts";
 import { definePlugin, type RuleHit, t } from "../../src/sdk/index.ts";
 import { type CompileCel, instantiate } from "../../src/sdk/instantiate.ts";
 import { testPlugin } from "../../src/sdk/testing.ts";
+import budget from "../budget/plugin.ts";
 import customCel from "../custom_cel/plugin.ts";
 import modelAllowlist from "../model_allowlist/plugin.ts";
 import rateLimit from "../rate_limit/plugin.ts";
@@ -35,7 +36,7 @@ const any = (...steps: object[]) => ({ mode: "any", steps });
 testPlugin(chain, {
   dir: import.meta.dir,
   cel: pluginCel(createCel()),
-  plugins: [chain, customCel, modelAllowlist, rateLimit, regexGuard, requestSize, timeWindow, tokenLimit],
+  plugins: [budget, chain, customCel, modelAllowlist, rateLimit, regexGuard, requestSize, timeWindow, tokenLimit],
   config: { steps: [size(1000), { name: "models", ...models("gpt-*") }] },
   cases: [
     { name: "what every step lets pass, passes", facts: request(1000), expects: "allow" },
@@ -125,6 +126,31 @@ testPlugin(chain, {
         resetSeconds: 9,
         expects: { hits: [{ rule: "rate.spent", status: 429 }] },
       },
+    },
+    {
+      name: "a limit that had room warns in its step's words",
+      config: { steps: [{ name: "money", uses: "budget", with: { tokens_per_day: 100 } }, size(10)] },
+      expects: {
+        granted: "money.tokens/day",
+        used: 80,
+        resetSeconds: 9,
+        expects: { hits: [{ rule: "money.nearlySpent", effect: "warn", code: "budget_75" }] },
+      },
+    },
+    {
+      name: "and says nothing where its step does not",
+      config: {
+        steps: [
+          { name: "money", uses: "budget", with: { tokens_per_day: 100 } },
+          { name: "rate", uses: "rate_limit", with: { requests_per_minute: 5 } },
+        ],
+      },
+      expects: { granted: "money.tokens/day", used: 10, resetSeconds: 9, expects: null },
+    },
+    {
+      name: "nor where its type has nothing to say",
+      config: { steps: [{ name: "rate", uses: "rate_limit", with: { requests_per_minute: 5 } }] },
+      expects: { granted: "rate.requests/minute", used: 4, resetSeconds: 9, expects: null },
     },
     {
       name: "first_match: what nothing is said about passes",

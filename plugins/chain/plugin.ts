@@ -1,6 +1,7 @@
 import {
   definePlugin,
   type FactName,
+  type NestedLimit,
   type NestedPolicy,
   PluginConfigError,
   type PluginInstance,
@@ -108,19 +109,31 @@ export default definePlugin({
       },
     };
     if (limiting.length === 0) return instance;
-    return { ...instance, limits: (facts) => limiting.flatMap((step) => limitsOf(step, facts)) };
+    return {
+      ...instance,
+      limits: (facts) => limiting.flatMap((step) => limitsOf(step, facts)),
+      granted: (limit, standing) => (limit as Partial<NestedLimit>).whenGranted?.(standing) ?? null,
+    };
   },
 });
+
+type Standing = Parameters<NestedLimit["refusal"]>[0];
 
 /** The step's limits; their counters are told apart by its label. */
 function limitsOf({ label, policy }: Step, facts: Parameters<NonNullable<NestedPolicy["limits"]>>[0]) {
   return policy.limits!(facts).map((limit) => ({
     ...limit,
     name: `${label}.${limit.name}`,
-    refusal: (state: Parameters<typeof limit.refusal>[0]) => {
-      const hit = limit.refusal(state);
+    refusal: (standing: Standing) => {
+      const hit = limit.refusal(standing);
       return { ...hit, rule: `${label}.${hit.rule}` };
     },
+    ...(limit.whenGranted && {
+      whenGranted: (standing: Standing) => {
+        const hit = limit.whenGranted!(standing);
+        return hit && { ...hit, rule: `${label}.${hit.rule}` };
+      },
+    }),
   }));
 }
 

@@ -1,15 +1,10 @@
 import {
   type ConfigNote,
-  type FactName,
-  type Facts,
   type LimitScope,
   type LimitWindow,
   type OnStoreDown,
   PluginConfigError,
 } from "../../src/sdk/index.ts";
-
-/** What callers can be counted by. */
-export const scopes = ["org", "team", "app", "env", "key", "user", "model", "provider"] as const satisfies LimitScope[];
 
 const units = ["requests", "tokens", "prompt_tokens", "completion_tokens"] as const;
 
@@ -68,16 +63,27 @@ export function toLimits(config: {
 /**
  * What of a config can make no difference: a limit that a longer window never lets be reached.
  *
- * @throws PluginConfigError for a default that is more than a window holds: no request without a maximum would ever pass
+ * @throws PluginConfigError for a default or a slice that is more than a window holds: nothing would ever pass
  */
-export function checkLimits(limits: readonly RateLimit[], assumed: number | undefined): readonly ConfigNote[] {
-  const tokens = limits.filter(({ unit }) => unit === "tokens" || unit === "completion_tokens");
+export function checkLimits(
+  limits: readonly RateLimit[],
+  assumed: number | undefined,
+  slice: number | undefined,
+): readonly ConfigNote[] {
+  const tokens = limits.filter(hasCompletion);
+  const tooSmall = slice === undefined ? undefined : tokens.find(({ max }) => slice > max);
+  if (tooSmall !== undefined) {
+    const message = `a streamed answer takes ${slice} tokens at a time and could never pass: ${tooSmall.max} ${words(tooSmall.unit)} are allowed per ${lengthWords(tooSmall.window)}`;
+    throw new PluginConfigError("slice_completion_tokens", message);
+  }
   const full = assumed === undefined ? undefined : tokens.find(({ max }) => assumed > max);
   if (full !== undefined) {
     const message = `a request that names no maximum takes ${assumed} tokens and could never pass: ${full.max} ${words(full.unit)} are allowed per ${lengthWords(full.window)}`;
     throw new PluginConfigError("default_completion_tokens", message);
   }
-  return limits.flatMap((limit) => {
+  const idle = slice !== undefined && tokens.length === 0;
+  const notes = idle ? [{ path: "slice_completion_tokens", message: "no limit here counts completion tokens" }] : [];
+  const unreached = limits.flatMap((limit) => {
     const longer = limits.find(
       (other) => other.unit === limit.unit && other.max <= limit.max && isInside(limit.window, other.window),
     );
@@ -85,6 +91,12 @@ export function checkLimits(limits: readonly RateLimit[], assumed: number | unde
     const message = `${limit.max} ${words(limit.unit)} per ${lengthWords(limit.window)} are never reached: ${longer.max} are allowed per ${lengthWords(longer.window)}`;
     return [{ path: limit.path, message }];
   });
+  return [...unreached, ...notes];
+}
+
+/** Whether what a model writes is counted. */
+export function hasCompletion({ unit }: Pick<RateLimit, "unit">): boolean {
+  return unit === "tokens" || unit === "completion_tokens";
 }
 
 const calendar = ["second", "minute", "hour", "day", "week"] as const;
@@ -113,56 +125,25 @@ function lengthOf({ every, sliding }: Window, path: string): LimitWindow {
   throw new PluginConfigError(path, "set either every or sliding");
 }
 
-const facts: Readonly<Record<LimitScope, FactName>> = {
-  org: "org.id",
-  team: "team.id",
-  app: "app.id",
-  env: "app.env",
-  key: "key.id",
-  user: "user.id",
-  model: "request.model",
-  provider: "request.provider",
-};
-
-/** The fact that tells whose counter it is. */
-export function factOf(scope: LimitScope): FactName {
-  return facts[scope];
-}
-
 /** What a request may take. */
 export interface Demand {
   readonly prompt: number;
   readonly completion: number;
   /** Whether the completion is as much as the model could write, because nobody named a maximum. */
   readonly isOpen: boolean;
-}
-
-/** The part of a demand that limits on requests and prompts need not know. */
-export const noCompletion = { completion: 0, isOpen: false } as const;
-
-/** Taken for each choice when neither the client, the config nor the catalogue knows a maximum. */
-const unknownCompletion = 4096;
-
-/**
- * The completion that a request may take: what the client asks for, else the configured default for each choice, else
- * the model's own maximum.
- */
-export function completionOf(
-  request: Facts["request"],
-  assumed: number | undefined,
-): Pick<Demand, "completion" | "isOpen"> {
-  if (request.max_tokens_requested > 0) return { completion: request.max_tokens, isOpen: false };
-  const choices = Math.max(1, request.choices);
-  if (assumed !== undefined) return { completion: assumed * choices, isOpen: false };
-  return { completion: request.max_tokens || unknownCompletion * choices, isOpen: true };
+  /** Completion tokens that it reserves at a time; 0 when it reserves all of them at once. */
+  readonly slice: number;
 }
 
 /**
  * What a request takes from a limit. An open completion takes at most what an empty window has room for: the model's
  * own maximum can be larger than the window, and every request would be refused.
  */
-export function amountOf({ unit, max }: RateLimit, { prompt, completion, isOpen }: Demand): number {
-  const written = (taken: number) => (isOpen ? Math.min(completion, Math.max(0, max - taken)) : completion);
+export function amountOf({ unit, max }: RateLimit, { prompt, completion, isOpen, slice }: Demand): number {
+  const written = (taken: number) => {
+    if (slice > 0) return slice;
+    return isOpen ? Math.min(completion, Math.max(0, max - taken)) : completion;
+  };
   switch (unit) {
     case "requests":
       return 1;

@@ -141,6 +141,49 @@ testPlugin(rateLimit, {
       },
     },
     {
+      name: "a streamed answer reserves by slices where that is less than it may write",
+      config: {
+        slice_completion_tokens: 500,
+        windows: [{ every: "day", requests: 9, prompt_tokens: 9000, tokens: 4000, completion_tokens: 3000 }],
+      },
+      facts: { request: { ...asks(300, 700).request, stream: true } },
+      expects: {
+        limits: [
+          { amount: 1 },
+          { unit: "tokens", amount: 800, slice: 500, sliceTokens: 500 },
+          { unit: "prompt_tokens", amount: 300 },
+          { unit: "completion_tokens", amount: 500, slice: 500, sliceTokens: 500 },
+        ],
+      },
+      reads: ["app.id", "request.estimated_tokens", ...completionFacts, "request.stream"],
+      notes: [],
+    },
+    {
+      name: "what fits into one slice is reserved at once",
+      config: { slice_completion_tokens: 500, tokens_per_minute: 4000 },
+      facts: { request: { ...asks(300, 500).request, stream: true } },
+      expects: { limits: [{ amount: 800 }] },
+    },
+    {
+      name: "an answer that comes whole reserves all of it: nothing can end it",
+      config: { slice_completion_tokens: 500, tokens_per_minute: 4000 },
+      facts: asks(300, 700),
+      expects: { limits: [{ amount: 1000 }] },
+    },
+    {
+      name: "a stream without a maximum takes a slice, and not the whole window",
+      config: { slice_completion_tokens: 500, tokens_per_minute: 4000 },
+      facts: { request: { ...asks(300, 0).request, stream: true } },
+      expects: { limits: [{ amount: 800, slice: 500 }] },
+    },
+    {
+      name: "slices of what is not counted are told",
+      config: { slice_completion_tokens: 500, requests_per_minute: 5 },
+      expects: { limits: [{ amount: 1 }] },
+      reads: ["app.id"],
+      notes: [{ at: "slice_completion_tokens", message: "no limit here counts completion tokens" }],
+    },
+    {
       name: "a spent window is refused with 429, saying when to come back",
       facts: asks(300, 700),
       expects: {
@@ -199,7 +242,7 @@ testPlugin(rateLimit, {
   ],
   accepts: [
     { requests_per_minute: 1, tokens_per_minute: 1 },
-    { tokens_per_minute: 4000, default_completion_tokens: 4000 },
+    { tokens_per_minute: 4000, default_completion_tokens: 4000, slice_completion_tokens: 4000 },
     { windows: [1, 2_678_400].map((sliding, i) => ({ sliding, requests: i + 1 })) },
     { windows: ["second", "minute", "hour", "week", "month"].map((every, i) => ({ every, requests: i + 1 })) },
   ],
@@ -221,6 +264,12 @@ testPlugin(rateLimit, {
       message:
         "a request that names no maximum takes 4001 tokens and could never pass: 4000 tokens are allowed per minute",
     },
+    {
+      config: { tokens_per_minute: 4000, slice_completion_tokens: 4001 },
+      at: "slice_completion_tokens",
+      message: "a streamed answer takes 4001 tokens at a time and could never pass: 4000 tokens are allowed per minute",
+    },
+    { config: { tokens_per_minute: 4000, slice_completion_tokens: 0 }, at: "slice_completion_tokens" },
     { config: { windows: [] }, at: "windows", message: "expected a list of at least 1 element, got an empty list" },
     { config: { windows: [{ requests: 5 }] }, at: "windows.0", message: "set either every or sliding" },
     { config: { windows: [{ every: "day", sliding: 5, requests: 5 }] }, at: "windows.0" },
@@ -299,6 +348,14 @@ test.each([
   ],
 ] as const)("what can make no difference is said: %s", (_, config, notes) => {
   expect(notesOn(config)).toEqual([...notes].map((note) => ({ ...note, path: [...note.path] })));
+});
+
+test.each([
+  ["what fits into one slice", { ...asks(300, 500).request, stream: true }],
+  ["an answer that comes whole", asks(300, 700).request],
+])("%s is not extended", (_, request) => {
+  const { limits } = instantiate(rateLimit, { tokens_per_minute: 4000, slice_completion_tokens: 500 }, noCel);
+  expect(Object.keys(limits!({ request } as never)[0]!)).not.toContain("slice");
 });
 
 test("a calendar window lies within each longer one, but for the week, which a month cuts", () => {

@@ -1,15 +1,14 @@
-import { definePlugin, PluginConfigError, t } from "../../src/sdk/index.ts";
 import {
-  amountOf,
-  checkLimits,
-  completionOf,
-  type Demand,
-  factOf,
-  noCompletion,
-  type RateLimit,
-  scopes,
-  toLimits,
-} from "./limits.ts";
+  completionDemand,
+  completionFacts,
+  definePlugin,
+  type FactName,
+  factsOfScopes,
+  limitScopes,
+  PluginConfigError,
+  t,
+} from "../../src/sdk/index.ts";
+import { amountOf, checkLimits, hasCompletion, type RateLimit, toLimits } from "./limits.ts";
 
 const amount = (description: string) => t.Optional(t.Integer({ minimum: 1, description }));
 
@@ -54,13 +53,16 @@ export default definePlugin({
         { minItems: 1, description: "Windows, each with every or sliding and with what it limits." },
       ),
     ),
-    per: t.Array(t.Union(scopes.map((scope) => t.Literal(scope))), {
+    per: t.Array(t.Union(limitScopes.map((scope) => t.Literal(scope))), {
       minItems: 1,
       uniqueItems: true,
       default: ["app"],
       description: "Whose requests are counted together: one counter for each combination of these.",
     }),
     default_completion_tokens: amount("Completion tokens to reserve for a request that names no maximum."),
+    slice_completion_tokens: amount(
+      "Completion tokens that a streamed answer reserves at a time, in place of its maximum; it is ended where no more fit.",
+    ),
     onStoreDown: t.Union([t.Literal("local"), t.Literal("deny"), t.Literal("allow")], {
       default: "local",
       description: "While the counter store is away: count in this process, deny, or allow.",
@@ -103,28 +105,27 @@ export default definePlugin({
     if (limits.length === 0) {
       throw new PluginConfigError("", "set at least one of requests_per_minute, tokens_per_minute, windows");
     }
-    const notes = checkLimits(limits, config.default_completion_tokens);
-    const units = new Set(limits.map(({ unit }) => unit));
-    const readsPrompt = units.has("tokens") || units.has("prompt_tokens");
-    const readsCompletion = units.has("tokens") || units.has("completion_tokens");
+    const { default_completion_tokens: assumed, slice_completion_tokens: sliced } = config;
+    const notes = checkLimits(limits, assumed, sliced);
+    const readsCompletion = limits.some(hasCompletion);
+    const readsPrompt = limits.some(({ unit }) => unit === "tokens" || unit === "prompt_tokens");
+    // A limit on requests alone must not cost a token count.
+    const reads: FactName[] = factsOfScopes(config.per).slice();
+    if (readsPrompt) reads.push("request.estimated_tokens");
+    if (readsCompletion) reads.push(...completionFacts);
+    if (readsCompletion && sliced !== undefined) reads.push("request.stream");
 
     return {
       notes,
-      // A limit on requests alone must not cost a token count.
-      reads: [
-        ...config.per.map(factOf),
-        ...(readsPrompt ? (["request.estimated_tokens"] as const) : []),
-        ...(readsCompletion
-          ? (["request.max_tokens", "request.max_tokens_requested", "request.choices"] as const)
-          : []),
-      ],
+      reads,
       limits: ({ request }) => {
-        const { completion, isOpen } = readsCompletion
-          ? completionOf(request, config.default_completion_tokens)
-          : noCompletion;
-        const demand: Demand = { prompt: readsPrompt ? request.estimated_tokens : 0, completion, isOpen };
+        const prompt = readsPrompt ? request.estimated_tokens : 0;
+        const { tokens: completion, isOpen } = readsCompletion ? completionDemand(request, assumed) : noCompletion;
+        const inSlices = sliced !== undefined && readsCompletion && sliced < completion && request.stream;
+        const slice = inSlices ? sliced : 0;
+        const demand = { prompt, completion, isOpen, slice };
         const all: ReturnType<typeof asked>[] = [];
-        for (const limit of limits) all.push(asked(limit, amountOf(limit, demand)));
+        for (const limit of limits) all.push(asked(limit, amountOf(limit, demand), slice));
         return all;
       },
     };
@@ -132,9 +133,14 @@ export default definePlugin({
 });
 
 /** Members by name: spreading the limit would cost several times as much, for each limit of each request. */
-function asked({ name, per, unit, window, max, onStoreDown }: RateLimit, amount: number) {
+function asked(limit: RateLimit, amount: number, slice: number) {
+  const { name, per, unit, window, max, onStoreDown } = limit;
   const reason: Reason = amount > max ? "neverFits" : unit === "requests" ? "spent" : "noRoom";
-  return { name, per, unit, window, max, onStoreDown, amount, reason };
+  if (slice === 0 || !hasCompletion(limit)) return { name, per, unit, window, max, onStoreDown, amount, reason };
+  return { name, per, unit, window, max, onStoreDown, amount, reason, slice, sliceTokens: slice };
 }
+
+/** What limits on requests and prompts need not know. */
+const noCompletion = { tokens: 0, isOpen: false } as const;
 
 type Reason = "spent" | "noRoom" | "neverFits";

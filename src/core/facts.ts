@@ -234,6 +234,24 @@ export const factCatalogue = {
     replay: "recorded",
     doc: "Price of the prompt and of max_tokens completion tokens; 0 for a model without a price.",
   },
+  "request.priced": {
+    type: "bool",
+    phases: always,
+    replay: "recorded",
+    doc: "Whether a price is known for the model. A price of 0 is one.",
+  },
+  "request.input_usd_per_million": {
+    type: "double",
+    phases: always,
+    replay: "recorded",
+    doc: "The most that a token of this prompt can cost, in USD per 1,000,000; 0 for a model without a price.",
+  },
+  "request.output_usd_per_million": {
+    type: "double",
+    phases: always,
+    replay: "recorded",
+    doc: "The most that a completion token can cost, in USD per 1,000,000; 0 for a model without a price.",
+  },
   "request.has_images": { type: "bool", phases: always, replay: "input", doc: "Whether a message holds an image." },
   "request.source_ip": {
     type: "string",

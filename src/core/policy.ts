@@ -1,7 +1,7 @@
 import type { Effect, Finding, Mode, OnError } from "./decision.ts";
 import type { ExplainContext, PolicyExplanation } from "./explain.ts";
 import type { FactName, Facts } from "./facts.ts";
-import type { LimitRequest } from "./limits.ts";
+import type { LimitRequest, LimitStanding } from "./limits.ts";
 import type { BreakGlassAction, PolicyProvenance } from "./overlay.ts";
 import type { Phase, Surface } from "./phases.ts";
 import type { PieceKind, TextScanner } from "./stream.ts";
@@ -161,7 +161,9 @@ export interface CompiledPolicy {
   /** Declares what the request takes from shared counters; asked once, after the request phase allowed it. */
   readonly limits?: (facts: Facts) => readonly LimitRequest[];
   /** The refusal for a limit of this policy that has no room left. */
-  readonly limitHit?: (limit: LimitRequest, state: { used: number; resetSeconds: number }) => RuleHit;
+  readonly limitHit?: (limit: LimitRequest, standing: LimitStanding) => RuleHit;
+  /** What there is to say of a limit of this policy that had room; `null` for nothing. Can refuse nothing. */
+  readonly limitGranted?: (limit: LimitRequest, standing: LimitStanding) => RuleHit | null;
   /** Called once when no request uses the policy any more. Must tolerate being called twice. */
   readonly dispose?: () => void;
 }

@@ -1,5 +1,6 @@
 import { entry } from "./entry.ts";
 import { emptyFacts, type FactName, type FactSpec, type Facts, type FactType, factCatalogue } from "./facts.ts";
+import type { LimitStanding } from "./limits.ts";
 import type { Phase } from "./phases.ts";
 import type { DecisionRow } from "./ports.ts";
 import type { RuleSet } from "./snapshot.ts";
@@ -7,12 +8,12 @@ import type { RuleSet } from "./snapshot.ts";
 /** Values of facts as JSON has them; times are ISO 8601. */
 export type FactValues = Readonly<Partial<Record<FactName, unknown>>>;
 
-/** A limit that had no room: what its counter said, which nobody can find out again. */
-export interface RefusedLimit {
+/** A limit that had something to say: what its counter said, which nobody can find out again. */
+export interface ToldLimit extends LimitStanding {
   readonly policy: string;
   readonly limit: string;
-  readonly used: number;
-  readonly resetSeconds: number;
+  /** It had room, and said something all the same; absent when it had none. */
+  readonly granted?: true;
 }
 
 /**
@@ -31,7 +32,7 @@ export interface RecordedFacts {
   readonly omitted?: readonly FactName[];
   /** Facts that stand here with an upper bound, which was enough to decide. */
   readonly bounds?: readonly FactName[];
-  readonly limits?: readonly RefusedLimit[];
+  readonly limits?: readonly ToldLimit[];
 }
 
 /** What the rules in scope saw of a request at one time. */

@@ -12,7 +12,7 @@ import type { RuleSet, Snapshot } from "../core/snapshot.ts";
 import type { AnswerSummary, RequestView, TokenUsage } from "../core/wire.ts";
 import type { GatewayDeps } from "./deps.ts";
 import { addAnswerFacts, isPromptBound, plainUsage } from "./facts.ts";
-import type { LimitOutcome } from "./limits.ts";
+import { actualAmounts, type LimitOutcome } from "./limits.ts";
 
 /** How a call ended, as far as the gateway saw it. */
 export interface Ending {
@@ -238,7 +238,7 @@ export class Call implements Content {
       model,
       hash,
       ...(isBound && { bounds: ["request.estimated_tokens"] }),
-      ...(phase === "request" && this.limits?.refused && { limits: this.limits.refused }),
+      ...(phase === "request" && this.limits?.told && { limits: this.limits.told }),
     });
   }
 
@@ -295,9 +295,9 @@ export class Call implements Content {
     const ending = this.#ending;
     const { usage, provenance } = this.#used;
     try {
-      this.#settle(usage);
       const price = this.route?.model.price ?? null;
       const costNano = price === null ? null : costNanoUsd(usage, price);
+      this.#settle(usage, costNano);
       if (ending.summary !== undefined) this.#judgeUsage(ending, usage, costNano, provenance);
       this.#write(ending, usage, costNano, provenance);
     } catch (error) {
@@ -308,15 +308,10 @@ export class Call implements Content {
     }
   }
 
-  #settle(usage: TokenUsage): void {
+  #settle(usage: TokenUsage, costNano: number | null): void {
     if (this.limits === undefined) return;
-    const { held, reservedTokens } = this.limits;
-    const actual = {
-      tokens: usage.totalTokens,
-      prompt_tokens: usage.promptTokens,
-      completion_tokens: usage.completionTokens,
-      concurrency: 0,
-    };
+    const { held, reservedTokens, reservedMicroUsd } = this.limits;
+    const actual = actualAmounts(usage, costNano, this.limits);
     for (const id of held) {
       try {
         const settling = this.#deps.counters.settle(id, actual);
@@ -326,6 +321,7 @@ export class Call implements Content {
       }
     }
     if (reservedTokens > 0) this.#deps.metrics.drift(reservedTokens - usage.totalTokens);
+    if (reservedMicroUsd > 0 && actual.usd !== undefined) this.#deps.metrics.driftUsd(reservedMicroUsd - actual.usd);
   }
 
   async #settled(settling: Promise<void>): Promise<void> {

@@ -1,9 +1,9 @@
-import { costNanoUsd } from "../core/cost.ts";
+import { costNanoUsd, dearestRates } from "../core/cost.ts";
 import { emptyFacts, type FactName, type Facts } from "../core/facts.ts";
 import type { Identity } from "../core/identity.ts";
 import type { LocalTime } from "../core/local-time.ts";
 import { notApplicable, type Verdict } from "../core/policy.ts";
-import type { Route, TokenCount, TokenCounter } from "../core/ports.ts";
+import type { ModelPrice, Route, TokenCount, TokenCounter } from "../core/ports.ts";
 import type { RuleSet } from "../core/snapshot.ts";
 import type { AnswerSummary, RequestView, TokenUsage } from "../core/wire.ts";
 import type { PlainHeaders } from "./headers.ts";
@@ -63,6 +63,9 @@ export function requestFacts(sources: FactSources, reads: ReadonlySet<FactName>)
       temperature: view.temperature ?? 1,
       estimated_tokens: 0,
       estimated_cost_usd: 0,
+      priced: reads.has("request.priced") && route.targets.every(({ info }) => info.price !== null),
+      input_usd_per_million: 0,
+      output_usd_per_million: 0,
       has_images: reads.has("request.has_images") && view.imageCount() > 0,
       source_ip: reads.has("request.source_ip") ? sources.addressOf(sources.request) : "",
       headers: reads.has("request.headers") ? pick(headers, sources.policyHeaders) : noPairs,
@@ -91,36 +94,65 @@ export function addTokenFacts(
   route: Route,
   tokens: TokenCounter,
 ): void | Promise<void> {
-  const needsCost = rules.reads.has("request.estimated_cost_usd");
+  const needsCost = readsCost(rules.reads);
   if (!needsCost && !rules.reads.has("request.estimated_tokens")) return;
   if (!needsCost && rules.boundable && boundDecides(facts, rules, tokens.promptBound(view))) return;
   const counted = tokens.countPrompt(view, route.model);
-  if (counted instanceof Promise) return setTokensLater(facts, route, needsCost, counted);
-  setTokens(facts, route, needsCost, counted);
+  if (counted instanceof Promise) return setTokensLater(facts, view, route, needsCost, counted);
+  setTokens(facts, view, route, needsCost, counted);
+}
+
+function readsCost(reads: ReadonlySet<FactName>): boolean {
+  return (
+    reads.has("request.estimated_cost_usd") ||
+    reads.has("request.input_usd_per_million") ||
+    reads.has("request.output_usd_per_million")
+  );
 }
 
 // A function of its own: a closure here would put what it holds on the heap for every request, counted at once or not.
 async function setTokensLater(
   facts: Facts,
+  view: RequestView,
   route: Route,
   needsCost: boolean,
   counting: Promise<TokenCount>,
 ): Promise<void> {
-  setTokens(facts, route, needsCost, await counting);
+  setTokens(facts, view, route, needsCost, await counting);
 }
 
 /** Whether the tokens in these facts are the bound that was enough to decide, and were not counted. */
 export function isPromptBound(facts: Facts, rules: RuleSet, view: RequestView, tokens: TokenCounter): boolean {
   const { reads } = rules;
-  if (!reads.has("request.estimated_tokens") || reads.has("request.estimated_cost_usd")) return false;
+  if (!reads.has("request.estimated_tokens") || readsCost(reads)) return false;
   return facts.request.estimated_tokens === tokens.promptBound(view);
 }
 
-function setTokens(facts: Facts, route: Route, needsCost: boolean, { tokens: prompt }: TokenCount): void {
-  facts.request.estimated_tokens = prompt;
-  if (!needsCost || route.model.price === null) return;
-  const usage = plainUsage(prompt, facts.request.max_tokens);
-  facts.request.estimated_cost_usd = costNanoUsd(usage, route.model.price) / 1e9;
+function setTokens(
+  { request }: Facts,
+  view: RequestView,
+  route: Route,
+  needsCost: boolean,
+  { tokens: prompt }: TokenCount,
+): void {
+  request.estimated_tokens = prompt;
+  if (!needsCost) return;
+  if (route.model.price !== null) {
+    request.estimated_cost_usd = costNanoUsd(plainUsage(prompt, request.max_tokens), route.model.price) / 1e9;
+  }
+  // Whichever target answers: none of them may cost more than what is reserved.
+  for (const { info } of route.targets) {
+    if (info.price === null) continue;
+    const { input, output } = dearestRates(info.price, prompt, asksForLongCache(view, info.price));
+    request.input_usd_per_million = Math.max(request.input_usd_per_million, input);
+    request.output_usd_per_million = Math.max(request.output_usd_per_million, output);
+  }
+}
+
+/** Whether the prompt, or a part of it, is to be kept for an hour, where that has its price. */
+function asksForLongCache({ raw }: RequestView, price: ModelPrice): boolean {
+  if (price.cacheWriteLong === undefined) return false;
+  return Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength).includes('"1h"');
 }
 
 function boundDecides(facts: Facts, rules: RuleSet, bound: number): boolean {

@@ -1,25 +1,46 @@
+import { type DearestRates, estimateMicroUsd, toMicroUsd } from "../core/cost.ts";
 import type { Finding } from "../core/decision.ts";
 import { errorFinding, toFinding } from "../core/engine.ts";
 import { entry } from "../core/entry.ts";
 import type { Facts } from "../core/facts.ts";
 import type { Identity } from "../core/identity.ts";
-import type { CounterState, LimitOwner, LimitRequest, LimitScope, Reservation, ReserveResult } from "../core/limits.ts";
+import type {
+  ActualAmounts,
+  CounterState,
+  LimitOwner,
+  LimitRequest,
+  LimitScope,
+  LimitStanding,
+  Reservation,
+  ReserveResult,
+} from "../core/limits.ts";
+import { createLocalTime } from "../core/local-time.ts";
 import type { ActiveOverride, CompiledPolicy } from "../core/policy.ts";
-import type { RefusedLimit } from "../core/recorded-facts.ts";
+import type { ToldLimit } from "../core/recorded-facts.ts";
+import type { TokenUsage } from "../core/wire.ts";
 import { SluiceError } from "../errors.ts";
 import type { GatewayDeps } from "./deps.ts";
 
 /** What became of a request's limits. */
 export interface LimitOutcome {
   readonly findings: readonly Finding[];
-  /** The tightest enforced limit, for the `ratelimit-*` headers; absent when the request has none. */
+  /**
+   * The limit for the `ratelimit-*` headers: of those that refused, the one that takes longest to have room again, else
+   * the tightest enforced one on requests or tokens; absent when there is none.
+   */
   readonly tightest: { readonly limit: number; readonly state: CounterState } | undefined;
   /** The ids under which something is held, to settle or release. */
   readonly held: readonly string[];
   /** Tokens reserved, to tell the drift when they are settled. */
   readonly reservedTokens: number;
-  /** What counters without room said; absent when there were none. */
-  readonly refused: readonly RefusedLimit[] | undefined;
+  /** Whether something is held in money, which has to be settled too. */
+  readonly holdsUsd: boolean;
+  /** Micro-dollars reserved by the first enforced limit on money, for the drift. */
+  readonly reservedMicroUsd: number;
+  /** What to settle money with where the model's price is not known; the dearest that a policy assumes. */
+  readonly assumedPrice: DearestRates | undefined;
+  /** What counters said of limits that refused or warned; absent when there were none. */
+  readonly told: readonly ToldLimit[] | undefined;
 }
 
 /** A limit that a policy wants to take from, as the counters see it. */
@@ -36,8 +57,16 @@ class Reserving implements LimitOutcome {
   readonly held: string[] = [];
   tightest: LimitOutcome["tightest"];
   reservedTokens = 0;
-  refused: RefusedLimit[] | undefined;
+  holdsUsd = false;
+  reservedMicroUsd = 0;
+  assumedPrice: DearestRates | undefined;
+  told: ToldLimit[] | undefined;
 }
+
+/** Stands for the maximum of a limit that never refuses: a billion dollars, or as many tokens as nobody uses. */
+const unlimited = 1e15;
+
+const localTime = createLocalTime();
 
 /**
  * Reserves the limits of all policies: the enforced ones in one step, all or none. Limits of policies in mode `warn`
@@ -114,8 +143,8 @@ function take(
   if (wanted.length === 0) return undefined;
   try {
     const answer = deps.counters.reserve(id, owner, wanted);
-    if (answer instanceof Promise) return noteLater(deps, id, wanted, answer, outcome);
-    note(deps, id, wanted, answer, outcome);
+    if (answer instanceof Promise) return noteLater(deps, id, owner, wanted, answer, outcome);
+    note(deps, id, owner, wanted, answer, outcome);
   } catch (error) {
     failed(deps, wanted, error, outcome);
   }
@@ -125,12 +154,13 @@ function take(
 async function noteLater(
   deps: GatewayDeps,
   id: string,
+  owner: LimitOwner,
   wanted: readonly Wanted[],
   answer: Promise<ReserveResult>,
   outcome: Reserving,
 ): Promise<void> {
   try {
-    note(deps, id, wanted, await answer, outcome);
+    note(deps, id, owner, wanted, await answer, outcome);
   } catch (error) {
     failed(deps, wanted, error, outcome);
   }
@@ -146,6 +176,7 @@ function failed(deps: GatewayDeps, wanted: readonly Wanted[], error: unknown, ou
 function note(
   deps: GatewayDeps,
   id: string,
+  owner: LimitOwner,
   wanted: readonly Wanted[],
   { granted, states, exhausted, storeDown }: ReserveResult,
   outcome: Reserving,
@@ -153,26 +184,96 @@ function note(
   if (granted) outcome.held.push(id);
   if (storeDown) outcome.findings.push(...storeDownWarnings(wanted));
   for (let i = 0; i < wanted.length; i += 1) {
-    const { policy, limit, override } = wanted[i]!;
+    const { policy, limit } = wanted[i]!;
     const state = states[i]!;
     const spent = !granted && exhausted.includes(i);
     deps.metrics.limit(policy.id, limit.name, spent ? "exhausted" : "granted");
-    if (spent && policy.limitHit !== undefined) {
-      const { used, resetSeconds } = state;
-      outcome.refused ??= [];
-      outcome.refused.push({ policy: policy.id, limit: limit.name, used, resetSeconds });
-      const hit = policy.limitHit(limit, state);
-      const headers = { "retry-after": String(state.resetSeconds), ...hit.headers };
-      outcome.findings.push(toFinding(policy, { ...hit, headers, ...(override !== undefined && { override }) }));
-    }
-    if (policy.mode !== "enforce" || (storeDown && limit.onStoreDown === "allow")) continue;
+    if (granted && limit.unit === "usd") noteUsd(limit, policy.mode === "enforce", outcome);
+    const counted = !(storeDown && limit.onStoreDown === "allow");
+    if (spent) refuse(deps, owner, wanted[i]!, state, longestWait(states, exhausted), outcome);
+    else if (granted && counted && policy.limitGranted !== undefined) warn(deps, owner, wanted[i]!, state, outcome);
+    if (policy.mode !== "enforce" || !counted) continue;
     if (limit.unit === "tokens" && outcome.reservedTokens === 0) outcome.reservedTokens = limit.amount;
-    const { tightest } = outcome;
-    if (tightest === undefined || state.remaining / limit.max < tightest.state.remaining / tightest.limit) {
+    if (granted ? isTighter(limit, state, outcome.tightest) : spent && takesLonger(limit, state, outcome.tightest)) {
       outcome.tightest = { limit: limit.max, state };
     }
   }
 }
+
+/** Of limits that had room, the one with the least share left. Money is told in words, and what is held now returns. */
+function isTighter({ unit, soft, max }: LimitRequest, state: CounterState, than: LimitOutcome["tightest"]): boolean {
+  if (unit === "usd" || unit === "concurrency" || soft) return false;
+  return than === undefined || state.remaining / max < than.state.remaining / than.limit;
+}
+
+function takesLonger({ unit }: LimitRequest, state: CounterState, than: LimitOutcome["tightest"]): boolean {
+  return unit !== "usd" && (than === undefined || state.resetSeconds > than.state.resetSeconds);
+}
+
+/** The request passes when all of the limits that refused it have room: coming back earlier would be in vain. */
+function longestWait(states: readonly CounterState[], exhausted: readonly number[]): number {
+  let longest = 1;
+  for (const i of exhausted) longest = Math.max(longest, states[i]!.resetSeconds);
+  return longest;
+}
+
+function noteUsd({ amount, price }: LimitRequest, enforced: boolean, outcome: Reserving): void {
+  outcome.holdsUsd = true;
+  if (enforced && outcome.reservedMicroUsd === 0) outcome.reservedMicroUsd = amount;
+  if (price === undefined) return;
+  const { input = 0, output = 0 } = outcome.assumedPrice ?? {};
+  outcome.assumedPrice = { input: Math.max(input, price.input), output: Math.max(output, price.output) };
+}
+
+/** Notes the refusal of a limit without room. Money that is spent does not come back by waiting a little. */
+function refuse(
+  deps: GatewayDeps,
+  owner: LimitOwner,
+  { policy, limit, override }: Wanted,
+  state: CounterState,
+  waitSeconds: number,
+  outcome: Reserving,
+): void {
+  if (policy.limitHit === undefined) return;
+  const standing = standingOf(deps, owner, limit, state.used, state);
+  const hit = policy.limitHit(limit, standing);
+  const headers = hit.status === 402 ? hit.headers : { "retry-after": String(waitSeconds), ...hit.headers };
+  outcome.told ??= [];
+  outcome.told.push({ policy: policy.id, limit: limit.name, ...standing });
+  const made = { ...hit, ...(headers && { headers }), ...(override !== undefined && { override }) };
+  outcome.findings.push(toFinding(policy, made));
+}
+
+/** Notes what there is to say of a limit that had room. It says nothing while it is kept from refusing. */
+function warn(
+  deps: GatewayDeps,
+  owner: LimitOwner,
+  { policy, limit, override }: Wanted,
+  state: CounterState,
+  outcome: Reserving,
+): void {
+  const standing = standingOf(deps, owner, limit, state.used - limit.amount, state);
+  const hit = policy.limitGranted!(limit, standing);
+  if (hit === null || hit.effect !== "warn") return;
+  outcome.told ??= [];
+  outcome.told.push({ policy: policy.id, limit: limit.name, ...standing, granted: true });
+  outcome.findings.push(toFinding(policy, { ...hit, ...(override !== undefined && { override }) }));
+}
+
+/** Only of windows that begin anew on a certain day is the day worth telling. */
+function standingOf(
+  deps: GatewayDeps,
+  { timeZone }: LimitOwner,
+  { window }: LimitRequest,
+  used: number,
+  { resetSeconds }: CounterState,
+): LimitStanding {
+  if (!("every" in window) || !wholeDays.has(window.every)) return { used, resetSeconds };
+  const resetDate = localTime(deps.clock.now() + resetSeconds * 1000, timeZone).date;
+  return { used, resetSeconds, resetDate };
+}
+
+const wholeDays: ReadonlySet<string> = new Set(["day", "week", "month"]);
 
 /** One warning for each policy and way that its limits were answered without the store. */
 function storeDownWarnings(wanted: readonly Wanted[]): Finding[] {
@@ -213,8 +314,9 @@ function want(
   facts: Facts,
   identity: Identity,
 ): Wanted {
-  const { unit, window, max, amount, onStoreDown } = limit;
+  const { unit, window, amount, onStoreDown } = limit;
   const key = keyOf(policy, limit, facts, identity);
+  const max = limit.soft ? unlimited : limit.max;
   return { policy, limit, override, key, unit, window, max, amount, onStoreDown };
 }
 
@@ -273,4 +375,27 @@ function partValue(part: LimitScope, facts: Facts): string {
     case "provider":
       return facts.request.provider;
   }
+}
+
+/**
+ * What a call used, by unit, for settling what it holds.
+ *
+ * Money is whole micro-dollars, rounded half up. Where the model has no price it is what the policies assume; where
+ * none of them assumes one, what was reserved stays taken: what nobody knows is never nothing.
+ */
+export function actualAmounts(
+  usage: TokenUsage,
+  costNanoUsd: number | null,
+  { holdsUsd, assumedPrice }: Pick<LimitOutcome, "holdsUsd" | "assumedPrice">,
+): ActualAmounts {
+  const tokens = {
+    tokens: usage.totalTokens,
+    prompt_tokens: usage.promptTokens,
+    completion_tokens: usage.completionTokens,
+    concurrency: 0,
+  };
+  if (!holdsUsd) return tokens;
+  if (costNanoUsd !== null) return { ...tokens, usd: toMicroUsd(costNanoUsd) };
+  if (assumedPrice === undefined) return usage.totalTokens > 0 ? tokens : { ...tokens, usd: 0 };
+  return { ...tokens, usd: estimateMicroUsd(usage.promptTokens, usage.completionTokens, assumedPrice) };
 }

@@ -11,7 +11,7 @@ import type {
 } from "../core/explain.ts";
 import type { LimitRequest } from "../core/limits.ts";
 import type { CompiledPolicy } from "../core/policy.ts";
-import type { RefusedLimit } from "../core/recorded-facts.ts";
+import type { ToldLimit } from "../core/recorded-facts.ts";
 import type { Snapshot } from "../core/snapshot.ts";
 import { closingSentence } from "./closing.ts";
 import { explainPolicy } from "./explain-policy.ts";
@@ -161,16 +161,18 @@ function addLimits(
   step: AskedStep,
   record: RecordWithFacts,
 ): void {
-  const refused = (record.facts.limits ?? []).filter((state) => state.policy === policy.id);
+  const told = (record.facts.limits ?? []).filter((standing) => standing.policy === policy.id);
+  const refused = told.filter(({ granted }) => granted === undefined);
   const own = record.reasons.filter((reason) => reason.policy === policy.id);
   const limits = limitsOf(policy, step);
-  const rules = refused.flatMap((state): readonly RuleExplanation[] => {
-    const limit = limits?.find(({ name }) => name === state.limit);
-    const hit = limit && policy.limitHit?.(limit, state);
-    if (hit === undefined) return [];
+  const rules = told.flatMap((standing): readonly RuleExplanation[] => {
+    const limit = limits?.find(({ name }) => name === standing.limit);
+    const hit = limit && (standing.granted ? policy.limitGranted : policy.limitHit)?.(limit, standing);
+    if (hit === undefined || hit === null) return [];
     const { override } = own.find(({ rule }) => rule === hit.rule) ?? {};
     const { rule, effect, message } = hit;
-    const shown = { rule, effect, outcome: "fired" as const, message, passes: roomFor(limit!, state) };
+    const passes = standing.granted ? {} : { passes: roomFor(limit!, standing) };
+    const shown = { rule, effect, outcome: "fired" as const, message, ...passes };
     return [{ ...shown, ...(override !== undefined && { override }) }];
   });
   const note = noteOnLimits(policy, step, record, limits, refused);
@@ -207,7 +209,7 @@ function noteOnLimits(
   step: AskedStep,
   { reasons }: RecordWithFacts,
   limits: readonly LimitRequest[] | null,
-  refused: readonly RefusedLimit[],
+  refused: readonly ToldLimit[],
 ): string {
   if (limits === null) return "its limits could not be found out";
   if (limits.length === 0) return "it takes nothing from limits for this request";
@@ -220,7 +222,7 @@ function noteOnLimits(
 }
 
 /** What a limit would have had to have. Windows end, and what is free then others may take first. */
-function roomFor({ max, amount, unit, name }: LimitRequest, { used, resetSeconds }: RefusedLimit): string {
+function roomFor({ max, amount, unit, name }: LimitRequest, { used, resetSeconds }: ToldLimit): string {
   const shown = (value: number) =>
     unit === "usd"
       ? `${(value / 1e6).toFixed(2)} USD`

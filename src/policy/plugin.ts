@@ -20,7 +20,7 @@ export interface PluginDirectory {
 
 type Parts = Pick<
   CompiledPolicy,
-  "evaluate" | "reads" | "monotone" | "limits" | "limitHit" | "dispose" | "rules" | "explain"
+  "evaluate" | "reads" | "monotone" | "limits" | "limitHit" | "limitGranted" | "dispose" | "rules" | "explain"
 >;
 
 /** A policy's part that was made by a plugin, with the gates before it. */

@@ -6,7 +6,7 @@ import type { Facts } from "../core/facts.ts";
 import { changesOf, joinRechecked, joinRouted } from "../core/modified.ts";
 import { modifyInvalidCode, modifyLoopCode } from "../core/modify.ts";
 import type { CompiledPolicy } from "../core/policy.ts";
-import { type RecordedFacts, type RefusedLimit, restoreFacts } from "../core/recorded-facts.ts";
+import { type RecordedFacts, restoreFacts, type ToldLimit } from "../core/recorded-facts.ts";
 import type { RuleSet, Snapshot } from "../core/snapshot.ts";
 import { identityOf } from "./exceptions.ts";
 import { explainPolicy, withEarlierPhases } from "./explain-policy.ts";
@@ -121,17 +121,18 @@ function remembering(policy: CompiledPolicy, facts: Facts): CompiledPolicy {
   return { ...policy, evaluate: Object.fromEntries(evaluated) as CompiledPolicy["evaluate"] };
 }
 
-/** The refusals of limits, by what their counters said then. */
-function limitFindings(refused: readonly RefusedLimit[], { facts, rules }: AskedStep): readonly Finding[] {
+/** What limits had to say, by what their counters said then. */
+function limitFindings(told: readonly ToldLimit[], { facts, rules }: AskedStep): readonly Finding[] {
   return rules.limiting.flatMap((policy): readonly Finding[] => {
     try {
       const limits = policy.limits!(facts);
-      return refused
-        .filter((state) => state.policy === policy.id)
-        .flatMap(({ limit: name, used, resetSeconds }) => {
-          const limit = limits.find((known) => known.name === name);
-          const hit = limit && policy.limitHit?.(limit, { used, resetSeconds });
-          if (hit === undefined) return [];
+      return told
+        .filter((standing) => standing.policy === policy.id)
+        .flatMap((standing) => {
+          const limit = limits.find(({ name }) => name === standing.limit);
+          const ask = standing.granted ? policy.limitGranted : policy.limitHit;
+          const hit = limit && ask?.(limit, standing);
+          if (hit === undefined || hit === null) return [];
           const override = policy.override?.(facts, hit.rule)?.label;
           return toFinding(policy, { ...hit, ...(override !== undefined && { override }) });
         });

@@ -1,11 +1,20 @@
 /** All that plugin and policy authors import. */
 export { Type as t } from "@sinclair/typebox";
+export { type DearestRates, estimateMicroUsd } from "../core/cost.ts";
 export { type FactName, type FactSpec, type Facts, factEntries, readFact } from "../core/facts.ts";
 export { compileGlob, compileGlobs } from "../core/glob.ts";
 export type { LimitScope, LimitUnit, LimitWindow, OnStoreDown } from "../core/limits.ts";
 export { createLocalTime, type LocalTime } from "../core/local-time.ts";
 export { type Content, notApplicable, type RuleHit, type Verdict } from "../core/policy.ts";
 export { ConfigErrors, type ConfigProblem } from "./config.ts";
+export {
+  type CompletionDemand,
+  completionDemand,
+  completionFacts,
+  factsOfScopes,
+  limitScopes,
+  limitWords,
+} from "./limits.ts";
 export { modelAliases, modelName } from "./models.ts";
 export { compilePattern, type Pattern } from "./pattern.ts";
 export {

@@ -151,7 +151,7 @@ describe("instantiate", () => {
     });
     expect(
       limitHit!({ ...limit!, unit: "usd", max: 2_500_000 }, { used: 1_000_000, resetSeconds: 1 }).message,
-    ).toStartWith("1.00 of 2.50 usd");
+    ).toStartWith("1.00 of 2.50 USD");
   });
 
   test("schema errors are told before create is asked", () => {

@@ -1,6 +1,6 @@
 import type { FactName } from "../core/facts.ts";
 import { isFactName } from "../core/facts.ts";
-import type { LimitRequest, LimitUnit, LimitWindow } from "../core/limits.ts";
+import type { LimitRequest, LimitStanding } from "../core/limits.ts";
 import type { Phase } from "../core/phases.ts";
 import {
   type Ask,
@@ -13,6 +13,7 @@ import {
 } from "../core/policy.ts";
 import { fillPlaceholders } from "../errors.ts";
 import { ConfigErrors, type ConfigProblem, fromDotted, parseConfig } from "./config.ts";
+import { limitWords } from "./limits.ts";
 import {
   type CelTest,
   type NestedLimit,
@@ -39,7 +40,7 @@ export interface PluginLookup {
 /** What a plugin with a config contributes to a compiled policy. */
 export type Instantiated = Pick<
   CompiledPolicy,
-  "reads" | "evaluate" | "monotone" | "limits" | "limitHit" | "dispose"
+  "reads" | "evaluate" | "monotone" | "limits" | "limitHit" | "limitGranted" | "dispose"
 > & {
   readonly rules: readonly RuleInfo[];
   /** What it says of its config. */
@@ -58,6 +59,7 @@ export const instanceKeys = [
   "response",
   "usage",
   "limits",
+  "granted",
   "rules",
   "reads",
   "monotone",
@@ -107,6 +109,7 @@ function make(plugin: Plugin, config: unknown, lent: Lent): Instantiated {
     }),
     ...(instance.monotone && { monotone: instance.monotone }),
     ...(instance.limits && { limits: instance.limits, limitHit: limitHits(plugin) }),
+    ...(instance.granted && { limitGranted: instance.granted }),
     ...(instance.dispose && { dispose: once(instance.dispose) }),
   };
 }
@@ -142,11 +145,16 @@ function lender(cel: CompileCel, lookup: PluginLookup): LendPlugin {
   };
 }
 
-function nested({ limits, limitHit, notes: _, ...rest }: Instantiated): NestedPolicy {
+function nested({ limits, limitHit, limitGranted, notes: _, ...rest }: Instantiated): NestedPolicy {
   if (limits === undefined || limitHit === undefined) return rest;
   return {
     ...rest,
-    limits: (facts) => limits(facts).map((limit) => ({ ...limit, refusal: (state) => limitHit(limit, state) })),
+    limits: (facts) =>
+      limits(facts).map((limit) => ({
+        ...limit,
+        refusal: (standing) => limitHit(limit, standing),
+        ...(limitGranted && { whenGranted: (standing: LimitStanding) => limitGranted(limit, standing) }),
+      })),
   };
 }
 
@@ -211,29 +219,13 @@ function normalised(handler: Handler): Ask {
 }
 
 function limitHits(plugin: Plugin): NonNullable<CompiledPolicy["limitHit"]> {
-  return (limit, state) => {
-    if ("refusal" in limit) return (limit as NestedLimit).refusal(state);
+  return (limit, standing) => {
+    if ("refusal" in limit) return (limit as NestedLimit).refusal(standing);
     const reason = (limit as LimitRequest & { readonly reason?: string }).reason ?? "";
-    const hit = toHit(plugin.reasons, "deny", reason, {
-      limit: inUnit(limit.max, limit.unit),
-      used: inUnit(state.used, limit.unit),
-      amount: inUnit(limit.amount, limit.unit),
-      unit: limit.unit.replace("_", " "),
-      window: windowName(limit.window),
-      reset_seconds: state.resetSeconds,
-    });
+    const hit = toHit(plugin.reasons, "deny", reason, limitWords(limit, standing));
     // Waiting cannot help a request that is larger than the whole window, so SDKs are told not to retry.
     return limit.amount > limit.max ? { ...hit, headers: { "x-should-retry": "false" } } : hit;
   };
-}
-
-function inUnit(amount: number, unit: LimitUnit): string | number {
-  return unit === "usd" ? (amount / 1e6).toFixed(2) : amount;
-}
-
-/** A window as it reads after "per": `minute`, `90 s`. */
-export function windowName(window: LimitWindow): string {
-  return "every" in window ? window.every : `${window.sliding} s`;
 }
 
 /** What is wrong with what `create` gave back; empty when nothing is. */

@@ -1,7 +1,7 @@
 import type { Static, TObject } from "@sinclair/typebox";
 import type { Effect, Modification, OnError } from "../core/decision.ts";
 import type { FactName, Facts } from "../core/facts.ts";
-import type { LimitRequest } from "../core/limits.ts";
+import type { LimitRequest, LimitStanding } from "../core/limits.ts";
 import type { Phase } from "../core/phases.ts";
 import type { CompiledPolicy, Content, RuleHit, RuleInfo, Verdict } from "../core/policy.ts";
 
@@ -69,7 +69,9 @@ export interface NestedPolicy extends Pick<CompiledPolicy, "evaluate" | "reads" 
 
 /** A limit of a policy type inside another one: it brings its own refusal along. */
 export interface NestedLimit extends LimitRequest {
-  readonly refusal: (state: { readonly used: number; readonly resetSeconds: number }) => RuleHit;
+  readonly refusal: (standing: LimitStanding) => RuleHit;
+  /** What there is to say of it when it had room; absent for nothing. */
+  readonly whenGranted?: (standing: LimitStanding) => RuleHit | null;
 }
 
 /** A limit as a plugin declares it: a {@link LimitRequest} and the reason given when it has no room left. */
@@ -87,9 +89,12 @@ export interface PluginInstance<K extends string = string> {
   readonly usage?: Handler;
   /**
    * What the request takes from shared counters; the host reserves the limits of all policies together and settles
-   * them afterwards. The reason's message may use `{limit}`, `{used}`, `{amount}`, `{unit}`, `{window}` and `{reset_seconds}`.
+   * them afterwards. The reason's message may use `{limit}`, `{used}`, `{amount}`, `{unit}`, `{window}`, `{reset_seconds}`
+   * and `{reset}`, which says the day where it is known: `on 2026-12-01`.
    */
   readonly limits?: (facts: Facts) => readonly (PluginLimit<K> | NestedLimit)[];
+  /** What there is to say of a limit that had room, such as that little is left; `null` for nothing. Can refuse nothing. */
+  readonly granted?: (limit: LimitRequest, standing: LimitStanding) => RuleHit | null;
   /** What its hits are called, where they are not the plugin's own reasons. */
   readonly rules?: readonly RuleInfo[];
   /** Facts read beside the plugin's own `reads`, when they depend on the config. */

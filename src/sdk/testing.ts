@@ -3,7 +3,7 @@ import type { TObject } from "@sinclair/typebox";
 import type { Modification } from "../core/decision.ts";
 import { evaluate } from "../core/engine.ts";
 import type { FactName } from "../core/facts.ts";
-import type { LimitRequest } from "../core/limits.ts";
+import type { LimitRequest, LimitStanding } from "../core/limits.ts";
 import type { Phase } from "../core/phases.ts";
 import {
   type CompiledPolicy,
@@ -45,7 +45,16 @@ export type Expectation<K extends string> =
       readonly exhausted: string;
       readonly used: number;
       readonly resetSeconds: number;
+      readonly resetDate?: string;
       readonly expects: ExpectedHit<K> | { readonly hits: readonly [Partial<RuleHit>] };
+    }
+  /** What is said when the limit of that name had room. */
+  | {
+      readonly granted: string;
+      readonly used: number;
+      readonly resetSeconds: number;
+      readonly resetDate?: string;
+      readonly expects: ExpectedHit<K> | { readonly hits: readonly [Partial<RuleHit>] } | null;
     };
 
 /** One behaviour of a plugin. */
@@ -194,9 +203,20 @@ function check<K extends string>(
   if (typeof expects === "object" && "exhausted" in expects) {
     const limit = instance.limits?.(facts).find(({ name }) => name === expects.exhausted);
     expect(limit, `a limit named '${expects.exhausted}'`).toBeDefined();
-    const hit = instance.limitHit?.(limit!, { used: expects.used, resetSeconds: expects.resetSeconds });
+    const hit = instance.limitHit?.(limit!, standingOf(expects));
     const wanted = "hits" in expects.expects ? expects.expects.hits[0] : toHit(plugin, expects.expects);
     expect([hit] as unknown[]).toMatchObject([wanted]);
+    return;
+  }
+  if (typeof expects === "object" && "granted" in expects) {
+    const limit = instance.limits?.(facts).find(({ name }) => name === expects.granted);
+    expect(limit, `a limit named '${expects.granted}'`).toBeDefined();
+    const hit = instance.limitGranted?.(limit!, standingOf(expects)) ?? null;
+    if (expects.expects === null) expect(hit).toBeNull();
+    else {
+      const wanted = "hits" in expects.expects ? expects.expects.hits[0] : toHit(plugin, expects.expects);
+      expect([hit] as unknown[]).toMatchObject([wanted]);
+    }
     return;
   }
   const ask = instance.evaluate[phase];
@@ -214,6 +234,10 @@ function check<K extends string>(
     const hits: readonly ExpectedHit<K>[] = Array.isArray(expects) ? expects : [expects as ExpectedHit<K>];
     return hits.map((hit) => toHit(plugin, hit));
   }
+}
+
+function standingOf({ used, resetSeconds, resetDate }: LimitStanding): LimitStanding {
+  return { used, resetSeconds, ...(resetDate !== undefined && { resetDate }) };
 }
 
 function contentOf(texts: readonly string[] | undefined): Content {
@@ -294,6 +318,7 @@ function toHit<K extends string>(plugin: Plugin, hit: ExpectedHit<K>): Partial<R
 function reasonsOf<K extends string>(expects: Expectation<K>): string[] {
   if (typeof expects === "string" || "limits" in expects || "hits" in expects) return [];
   if ("exhausted" in expects) return reasonsOf(expects.expects);
+  if ("granted" in expects) return expects.expects === null ? [] : reasonsOf(expects.expects);
   const hits: readonly ExpectedHit<K>[] = Array.isArray(expects) ? expects : [expects as ExpectedHit<K>];
   return hits.map((hit) => ("deny" in hit ? hit.deny : "warn" in hit ? hit.warn : hit.modify));
 }

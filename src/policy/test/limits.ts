@@ -1,8 +1,11 @@
 import type { Finding } from "../../core/decision.ts";
 import { errorFinding, toFinding } from "../../core/engine.ts";
 import type { Facts } from "../../core/facts.ts";
-import type { LimitRequest } from "../../core/limits.ts";
+import type { LimitRequest, LimitStanding } from "../../core/limits.ts";
+import { createLocalTime } from "../../core/local-time.ts";
 import type { CompiledPolicy } from "../../core/policy.ts";
+
+const localTime = createLocalTime();
 
 /** How one limit stands before the request. */
 export interface Standing {
@@ -23,8 +26,17 @@ export interface LimitsTaken {
   readonly names: readonly string[];
 }
 
-/** Takes the limits that policies declare, as the gateway does: all of them are looked at, and each says its own refusal. */
-export function takeLimits(policies: readonly CompiledPolicy[], facts: Facts, standings: Standings): LimitsTaken {
+/**
+ * Takes the limits that policies declare, as the gateway does: all of them are looked at, and each says its own refusal.
+ *
+ * @param timeZone of the organisation: windows begin anew by its calendar
+ */
+export function takeLimits(
+  policies: readonly CompiledPolicy[],
+  facts: Facts,
+  standings: Standings,
+  timeZone: string,
+): LimitsTaken {
   const limits: LimitRequest[] = [];
   const findings: Finding[] = [];
   const known: string[] = [];
@@ -40,14 +52,19 @@ export function takeLimits(policies: readonly CompiledPolicy[], facts: Facts, st
       const names = [`${policy.id} ${limit.name}`, limit.name];
       known.push(...names);
       const standing = names.map((name) => standings[name]).find((given) => given !== undefined) ?? {};
-      const finding = take(policy, limit, standing);
+      const finding = take(policy, limit, standing, (seconds) => dayAfter(facts, seconds, timeZone));
       if (finding !== null) findings.push(finding);
     }
   }
   return { limits, findings, names: known };
 }
 
-function take(policy: CompiledPolicy, limit: LimitRequest, standing: Standing): Finding | null {
+function take(
+  policy: CompiledPolicy,
+  limit: LimitRequest,
+  standing: Standing,
+  dayIn: (seconds: number) => string | undefined,
+): Finding | null {
   if (standing.error !== undefined) {
     if (limit.onStoreDown === "allow") return null;
     if (limit.onStoreDown === "deny") {
@@ -57,8 +74,24 @@ function take(policy: CompiledPolicy, limit: LimitRequest, standing: Standing): 
   }
   // Counting in this process begins with nothing used.
   const used = standing.error === undefined ? (standing.used ?? 0) : 0;
-  if (used + limit.amount <= limit.max || policy.limitHit === undefined) return null;
   const resetSeconds = standing.resetSeconds ?? 60;
-  const hit = policy.limitHit(limit, { used, resetSeconds });
-  return toFinding(policy, { ...hit, headers: { "retry-after": String(resetSeconds), ...hit.headers } });
+  const resetDate = dayIn(resetSeconds);
+  const told: LimitStanding = { used, resetSeconds, ...(resetDate !== undefined && { resetDate }) };
+  if (limit.soft || used + limit.amount <= limit.max) {
+    const hit = policy.limitGranted?.(limit, told) ?? null;
+    return hit === null ? null : toFinding(policy, hit);
+  }
+  if (policy.limitHit === undefined) return null;
+  const hit = policy.limitHit(limit, told);
+  const headers = hit.status === 402 ? hit.headers : { "retry-after": String(resetSeconds), ...hit.headers };
+  return toFinding(policy, { ...hit, ...(headers && { headers }) });
+}
+
+/** The date in so many seconds; `undefined` where the case leaves the time out. */
+function dayAfter(facts: Facts, seconds: number, timeZone: string): string | undefined {
+  try {
+    return localTime(facts.now.getTime() + seconds * 1000, timeZone).date;
+  } catch {
+    return undefined;
+  }
 }

@@ -42,7 +42,7 @@ export function runCase(policies: readonly CompiledPolicy[], one: TestCase): Out
   let unknownLimits = one.ownLimits;
   let limits: readonly LimitRequest[] = [];
   if (one.phase === "request" && decision.effect !== "deny") {
-    const taken = takeLimits(inScopeOf(policies, facts, one.timeZone), facts, one.limits);
+    const taken = takeLimits(inScopeOf(policies, facts, one.timeZone), facts, one.limits, one.timeZone);
     decision = withLimits(decision, taken);
     limits = taken.limits;
     unknownLimits = unknownLimits.filter((name) => !taken.names.includes(name));
