@@ -23,7 +23,10 @@ declare module "opossum" {
     /** Half-open, and the call that tries has not begun. */
     readonly pendingClose: boolean;
     /** What it counts by; a call that is counted here need not go through `fire`. */
-    readonly status: { increment(property: "fires"): void };
+    readonly status: { increment(property: "fires" | "failures"): void };
+    /** What was counted in the window. */
+    readonly stats: { readonly fires: number; readonly failures: number };
+    open(): void;
     fire(...args: A): Promise<R>;
     on(event: "open" | "close" | "halfOpen", listener: () => void): this;
     on(event: "failure", listener: (error: unknown) => void): this;

@@ -18,11 +18,11 @@ interface Trial {
  */
 export class Breaker {
   readonly #circuit: CircuitBreaker<[Promise<void>], void>;
-  readonly #enabled: boolean;
+  readonly #settings: UpstreamSettings["breaker"];
   #trial: Trial | undefined;
 
   constructor(settings: UpstreamSettings["breaker"], onChange: (state: BreakerState) => void) {
-    this.#enabled = settings.enabled;
+    this.#settings = settings;
     this.#circuit = new CircuitBreaker((outcome: Promise<void>) => outcome, {
       enabled: settings.enabled,
       // Every attempt brings its own.
@@ -63,14 +63,23 @@ export class Breaker {
   /** An attempt was answered. */
   passed(trial: boolean): void {
     if (trial) this.#trial?.passed();
-    else if (this.#enabled) this.#circuit.status.increment("fires");
+    else if (this.#settings.enabled) this.#circuit.status.increment("fires");
   }
 
   /** An attempt failed by the target's fault, or was given up while it tried. */
   failed(trial: boolean, error: unknown): void {
     if (trial) this.#trial?.failed(error);
     // A call that began before it opened says nothing of how the target is now.
-    else if (this.#enabled && this.#circuit.closed) this.#fire(Promise.reject(error));
+    else if (this.#settings.enabled && this.#circuit.closed) this.#fire(Promise.reject(error));
+  }
+
+  /** An attempt that {@link passed} broke off its answer: it is one that failed after all. */
+  broken(): void {
+    const { enabled, minCalls, failurePercent } = this.#settings;
+    if (!enabled || !this.#circuit.closed) return;
+    this.#circuit.status.increment("failures");
+    const { fires, failures } = this.#circuit.stats;
+    if (fires >= minCalls && failures * 100 >= failurePercent * fires) this.#circuit.open();
   }
 
   close(): void {

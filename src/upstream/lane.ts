@@ -103,6 +103,12 @@ export class Lane implements SlowStart {
     this.#breaker.failed(trial, error);
   }
 
+  /** An attempt that was answered broke off its answer. */
+  broken(): void {
+    this.failures += 1;
+    this.#breaker.broken();
+  }
+
   /** An attempt ended that says nothing of the target: one that tried has not shown that it is well. */
   abandoned(trial: boolean): void {
     if (trial) this.#breaker.failed(trial, new Error("given up by the client"));

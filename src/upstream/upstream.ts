@@ -132,7 +132,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
           try {
             let response = await transport(request);
             if (response.status < 400) {
-              const source = stream && response.body !== null ? response.body.getReader() : null;
+              const source = stream && response.ok && response.body !== null ? response.body.getReader() : null;
               const chunk = source === null ? undefined : await source.read();
               const body = chunk === undefined ? null : new ReadAhead(chunk, source!);
               lane.passed(trial);
@@ -218,6 +218,6 @@ class Answer implements UpstreamAnswer {
 
   release(broken: boolean): void {
     this.#lane?.leave();
-    if (broken) this.#lane?.failed(false, new Error("the answer was broken off"));
+    if (broken) this.#lane?.broken();
   }
 }
