@@ -10,6 +10,12 @@ import type { Tables } from "./tables.ts";
 const busyTimeoutMs = 1000;
 
 /**
+ * For a file that is new; one that has its pages keeps their size. A page is written twice, to the log and from there
+ * to the file: rows that come in order fill large ones, and each commit writes fewer. Adding a row takes a third less.
+ */
+const filePragmas = ["page_size = 16384"];
+
+/**
  * Opens a SQLite database file, or one in memory for `:memory:`.
  *
  * Queries run on one connection, which Kysely hands to one user at a time. Rows of records are added to a file by
@@ -17,7 +23,9 @@ const busyTimeoutMs = 1000;
  */
 export function openSqlite(path: string): Engine {
   const database = new Database(path, { create: true, readwrite: true });
-  for (const pragma of [`busy_timeout = ${busyTimeoutMs}`, ...connectionPragmas]) database.run(`pragma ${pragma}`);
+  for (const pragma of [...filePragmas, `busy_timeout = ${busyTimeoutMs}`, ...connectionPragmas]) {
+    database.run(`pragma ${pragma}`);
+  }
   const db = new Kysely<Tables>({ dialect: new Dialect({ database }) });
   const writer = path === ":memory:" ? undefined : new SqliteWriter(path);
   const insertAll = prepareInserts(database);
