@@ -130,6 +130,11 @@ export const settings = {
     default: 10,
     doc: "Longest time that a connection to a provider may take to be made.",
   }),
+  "replicas.poll_seconds": required({
+    type: seconds,
+    default: 1,
+    doc: "How often the database is looked at for what other replicas changed. With Redis they tell it at once as well.",
+  }),
   "upstream.first_byte_timeout_seconds": required({
     type: seconds,
     default: 1200,

@@ -10,19 +10,21 @@ import { createKeyDirectory } from "./auth/key-directory.ts";
 import { createKeyMint } from "./auth/key-mint.ts";
 import { createCel } from "./cel/cel.ts";
 import type { Config } from "./config.ts";
-import type { Setting, Status } from "./core/control.ts";
+import type { ChangedSubjects, Changes } from "./core/changes.ts";
+import type { KeyCache, Setting, Status } from "./core/control.ts";
 import type { Clock, TargetStatus } from "./core/ports.ts";
+import type { Revisions } from "./core/revisions.ts";
 import { createDryRuns } from "./gateway/dry-run.ts";
 import { createGateway } from "./gateway/gateway.ts";
 import { createMemoryCounters } from "./limits/memory.ts";
-import { createOverlayKeeper } from "./policy/control.ts";
+import { createOverlayKeeper, type OverlayKeeper } from "./policy/control.ts";
 import { createPolicyDirectory } from "./policy/directory.ts";
 import { createExplainer } from "./policy/explainer.ts";
 import { describeInterventions } from "./policy/interventions.ts";
 import { createOverlayArchive } from "./policy/overlay-archive.ts";
 import { createRevisionDirectory } from "./policy/revision-directory.ts";
 import { createRevisionStore } from "./policy/revisions.ts";
-import { createPolicyService } from "./policy/service.ts";
+import { createPolicyService, type PolicyService } from "./policy/service.ts";
 import { describeStatus, describeWarnings } from "./policy/status.ts";
 import { createEcho } from "./providers/echo/echo.ts";
 import { wireFormats } from "./providers/formats.ts";
@@ -34,6 +36,7 @@ import { createMetrics } from "./telemetry/metrics.ts";
 import { createTokenCounter } from "./tokens/counter.ts";
 import { createCatalogue, modelNames } from "./upstream/catalogue.ts";
 import { createTransport } from "./upstream/fetch.ts";
+import { createModelSwitch, type SwitchedCatalogue } from "./upstream/model-switch.ts";
 import { upstreamSettings } from "./upstream/settings.ts";
 import { createUpstream } from "./upstream/upstream.ts";
 
@@ -82,14 +85,27 @@ export async function startSluice(config: Config): Promise<Running> {
 
   const registry = await discoverPlugins(values.plugins_dir);
   const store = await openStore({ path: join(values.data_dir, "sluice.db"), clock });
+  const { redis_url: redisUrl, redis } = values;
+  const recorder = createRecorder({ sink: store.records, logger });
+  const metrics = createMetrics({ dropped: () => recorder.dropped, targets: () => upstream.status() });
+  // Loaded only where it is used: what is not configured costs nothing.
+  const signals =
+    redisUrl === undefined
+      ? undefined
+      : (await import("./limits/redis/signals.ts")).openRedisSignals({ url: redisUrl, logger });
+  // Before anything is read that another replica could change meanwhile.
+  const changes = await store.follow({
+    logger,
+    metrics,
+    pollMs: values.replicas.poll_seconds * 1000,
+    signals,
+  });
   const checkSecret = await store.sharedSecret("gateway-keys");
   const mint = createKeyMint({ keys: store.keys, clock, checkSecret });
   const keys = createKeyDirectory({ keys: store.keys, clock, logger, checkSecret });
   const adminKey = await ensureAdminKey(values.data_dir, values.admin_key);
   const demo = await ensureDemo({ applications: store.applications, mint });
 
-  const recorder = createRecorder({ sink: store.records, logger });
-  const metrics = createMetrics({ dropped: () => recorder.dropped, targets: () => upstream.status() });
   const deployment = { headers: values.policy_headers, models: modelNames(values) };
   const loading = { dir: values.policies_dir, registry, cel: createCel(), allowEmpty: values.allow_empty, deployment };
   const revisions = createRevisionStore({ dataDir: values.data_dir, policiesDir: values.policies_dir, clock });
@@ -114,10 +130,11 @@ export async function startSluice(config: Config): Promise<Running> {
   const explainer = createExplainer({ service: policies, revisions, overlays, loading, logger });
   overlay.follow(policies);
   await overlay.sweep();
-  const catalogue = createCatalogue(values);
+  const configured = createCatalogue(values);
+  const models = await createModelSwitch(configured, store.modelStates);
+  const { catalogue } = models;
+  obeyChanges(changes, { keys, models, overlay, policies });
   const tokens = createTokenCounter();
-  const { redis_url: redisUrl, redis } = values;
-  // Loaded only where it is used: what is not configured costs nothing.
   const shared =
     redisUrl === undefined
       ? undefined
@@ -145,9 +162,12 @@ export async function startSluice(config: Config): Promise<Running> {
     const { state, problem } = describeStatus(policies.status());
     const store = shared?.health();
     const away = store?.state === "degraded";
-    const status = state === "invalid" ? "unready" : state === "degraded" || away ? "degraded" : "ready";
+    const { state: heard, detail } = changes.health();
+    const status =
+      state === "invalid" ? "unready" : state === "degraded" || away || heard === "degraded" ? "degraded" : "ready";
     const parts = problem === "" ? [] : [{ name: "policies", state: state as string, problem }];
     if (away) parts.push({ name: "redis", state: store.state, problem: store.detail });
+    if (heard === "degraded") parts.push({ name: "replicas", state: heard, problem: detail });
     return { status, parts };
   };
 
@@ -172,13 +192,16 @@ export async function startSluice(config: Config): Promise<Running> {
   const status = (): Status => {
     const { status: ready, parts } = readiness();
     const store = shared?.health();
+    const heard = changes.health();
     return {
       status: ready === "unready" ? "not_ready" : ready,
       version,
       startedAt,
+      replicas: store?.replicas ?? null,
       parts: [
         ...parts.map(({ name, state, problem }) => ({ name, state, detail: problem })),
-        ...(store?.state === "ready" ? [{ name: "redis", ...store }] : []),
+        ...(store?.state === "ready" ? [{ name: "redis", state: store.state, detail: store.detail }] : []),
+        ...(heard.state === "ready" ? [{ name: "replicas", ...heard }] : []),
         ...describeTargets(upstream.status()),
         ...describeWarnings(policies.status()),
         ...describeInterventions(overlay.overlay(), clock.now()),
@@ -195,11 +218,15 @@ export async function startSluice(config: Config): Promise<Running> {
     keys: store.keys,
     mint,
     keyCache: keys,
-    catalogue,
+    catalogue: configured,
+    models,
     policies: createPolicyDirectory(policies, loading, registry.describe),
     policyControl: overlay,
     policyStore: store.policyStore,
-    revisions: createRevisionDirectory(policies, revisions, { onErrorOf: (type) => registry.get(type)?.onError }),
+    revisions: tellActivations(
+      createRevisionDirectory(policies, revisions, { onErrorOf: (type) => registry.get(type)?.onError }),
+      changes,
+    ),
     usage: store.usage,
     decisions: store.decisions,
     explanations: explainer,
@@ -240,6 +267,7 @@ export async function startSluice(config: Config): Promise<Running> {
       // Calls that were cut off end now, and have rows too.
       await gateway.drain(cutOffMs);
       gateway.close();
+      await changes.close();
       upstream.close();
       await overlay.close();
       await policies.close();
@@ -261,6 +289,39 @@ function describeTargets(targets: readonly TargetStatus[]): Status["parts"] {
     state: state === "closed" ? "ready" : state,
     detail: `${inFlight} in flight, ${queued} queued; ${failures} of ${attempts} attempts failed since the start`,
   }));
+}
+
+/** What the changes of other replicas come to in this one. */
+function obeyChanges(
+  changes: Changes,
+  parts: {
+    readonly keys: KeyCache;
+    readonly models: Pick<SwitchedCatalogue, "reload">;
+    readonly overlay: Pick<OverlayKeeper, "reload">;
+    readonly policies: Pick<PolicyService, "followPin">;
+  },
+): void {
+  const { keys, models, overlay, policies } = parts;
+  const each = (forget: (id: string) => void) => (subjects: ChangedSubjects) =>
+    subjects === null ? keys.invalidate() : subjects.forEach(forget);
+  changes.subscribe("key", each(keys.invalidate));
+  changes.subscribe("application", each(keys.invalidateApplication));
+  changes.subscribe("organisation", each(keys.invalidateOrganisation));
+  changes.subscribe("model", models.reload);
+  changes.subscribe("policy", overlay.reload);
+  changes.subscribe("revision", async () => void (await policies.followPin()));
+}
+
+/** The pin is a file of the data directory: that it changed is announced once it is written. */
+function tellActivations(revisions: Revisions, changes: Changes): Revisions {
+  return {
+    ...revisions,
+    async activate(id, by) {
+      const state = await revisions.activate(id, by);
+      await changes.publish("revision", state.pin?.revision ?? "");
+      return state;
+    },
+  };
 }
 
 /** A configured setting as the admin API shows it. */

@@ -2,7 +2,7 @@ import { type AnyElysia, Elysia } from "elysia";
 import { createAdmin } from "./admin.ts";
 import type { AdminDeps } from "./deps.ts";
 import { createDocs } from "./docs.ts";
-import { escapePolicyId } from "./policy-paths.ts";
+import { escapeIds } from "./policy-paths.ts";
 
 /**
  * The admin API and its documentation, to be put into the application.
@@ -16,7 +16,7 @@ export function createControlPlane(deps: AdminDeps, version: string): AnyElysia 
   const handOver = { parse: "none", detail: { hide: true } } as const;
   return new Elysia()
     .all("/admin/v1", ({ request }) => admin.handle(request), handOver)
-    .all("/admin/v1/*", ({ request }) => admin.handle(escapePolicyId(request)), handOver)
+    .all("/admin/v1/*", ({ request }) => admin.handle(escapeIds(request)), handOver)
     .all("/docs", ({ request }) => docs.handle(request), handOver)
     .all("/docs/*", ({ request }) => docs.handle(request), handOver);
 }

@@ -13,6 +13,7 @@ import type {
   UsageLedger,
 } from "../core/control.ts";
 import type { DryRuns, Explanations } from "../core/explain.ts";
+import type { ModelSwitch } from "../core/models.ts";
 import type { PolicyControl } from "../core/policy-control.ts";
 import type { PolicyStore } from "../core/policy-store.ts";
 import type { Catalogue, Clock, Logger, Recorder } from "../core/ports.ts";
@@ -29,7 +30,9 @@ export interface AdminDeps {
   readonly keys: Keys;
   readonly mint: KeyMint;
   readonly keyCache: KeyCache;
+  /** With the models that are switched off. */
   readonly catalogue: Catalogue;
+  readonly models: ModelSwitch;
   readonly policies: PolicyDirectory;
   readonly policyControl: PolicyControl;
   readonly policyStore: PolicyStore;

@@ -1,15 +1,34 @@
 import { t } from "elysia";
 import { surfaces } from "../core/phases.ts";
 import type { AdminDeps } from "./deps.ts";
+import { actorOf } from "./operator.ts";
+import { settled } from "./policy-input.ts";
 import { problems } from "./problems.ts";
-import { found, idParams, listOf, listQuery, oneOf, pageOf, routes, type Shown, toPageRequest } from "./schemas.ts";
+import {
+  found,
+  idParams,
+  ifMatchHeaders,
+  line,
+  listOf,
+  listQuery,
+  maybeTime,
+  oneOf,
+  pageOf,
+  readIfMatch,
+  routes,
+  type Shown,
+  showMaybeTime,
+  toEtag,
+  toPageRequest,
+} from "./schemas.ts";
+import { needing } from "./scopes.ts";
 
 const price = (description: string) => t.Union([t.Number(), t.Null()], { description });
 
 const summaryMembers = {
   id: t.String({ description: "The name that clients use." }),
   provider: t.String(),
-  enabled: t.Boolean(),
+  enabled: t.Boolean({ description: "Whether calls of it are let through; switched off it is not found." }),
 };
 
 const modelSummarySchema = t.Object(summaryMembers, {
@@ -19,6 +38,9 @@ const modelSummarySchema = t.Object(summaryMembers, {
 const modelSchema = t.Object(
   {
     ...summaryMembers,
+    reason: t.String({ description: "Why it was switched last; empty when nothing was said." }),
+    actor: t.String({ description: "Who switched it last; empty when nobody did." }),
+    switched_at: maybeTime("When; null when nobody did."),
     targets: t.Array(
       t.Object({
         surface: oneOf(surfaces),
@@ -50,6 +72,9 @@ const modelSchema = t.Object(
         id: "gpt-4o",
         provider: "openai",
         enabled: true,
+        reason: "",
+        actor: "",
+        switched_at: null,
         targets: [{ surface: "chat", provider: "openai", kind: "openai", model: "gpt-4o" }],
         encoding: "o200k_base",
         max_output_tokens: 16384,
@@ -59,25 +84,66 @@ const modelSchema = t.Object(
   },
 );
 
+const reason = line(512, "Why, for whoever finds it switched off.");
+
+const changeSchema = t.Object(
+  { enabled: t.Boolean({ description: "False refuses calls of it at once." }), reason: t.Optional(reason) },
+  { additionalProperties: false, examples: [{ enabled: false, reason: "answers in the wrong language since noon" }] },
+);
+
+const reasonSchema = t.Object(
+  { reason: t.Optional(reason) },
+  { additionalProperties: false, examples: [{ reason: "answers in the wrong language since noon" }] },
+);
+
+const switchDescription =
+  "At once, on every replica: under its own name, and under every other one that leads to it. A name with further targets goes to those.";
+
 const tags = ["Models"];
 
 /** `/models`. */
 export function modelRoutes(deps: AdminDeps) {
-  return (
-    routes("/models")
-      .get(
-        "",
-        ({ query }) => {
-          const { data, next } = pageOf(deps.catalogue.list(), ({ id }) => id, toPageRequest(query));
-          return { data: data.map(({ id, provider, enabled }) => ({ id, provider, enabled })), next };
-        },
-        {
-          query: listQuery({}),
-          response: { 200: listOf(modelSummarySchema), ...problems() },
-          detail: { tags, summary: "List models", operationId: "listModels" },
-        },
-      )
-      .get("/:id", ({ params: { id } }) => found(describe(deps, id), "model", id), {
+  const switchTo = async (
+    given: string,
+    enabled: boolean,
+    why: string | undefined,
+    { request, headers, set }: Switching,
+  ) => {
+    const id = listedId(deps, given);
+    found(describe(deps, id), "model", given);
+    const ifMatch = headers["if-match"];
+    const actor = actorOf(request);
+    const change = { enabled, reason: why ?? "", actor };
+    const { version } = settled(await deps.models.change(id, change, readIfMatch(ifMatch)), "model", id, ifMatch);
+    deps.logger.warn({ model: id, ...change }, enabled ? "a model was switched on" : "a model was switched off");
+    set.headers.etag = toEtag(version);
+    return describe(deps, id)!;
+  };
+
+  return routes("/models")
+    .get(
+      "",
+      ({ query }) => {
+        const { data, next } = pageOf(deps.catalogue.list(), ({ id }) => id, toPageRequest(query));
+        return {
+          data: data.map(({ id, provider }) => ({ id, provider, enabled: !deps.models.isOff(id) })),
+          next,
+        };
+      },
+      {
+        query: listQuery({}),
+        response: { 200: listOf(modelSummarySchema), ...problems() },
+        detail: { tags, summary: "List models", operationId: "listModels" },
+      },
+    )
+    .get(
+      "/:id",
+      ({ params: { id }, set }) => {
+        const shown = found(describe(deps, listedId(deps, id)), "model", id);
+        set.headers.etag = toEtag(deps.models.find(shown.id)?.version ?? 0);
+        return shown;
+      },
+      {
         params: idParams,
         response: { 200: modelSchema, ...problems(404) },
         detail: {
@@ -86,14 +152,62 @@ export function modelRoutes(deps: AdminDeps) {
           description: "Any name that the gateway would serve, also when the list leaves it out.",
           operationId: "readModel",
         },
-      })
-      // Model names hold slashes, which few clients escape.
-      .get("/*", ({ params }) => found(describe(deps, params["*"]), "model", params["*"]), { detail: { hide: true } })
-  );
+      },
+    )
+    .patch("/:id", ({ params: { id }, body, ...context }) => switchTo(id, body.enabled, body.reason, context), {
+      params: idParams,
+      headers: ifMatchHeaders,
+      body: changeSchema,
+      response: { 200: modelSchema, ...problems(404, 412, 413) },
+      detail: needing("model:write", {
+        tags,
+        summary: "Switch a model off or on",
+        description: switchDescription,
+        operationId: "changeModel",
+      }),
+    })
+    .post("/:id/enable", ({ params: { id }, body, ...context }) => switchTo(id, true, body?.reason, context), {
+      params: idParams,
+      headers: ifMatchHeaders,
+      body: t.Optional(reasonSchema),
+      response: { 200: modelSchema, ...problems(404, 412, 413) },
+      detail: needing("model:write", { tags, summary: "Switch a model on", operationId: "enableModel" }),
+    })
+    .post("/:id/disable", ({ params: { id }, body, ...context }) => switchTo(id, false, body?.reason, context), {
+      params: idParams,
+      headers: ifMatchHeaders,
+      body: t.Optional(reasonSchema),
+      response: { 200: modelSchema, ...problems(404, 412, 413) },
+      detail: needing("model:write", {
+        tags,
+        summary: "Switch a model off",
+        description: switchDescription,
+        operationId: "disableModel",
+      }),
+    });
+}
+
+/** What a handler that switches is given beside the model. */
+interface Switching {
+  readonly request: Request;
+  readonly headers: { readonly "if-match"?: string | undefined };
+  readonly set: { readonly headers: Record<string, string | number> };
+}
+
+/**
+ * The id that the list has for a name, which may be written in another case or with the vendor before it: what is
+ * switched under one spelling is switched under all.
+ */
+function listedId({ catalogue }: AdminDeps, name: string): string {
+  const listed = catalogue.list().map(({ id }) => id);
+  if (listed.includes(name)) return name;
+  const known = surfaces.map((surface) => catalogue.resolve(name, surface)?.model.id).find((id) => id !== undefined);
+  const same = (a: string) => listed.find((id) => id.toLowerCase() === a.toLowerCase());
+  return same(name) ?? (known === undefined ? undefined : same(known)) ?? name;
 }
 
 /** What the catalogue tells of a model, without addresses and credentials. */
-function describe({ catalogue }: AdminDeps, id: string): Shown<typeof modelSchema> | null {
+function describe({ catalogue, models }: AdminDeps, id: string): Shown<typeof modelSchema> | null {
   const served = surfaces.flatMap((surface) => {
     const route = catalogue.resolve(id, surface);
     return route === null ? [] : [{ surface, ...route }];
@@ -101,12 +215,18 @@ function describe({ catalogue }: AdminDeps, id: string): Shown<typeof modelSchem
   const [first] = served;
   if (first === undefined) return null;
   const listed = catalogue.list().find((model) => model.id === id);
+  const state = models.find(id);
   const { encoding, maxOutput, price: known } = first.model;
   return {
     id,
     provider: listed?.provider ?? first.target.provider,
-    enabled: listed?.enabled ?? true,
-    targets: served.map(({ surface, target: { provider, kind, model } }) => ({ surface, provider, kind, model })),
+    enabled: !models.isOff(id),
+    reason: state?.reason ?? "",
+    actor: state?.actor ?? "",
+    switched_at: showMaybeTime(state?.updatedAt ?? null),
+    targets: served.flatMap(({ surface, targets }) =>
+      targets.map(({ provider, kind, model }) => ({ surface, provider, kind, model })),
+    ),
     encoding,
     max_output_tokens: maxOutput,
     price: known && {

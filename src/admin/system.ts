@@ -10,6 +10,9 @@ const statusSchema = t.Object(
     started_at: time("When this process started."),
     uptime_seconds: t.Integer(),
     revision: t.String({ description: "The live policy set." }),
+    replicas: t.Union([t.Integer(), t.Null()], {
+      description: "Live replicas that share Redis, this one included, as it was last known; null without Redis.",
+    }),
     parts: t.Array(t.Object({ name: t.String(), state: t.String(), detail: t.String() })),
     records_dropped: t.Object(
       { usage: t.Integer(), decision: t.Integer() },
@@ -24,6 +27,7 @@ const statusSchema = t.Object(
         started_at: "2026-01-31T12:00:00.000Z",
         uptime_seconds: 3600,
         revision: "sha256:2f1c…",
+        replicas: 3,
         parts: [{ name: "policies", state: "ready", detail: "" }],
         records_dropped: { usage: 0, decision: 0 },
       },
@@ -64,13 +68,14 @@ export function systemRoutes(deps: AdminDeps) {
     .get(
       "/status",
       async () => {
-        const { status, version, startedAt, parts } = await deps.status();
+        const { status, version, startedAt, replicas, parts } = await deps.status();
         return {
           status,
           version,
           started_at: showTime(startedAt),
           uptime_seconds: Math.max(0, Math.floor((deps.clock.now() - startedAt) / 1000)),
           revision: deps.policies.state().revision,
+          replicas,
           parts: parts.map((part) => ({ ...part })),
           records_dropped: { ...deps.recorder.dropped },
         };

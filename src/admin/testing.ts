@@ -197,6 +197,7 @@ export async function startTestAdmin(policyFiles?: Readonly<Record<string, strin
       status: "ready",
       version: "0.1.0",
       startedAt: testStart - 60_500,
+      replicas: 3,
       parts: [{ name: "policies", state: "ready", detail: "" }],
     }),
     settings: () => settings,

@@ -370,7 +370,21 @@ export interface Status {
   readonly status: "ready" | "degraded" | "not_ready";
   readonly version: string;
   readonly startedAt: number;
+  /** Live replicas that share the counters' store, this one included, as it was last known; `null` without one. */
+  readonly replicas: number | null;
   readonly parts: readonly { readonly name: string; readonly state: string; readonly detail: string }[];
+}
+
+/** Notes who did what in the control plane, for what the repositories do not note by themselves. */
+export interface Trail {
+  note(change: {
+    readonly actor: string;
+    /** What was done, such as `reset`. */
+    readonly action: string;
+    /** What it was done to. */
+    readonly subject: string;
+    readonly detail: Readonly<Record<string, unknown>>;
+  }): Promise<void>;
 }
 
 /** Who is at the admin surface. */

@@ -8,8 +8,10 @@ import type {
   Organisations,
   RecordSink,
   Teams,
+  Trail,
   UsageLedger,
 } from "../core/control.ts";
+import type { ModelStates } from "../core/models.ts";
 import type { PolicyStore } from "../core/policy-store.ts";
 import type { Clock } from "../core/ports.ts";
 import { createApplications } from "./applications.ts";
@@ -19,8 +21,10 @@ import { createDecisionLog, encodeDecision, insertDecisions } from "./decisions.
 import type { Engine } from "./engine.ts";
 import { createKeys } from "./keys.ts";
 import { migrate, readMigrations } from "./migrate.ts";
+import { createModelStates } from "./model-states.ts";
 import { createOrganisations, ensureDefaultOrganisation } from "./organisations.ts";
 import { createPolicyStore } from "./policy-store.ts";
+import { noteChange } from "./policy-trail.ts";
 import { openSqlite } from "./sqlite.ts";
 import { createTeams } from "./teams.ts";
 import { createUsageLedger, encodeUsage, insertUsage } from "./usage.ts";
@@ -33,7 +37,9 @@ export interface Store {
   readonly teams: Teams;
   readonly applications: Applications;
   readonly keys: Keys;
+  readonly modelStates: ModelStates;
   readonly policyStore: PolicyStore;
+  readonly trail: Trail;
   /** Hears, from here on, of what other processes change in this database. To be closed before the store. */
   follow(options: Omit<FollowOptions, "log" | "clock">): Promise<Changes>;
   readonly usage: UsageLedger;
@@ -85,6 +91,8 @@ function createStore(engine: Engine, clock: Clock): Store {
     teams: createTeams(engine, clock),
     applications: createApplications(engine, log, clock),
     keys: createKeys(engine, log),
+    modelStates: createModelStates(engine, log, clock),
+    trail: { note: (change) => noteChange(db, { ...change, at: clock.now() }) },
     policyStore: createPolicyStore(engine, log, clock),
     follow: (options) => followChanges({ ...options, log, clock }),
     usage: createUsageLedger(engine),

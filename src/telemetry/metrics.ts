@@ -103,6 +103,16 @@ export function createMetrics(sources: {
     "Requests that could not be settled before the counter store gave them up.",
     [],
   );
+  const changes = counter(registry, "sluice_changes_total", "What other replicas changed, by what became of it here.", [
+    "topic",
+    "result",
+  ]);
+  const changePolls = counter(
+    registry,
+    "sluice_change_poll_failures_total",
+    "Looks at the database for changes of other replicas that failed.",
+    [],
+  );
   const dropped = total(registry, "sluice_log_dropped_total", "Records that did not fit the queue.", ["log"]);
 
   const overrideUses = new Map<string, number>();
@@ -211,6 +221,8 @@ export function createMetrics(sources: {
     /** A limit that was answered without the counter store. */
     fallback: (action: OnStoreDown) => fallbacks([action]),
     settlesDropped: (count: number) => settlesDropped([], count),
+    change: (topic: string, result: "applied" | "failed") => changes([topic, result]),
+    changePollFailed: () => changePolls([]),
     policyLoad(event: { readonly result: string; readonly revision: string; readonly seconds: number }) {
       loads([event.result]);
       reload([], event.seconds);

@@ -37,6 +37,8 @@ export interface StoreHealth {
   readonly state: "ready" | "degraded";
   /** One sentence. */
   readonly detail: string;
+  /** Live replicas, this one included, as they were last known. */
+  readonly replicas: number;
 }
 
 /** Counters in Redis, behind a breaker. */
@@ -156,10 +158,11 @@ export async function openRedisCounters(settings: RedisCountersSettings): Promis
       const { replicas: live } = replicas.place;
       const waiting = backlog.size === 0 ? "" : `, ${backlog.size} to be settled`;
       if (beaten && breaker.state === "closed" && client.status === "ready") {
-        return { state: "ready", detail: `${shown}, ${live} ${live === 1 ? "replica" : "replicas"}${waiting}` };
+        const detail = `${shown}, ${live} ${live === 1 ? "replica" : "replicas"}${waiting}`;
+        return { state: "ready", detail, replicas: live };
       }
       const state = breaker.state === "closed" ? "does not answer" : `breaker ${breaker.state.replace("_", "-")}`;
-      return { state: "degraded", detail: `${shown}, ${state}: ${problem}${waiting}` };
+      return { state: "degraded", detail: `${shown}, ${state}: ${problem}${waiting}`, replicas: live };
     },
     async close() {
       closed = true;
