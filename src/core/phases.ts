@@ -24,3 +24,6 @@ export const surfaces = [
 
 /** One of the {@link surfaces}. */
 export type Surface = (typeof surfaces)[number];
+
+/** Surfaces that only tell how many tokens a prompt would have: nothing is used, and nothing is paid for. */
+export const countingSurfaces: ReadonlySet<Surface> = new Set<Surface>(["count_tokens", "gemini-count-tokens"]);

@@ -4,7 +4,7 @@ import { type Decision, decisionIdOf, type Finding } from "../core/decision.ts";
 import { evaluate, recheck } from "../core/engine.ts";
 import type { Facts } from "../core/facts.ts";
 import type { Identity } from "../core/identity.ts";
-import type { Phase, Surface } from "../core/phases.ts";
+import { countingSurfaces, type Phase, type Surface } from "../core/phases.ts";
 import { type CompiledPolicy, type Content, noContent } from "../core/policy.ts";
 import type { PlainDecision, Provenance, Route } from "../core/ports.ts";
 import { type Look, type RecordedFacts, recordFacts } from "../core/recorded-facts.ts";
@@ -296,8 +296,9 @@ export class Call implements Content {
     const { usage, provenance } = this.#used;
     try {
       const price = this.route?.model.price ?? null;
-      const costNano = price === null ? null : costNanoUsd(usage, price);
-      this.#settle(usage, costNano);
+      const free = countingSurfaces.has(this.surface);
+      const costNano = free ? 0 : price === null ? null : costNanoUsd(usage, price);
+      this.#settle(free ? unused : usage, costNano);
       if (ending.summary !== undefined) this.#judgeUsage(ending, usage, costNano, provenance);
       this.#write(ending, usage, costNano, provenance);
     } catch (error) {

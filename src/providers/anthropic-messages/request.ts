@@ -23,22 +23,29 @@ const messagesFormat: ConversationFormat = {
   moreParts: schemaParts,
 };
 
-/** Reads a messages body. The system prompt counts as a message of its own; unknown fields pass unread. */
-export function readMessagesRequest(raw: Uint8Array): RequestView {
+const countFormat: ConversationFormat = { ...messagesFormat, surface: "count_tokens" };
+
+/**
+ * Reads a messages body. The system prompt counts as a message of its own; unknown fields pass unread.
+ *
+ * @param surface on which it came: where its tokens are only counted, nothing is written
+ */
+export function readMessagesRequest(raw: Uint8Array, surface: "messages" | "count_tokens" = "messages"): RequestView {
   const body = parseBody(raw);
   const model = requireString(body, "model", 256);
   const messages = requireMessages(body);
   for (let i = 0; i < messages.length; i += 1) checkMessage(messages[i]!, i);
   const system = systemMessages(body);
-  return new Conversation(messagesFormat, {
+  const counts = surface === "count_tokens";
+  return new Conversation(counts ? countFormat : messagesFormat, {
     raw,
     body,
     model,
-    stream: optionalBoolean(body, "stream") ?? false,
+    stream: !counts && (optionalBoolean(body, "stream") ?? false),
     messages: system.length === 0 ? messages : [...system, ...messages],
     tools: optionalObjects(body, "tools"),
     maxTokensRequested: optionalInteger(body, "max_tokens", 0) ?? 0,
-    choices: 1,
+    choices: counts ? 0 : 1,
     temperature: optionalNumber(body, "temperature"),
     user: optionalString(optionalObject(body, "metadata") ?? {}, "user_id") ?? "",
   });

@@ -2,6 +2,7 @@ import type { JsonObject, RequestView } from "../../core/wire.ts";
 import { asArray, asObject, asString, isObject } from "../json.ts";
 import { openaiChat } from "../openai-chat/format.ts";
 import { asksForUsage } from "../openai-chat/write.ts";
+import { finishReason, openaiUsage } from "./openai.ts";
 import { type EchoReply, toChunks } from "./reply.ts";
 import type { EchoSaying, EchoSurface } from "./surface.ts";
 
@@ -41,7 +42,7 @@ function chatCompletion({ view, reply, id, seconds }: EchoSaying): string {
       logprobs: null,
       finish_reason: finishReason(reply),
     })),
-    usage: usage(view, reply),
+    usage: openaiUsage(view, reply),
     service_tier: "default",
     system_fingerprint: "fp_echo",
   });
@@ -72,7 +73,7 @@ function chatEvents({ view, reply, id, seconds, chunks }: EchoSaying): string[] 
     ...delta({ role: "assistant", content: reply.tool ? null : "", refusal: null }),
     ...parts.flatMap((part) => delta(part)),
     ...delta({}, finishReason(reply)),
-    ...(asked ? [event([], usage(view, reply))] : []),
+    ...(asked ? [event([], openaiUsage(view, reply))] : []),
     "data: [DONE]\n\n",
   ];
 }
@@ -93,24 +94,4 @@ function toolDeltas(reply: EchoReply, id: string): object[] {
     { tool_calls: [{ index: 0, ...call, function: { name, arguments: "" } }] },
     { tool_calls: [{ index: 0, function: { arguments: given } }] },
   ];
-}
-
-function finishReason({ tool, cut }: EchoReply): string {
-  return tool ? "tool_calls" : cut ? "length" : "stop";
-}
-
-function usage(view: RequestView, { promptTokens, completionTokens }: EchoReply) {
-  const completion = completionTokens * view.choices;
-  return {
-    prompt_tokens: promptTokens,
-    completion_tokens: completion,
-    total_tokens: promptTokens + completion,
-    prompt_tokens_details: { cached_tokens: 0, audio_tokens: 0 },
-    completion_tokens_details: {
-      reasoning_tokens: 0,
-      audio_tokens: 0,
-      accepted_prediction_tokens: 0,
-      rejected_prediction_tokens: 0,
-    },
-  };
 }

@@ -1,10 +1,20 @@
 import type { Surface } from "../../core/phases.ts";
+import { azureChatEcho, azureCompletionsEcho, azureEmbeddingsEcho } from "./azure.ts";
 import { chatEcho } from "./chat.ts";
+import { completionsEcho } from "./completions.ts";
+import { countTokensEcho } from "./count-tokens.ts";
+import { embeddingsEcho } from "./embeddings.ts";
 import { messagesEcho } from "./messages.ts";
 import type { EchoSurface } from "./surface.ts";
 
 /** How the simulated provider speaks each surface. */
 export const echoSurfaces: { readonly [S in Surface]?: EchoSurface } = {
   chat: chatEcho,
+  completions: completionsEcho,
+  embeddings: embeddingsEcho,
   messages: messagesEcho,
+  count_tokens: countTokensEcho,
+  "azure-chat": azureChatEcho,
+  "azure-completions": azureCompletionsEcho,
+  "azure-embeddings": azureEmbeddingsEcho,
 };

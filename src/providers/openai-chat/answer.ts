@@ -35,6 +35,8 @@ export function takeChatDeltas(body: JsonObject, take: TakeDelta): void {
     if (!isObject(item)) continue;
     const choice = typeof item.index === "number" ? item.index : i;
     takeMessage(asObject(item.delta ?? item.message), choice, take);
+    // As completions have it, which are otherwise the same.
+    if (typeof item.text === "string") take(choice, "text", "", item.text);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Surface } from "../../core/phases.ts";
 import type { JsonObject, PromptPart, RequestView } from "../../core/wire.ts";
 import { parseBody } from "../body.ts";
 import { Conversation, type ConversationFormat } from "../conversation.ts";
@@ -17,18 +18,23 @@ import { toolPart } from "../prompt-text.ts";
 import { messagePart } from "./parts.ts";
 
 const chat: ConversationFormat = { surface: "chat", messagePart, toolName, moreParts: schemaParts };
+const azure: ConversationFormat = { ...chat, surface: "azure-chat" };
 
-/** Reads a chat completions body. Fields that are not known here pass unread. */
-export function readChatRequest(raw: Uint8Array): RequestView {
+/**
+ * Reads a chat completions body. Fields that are not known here pass unread.
+ *
+ * @param named the model, where something else than the body names it
+ */
+export function readChatRequest(raw: Uint8Array, surface: Surface = "chat", named?: string): RequestView {
   const body = parseBody(raw);
-  const model = requireString(body, "model", 256);
+  const model = named ?? requireString(body, "model", 256);
   const messages = requireMessages(body);
   for (let i = 0; i < messages.length; i += 1) checkMessage(messages[i]!, i);
   const stream = optionalBoolean(body, "stream") ?? false;
   const streamOptions = optionalObject(body, "stream_options");
   if (streamOptions !== undefined) optionalBoolean(streamOptions, "include_usage");
   const { maxTokens, maxCompletionTokens } = chatMaximums(body);
-  return new Conversation(chat, {
+  return new Conversation(surface === "chat" ? chat : azure, {
     raw,
     body,
     model,

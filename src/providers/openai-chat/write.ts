@@ -4,12 +4,16 @@ import { asObject, isObject } from "../json.ts";
 import { editMembers, memberValue } from "../json-text.ts";
 import { chatModifiers } from "./modify.ts";
 
-/** The bytes for the provider, with only the edited members different. */
-export function writeChatRequest(view: RequestView, edit: BodyEdit): Uint8Array {
+/**
+ * The bytes for the provider, with only the edited members different.
+ *
+ * @param modifiers how the surface's bodies are changed, where they are not chat's
+ */
+export function writeChatRequest(view: RequestView, edit: BodyEdit, modifiers = chatModifiers): Uint8Array {
   if (edit.modifications === undefined && edit.model === undefined && !edit.askForUsage) return view.raw;
   const draft = new BodyDraft(view);
-  if (edit.modifications !== undefined) applyModifications(draft, edit.modifications, chatModifiers);
-  if (edit.model !== undefined && edit.model !== view.model) draft.set("model", JSON.stringify(edit.model));
+  if (edit.modifications !== undefined) applyModifications(draft, edit.modifications, modifiers);
+  if (edit.model !== undefined && edit.model !== view.body.model) draft.set("model", JSON.stringify(edit.model));
   if (edit.askForUsage && view.stream && !asksForUsage(view)) draft.set("stream_options", streamOptions(view));
   return draft.bytes();
 }
