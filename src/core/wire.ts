@@ -1,7 +1,7 @@
 import type { Modification } from "./decision.ts";
 import type { Phase, Surface } from "./phases.ts";
 import type { Target } from "./ports.ts";
-import type { EarlyEnd, Piece, StreamInspector } from "./stream.ts";
+import type { Piece, StreamInspector } from "./stream.ts";
 
 /** JSON as `JSON.parse` gives it. */
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
@@ -119,6 +119,8 @@ export interface StreamRelay extends Pick<StreamReader, "summary" | "complete" |
   end(): Uint8Array | null;
   /** Whether the inspector ended the answer: the client has all it gets, and nothing more is to be read. */
   readonly ended: boolean;
+  /** Bytes that end the stream with an error, where that depends on how it is framed; absent or `undefined`: as the format says. */
+  writeError?(refusal: Refusal): string | undefined;
 }
 
 /** A whole answer whose words can be written otherwise. */
@@ -127,8 +129,6 @@ export interface AnswerEditor {
   readonly pieces: readonly Piece[];
   /** The answer with other texts in place of the pieces', as JSON text; `null` takes a call out, as in streams. */
   write(texts: readonly (string | null)[]): string;
-  /** The answer without what the model wrote, ended as an early end ends a stream. */
-  end(ending: EarlyEnd): string;
 }
 
 /** A refusal or failure to be told to a client, before it has a wire format's shape. */

@@ -333,7 +333,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
       },
       interruption(failure) {
         deps.metrics.upstreamError(provider.provider, failure.code);
-        return format.writeStreamError(refuseByError(call, failure));
+        const refusal = refuseByError(call, failure);
+        return relay.writeError?.(refusal) ?? format.writeStreamError(refusal);
       },
       ended(how, bytes) {
         deps.metrics.streams(-1);

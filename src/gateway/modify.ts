@@ -107,6 +107,8 @@ async function take(
 }
 
 function changes(format: WireFormat, view: RequestView, modifications: readonly Modification[]): boolean {
+  // Not every surface has the model in its body.
+  if ((routedModel(modifications) ?? view.model) !== view.model) return true;
   try {
     return format.writeRequest(view, { modifications }) !== view.raw;
   } catch {

@@ -1,0 +1,75 @@
+import type { WireEvent } from "../../core/stream.ts";
+import type { Block, Framing } from "../framing.ts";
+import { SseReader } from "../sse.ts";
+import { JsonArrayFraming } from "./json-array.ts";
+
+/**
+ * Gemini's two framings: events with `alt=sse`, else one JSON array. The first byte that is no white space tells which
+ * came, whatever was asked for and whatever the content type says.
+ */
+export class GeminiFraming implements Framing {
+  #array: JsonArrayFraming | undefined;
+  #events: SseReader | undefined;
+  /** White space before anything tells. */
+  #before: Uint8Array = new Uint8Array(0);
+
+  get holding(): boolean {
+    return this.#framing?.holding ?? this.#before.length > 0;
+  }
+
+  get rest(): Uint8Array {
+    return this.#framing?.rest ?? this.#before;
+  }
+
+  push(chunk: Uint8Array): readonly Block[] {
+    if (this.#framing !== undefined) return this.#framing.push(chunk);
+    const bytes = this.#before.length === 0 ? chunk : Buffer.concat([this.#before, chunk]);
+    const first = bytes.find((byte) => byte > 32);
+    if (first === undefined) {
+      this.#before = bytes;
+      return [];
+    }
+    if (first === 91 || first === 123) this.#array = new JsonArrayFraming();
+    else this.#events = new SseReader();
+    return this.#framing!.push(bytes);
+  }
+
+  end(): Block | null {
+    if (this.#framing !== undefined) return this.#framing.end();
+    const raw = this.#before;
+    this.#before = raw.subarray(raw.length);
+    return raw.length === 0 ? null : { name: "", data: null, raw };
+  }
+
+  pass(block: Block): Uint8Array {
+    return this.#framing?.pass(block) ?? block.raw;
+  }
+
+  rewrite(block: Block, data: string): Uint8Array {
+    return this.#written.rewrite(block, data);
+  }
+
+  /** Google ends its lines with CRLF. */
+  write(event: WireEvent): Uint8Array {
+    const bytes = this.#written.write(event);
+    return this.#array ? bytes : Buffer.from(Buffer.from(bytes).toString().replaceAll("\n", "\r\n"));
+  }
+
+  close(): Uint8Array | null {
+    return this.#framing?.close() ?? null;
+  }
+
+  /** What ends, with an error, a stream that broke off; `undefined` where it comes as events. */
+  last(data: string): string | undefined {
+    return this.#array?.last(data);
+  }
+
+  get #framing(): Framing | undefined {
+    return this.#array ?? this.#events;
+  }
+
+  get #written(): Framing {
+    if (this.#framing === undefined) this.#events = new SseReader();
+    return this.#framing!;
+  }
+}
