@@ -28,6 +28,8 @@ export interface StreamEvent {
   readonly pieces: readonly Piece[];
   /** Channels that end with it: what is held back of them goes out before it. `"all"` at the end of the answer. */
   readonly closes: "all" | readonly Channel[];
+  /** Whether it tells what was used. */
+  readonly tellsUsage?: boolean;
 }
 
 /** An event to be written, before the stream's framing. */

@@ -1,6 +1,8 @@
 import type { WireFormat } from "../../core/wire.ts";
 import { createRelay } from "../relay.ts";
 import { readMessagesAnswer } from "./answer.ts";
+import { editMessagesAnswer } from "./edit-answer.ts";
+import { editMessagesStream } from "./editor.ts";
 import { writeMessagesRefusal, writeMessagesStreamError } from "./refusal.ts";
 import { readMessagesRequest } from "./request.ts";
 import { readMessagesStream } from "./stream.ts";
@@ -11,12 +13,13 @@ export const anthropicMessages: WireFormat = {
   surface: "messages",
   paths: ["/v1/messages"],
   upstreamPath: (_view, _target, query) => `/v1/messages${query}`,
-  phases: ["request", "usage"],
+  phases: ["request", "stream", "response", "usage"],
   readRequest: (raw) => readMessagesRequest(raw),
   writeRequest: (view, edit) => writeMessagesRequest(view, edit),
   tellsUsage: () => true,
   readAnswer: readMessagesAnswer,
-  openStream: () => createRelay(readMessagesStream(), null),
+  editAnswer: editMessagesAnswer,
+  openStream: ({ inspector } = {}) => createRelay(readMessagesStream(), null, { edit: editMessagesStream, inspector }),
   writeRefusal: writeMessagesRefusal,
   writeStreamError: writeMessagesStreamError,
 };

@@ -1,0 +1,231 @@
+import type { Channel, EarlyEnd, StreamEditor, StreamEvent, WireEvent } from "../../core/stream.ts";
+import type { Json, JsonObject, TokenUsage } from "../../core/wire.ts";
+import { asArray, asObject, asString, isObject, parseObject } from "../json.ts";
+import { type Draft, differs, type Slot } from "../slots.ts";
+import { type ChoiceSlots, callKey, chatSlots, functionCall } from "./slots.ts";
+
+/** A chunk as it was read. */
+interface ChatEvent extends StreamEvent {
+  readonly data: string;
+  readonly chunk: JsonObject | null;
+  readonly choices: readonly ChoiceSlots[];
+  readonly pieces: readonly Slot[];
+}
+
+/** Writes a stream of chat completion chunks otherwise than it came. */
+export function editChatStream({ tellUsage = false }: { readonly tellUsage?: boolean } = {}): StreamEditor<ChatEvent> {
+  return new ChatEditor(tellUsage);
+}
+
+/** What a client got of one choice. */
+interface Choice {
+  roleSent: boolean;
+  finished: boolean;
+  /** Where each call stands for the client, and in which form it is written. */
+  readonly calls: Map<string, { readonly index: number; readonly form: "function" | "custom" }>;
+  readonly taken: Set<string>;
+}
+
+class ChatEditor implements StreamEditor<ChatEvent> {
+  readonly #tellUsage: boolean;
+  /** Channels that the provider opened, by choice; none of a choice that it finished. */
+  readonly #open = new Map<number, Channel[]>();
+  readonly #choices = new Map<number, Choice>();
+  /** What every chunk of the answer has in common. */
+  #head: JsonObject = {};
+  #reasoning: "reasoning_content" | "reasoning" = "reasoning_content";
+  #usageSent = false;
+
+  constructor(tellUsage: boolean) {
+    this.#tellUsage = tellUsage;
+  }
+
+  read(_name: string, data: string): ChatEvent {
+    if (data === "[DONE]") return { type: data, pieces: none, closes: "all", data, chunk: null, choices: none };
+    const chunk = parseObject(data);
+    if (chunk === null) return { type: "", pieces: none, closes: none, data, chunk, choices: none };
+    if (typeof chunk.id === "string" && chunk.id !== "") this.#keepHead(chunk);
+    const choices = chatSlots(chunk);
+    const pieces = choices.length === 1 ? choices[0]!.slots : choices.flatMap(({ slots }) => slots);
+    const type = chunk.error ? "error" : asString(chunk.object);
+    const tellsUsage = isObject(chunk.usage) || isObject(asObject(chunk.x_groq).usage);
+    return { type, pieces, closes: this.#closedBy(choices), tellsUsage, data, chunk, choices };
+  }
+
+  write(event: ChatEvent, texts?: readonly (string | null)[]): string | null {
+    const { chunk, choices, pieces, data } = event;
+    if (chunk === null) return data === "[DONE]" ? data : null;
+    if (isObject(chunk.usage)) this.#usageSent = true;
+    let changed = differs(pieces, texts);
+    if (changed) this.#put(event, texts!);
+    for (const one of choices) {
+      const state = this.#choice(one.index);
+      if (asString(one.message.role) !== "") state.roleSent = true;
+      if (keepCalls(one.message, state)) changed = true;
+      if (keepFinish(one.choice, state)) changed = true;
+    }
+    if (!changed) return data;
+    return says(chunk, choices) ? JSON.stringify(chunk) : null;
+  }
+
+  add(channel: Channel, text: string): readonly WireEvent[] {
+    return [this.#chunk([this.#delta(channel.choice, this.#addition(channel, text), null)])];
+  }
+
+  end({ reason, refusal, usage }: EarlyEnd): readonly WireEvent[] {
+    if (this.#choices.size === 0) this.#choice(0);
+    const open = [...this.#choices].filter(([, { finished }]) => !finished);
+    const said: JsonObject = reason === "content_filter" ? { refusal: refusal.message } : {};
+    const endings = open.map(([index]) => this.#delta(index, said, reason));
+    const sluice = { code: refusal.code, message: refusal.message, ...refusal.sluice };
+    return [
+      ...(endings.length > 0 ? [this.#chunk(endings, { sluice })] : []),
+      ...(this.#tellUsage && !this.#usageSent ? [this.#chunk([], { usage: chatUsageObject(usage) })] : []),
+      { name: "", data: "[DONE]" },
+    ];
+  }
+
+  #keepHead({ id, object, created, model, system_fingerprint, service_tier, provider }: JsonObject): void {
+    if (this.#head.id === id) return;
+    this.#head = { id, provider, object, created, model, service_tier, system_fingerprint };
+  }
+
+  /** Keeps which channels are open; answers those that end with these choices. */
+  #closedBy(choices: readonly ChoiceSlots[]): StreamEvent["closes"] {
+    let closed: Channel[] | undefined;
+    for (const { index, choice, message, slots } of choices) {
+      if (typeof message.reasoning === "string") this.#reasoning = "reasoning";
+      const open = this.#open.get(index) ?? [];
+      this.#open.set(index, open);
+      for (const slot of slots) if (!open.some((one) => sameChannel(one, slot))) open.push(slot);
+      if (typeof choice.finish_reason !== "string") continue;
+      closed = [...(closed ?? none), ...open];
+      this.#open.delete(index);
+    }
+    if (closed === undefined) return none;
+    return this.#open.size === 0 ? "all" : closed;
+  }
+
+  #put({ pieces, choices }: ChatEvent, texts: readonly (string | null)[]): void {
+    for (let i = 0; i < pieces.length; i += 1) {
+      const { choice, tool, text, set } = pieces[i]!;
+      const now = texts[i];
+      if (now === null) this.#choice(choice).taken.add(tool);
+      else if (now !== undefined && now !== text) set(now);
+    }
+    for (const { choice, slots } of choices) if (slots.length > 0 && choice.logprobs) choice.logprobs = null;
+  }
+
+  #choice(index: number): Choice {
+    let state = this.#choices.get(index);
+    if (state === undefined) {
+      state = { roleSent: false, finished: false, calls: new Map(), taken: new Set() };
+      this.#choices.set(index, state);
+    }
+    return state;
+  }
+
+  #addition({ choice, kind, tool }: Channel, text: string): JsonObject {
+    if (kind === "text") return { content: text };
+    if (kind === "refusal") return { refusal: text };
+    if (kind === "reasoning") return { [this.#reasoning]: text };
+    const member = kind === "tool_name" ? "name" : "arguments";
+    if (tool === functionCall) return { function_call: { [member]: text } };
+    const call = this.#choice(choice).calls.get(tool);
+    if (call?.form === "custom") return { tool_calls: [{ index: call.index, custom: { input: text } }] };
+    return { tool_calls: [{ index: call?.index ?? 0, function: { [member]: text } }] };
+  }
+
+  #delta(index: number, said: JsonObject, finish: string | null): JsonObject {
+    const state = this.#choice(index);
+    const role = state.roleSent ? undefined : "assistant";
+    state.roleSent = true;
+    if (finish !== null) state.finished = true;
+    return { index, delta: { role, ...said }, finish_reason: finish };
+  }
+
+  #chunk(choices: readonly JsonObject[], more: JsonObject = {}): WireEvent {
+    const usage = this.#tellUsage ? { usage: null } : {};
+    return { name: "", data: JSON.stringify({ ...defaultHead, ...this.#head, choices, ...usage, ...more }) };
+  }
+}
+
+const none: readonly never[] = Object.freeze([]);
+const defaultHead = { id: "", object: "chat.completion.chunk", created: 0, model: "" } as const;
+
+function sameChannel(a: Channel, b: Channel): boolean {
+  return a.kind === b.kind && a.tool === b.tool && a.choice === b.choice;
+}
+
+/** Takes out the calls that are taken out of the answer, and closes up the others. Answers whether anything changed. */
+export function keepCalls(message: Draft, { calls, taken }: Pick<Choice, "calls" | "taken">): boolean {
+  if (isObject(message.function_call)) {
+    if (!taken.has(functionCall)) calls.set(functionCall, { index: 0, form: "function" });
+    else message.function_call = undefined;
+  }
+  if (!Array.isArray(message.tool_calls)) return taken.has(functionCall);
+  let changed = false;
+  const kept: Json[] = [];
+  for (const [i, item] of asArray(message.tool_calls).entries()) {
+    const call = asObject(item) as Draft;
+    const key = callKey(call, i);
+    if (taken.has(key)) {
+      changed = true;
+      continue;
+    }
+    let known = calls.get(key);
+    if (known === undefined) {
+      known = { index: calls.size, form: isObject(call.custom) ? "custom" : "function" };
+      calls.set(key, known);
+    }
+    // Places are given anew only where a call before was taken out: nothing else is ours to put right.
+    if (taken.size > 0 && typeof call.index === "number" && call.index !== known.index) {
+      call.index = known.index;
+      changed = true;
+    }
+    kept.push(call);
+  }
+  if (changed) message.tool_calls = kept.length > 0 ? kept : undefined;
+  return changed;
+}
+
+/** An answer whose calls were all taken out did not end with calls. Answers whether anything changed. */
+export function keepFinish(choice: Draft, state: Pick<Choice, "calls" | "taken"> & { finished?: boolean }): boolean {
+  const { finish_reason: reason } = choice;
+  if (typeof reason !== "string") return false;
+  state.finished = true;
+  if ((reason !== "tool_calls" && reason !== "function_call") || state.taken.size === 0 || state.calls.size > 0) {
+    return false;
+  }
+  choice.finish_reason = "stop";
+  return true;
+}
+
+/** Whether a chunk that was changed still says anything. */
+function says({ usage, error }: JsonObject, choices: readonly ChoiceSlots[]): boolean {
+  if (error || usage) return true;
+  return choices.some(
+    ({ choice, message }) =>
+      choice.finish_reason || Object.values(message).some(hasContent) || Object.keys(choice).some(isUnknown),
+  );
+}
+
+function isUnknown(member: string): boolean {
+  return !["index", "delta", "finish_reason", "logprobs", "message"].includes(member);
+}
+
+/** Whether a value has anything but empty texts, and places of calls. */
+function hasContent(value: Json | undefined): boolean {
+  if (value === undefined || value === null || value === "" || typeof value === "number") return false;
+  return typeof value === "object" ? Object.values(value).some(hasContent) : true;
+}
+
+/** Usage as OpenAI tells it. */
+function chatUsageObject({ promptTokens, completionTokens, totalTokens, cachedTokens }: TokenUsage): JsonObject {
+  return {
+    prompt_tokens: promptTokens,
+    completion_tokens: completionTokens,
+    total_tokens: totalTokens,
+    ...(cachedTokens !== null && { prompt_tokens_details: { cached_tokens: cachedTokens } }),
+  };
+}
