@@ -1,8 +1,9 @@
 import type { Json, JsonObject } from "../core/wire.ts";
 import { SluiceError } from "../errors.ts";
 import { describe } from "./fields.ts";
-import { isObject } from "./json.ts";
-import { duplicateKey, JsonTooDeep, scanMembers } from "./json-text.ts";
+import { isArray, isObject } from "./json.ts";
+import { countMembers, JsonTooDeep } from "./json-text.ts";
+import { duplicateMember, parseTree } from "./json-tree.ts";
 
 /** Deepest nesting of a body. Real ones stay under 30; what walks a body recursively is safe up to here. */
 export const maxBodyDepth = 512;
@@ -12,8 +13,8 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /**
  * Parses a body that must be a JSON object.
  *
- * Two members with one name are refused: which of them counts differs between parsers, so a policy could judge one
- * value and the provider obey the other.
+ * Two members of one object with one name are refused, at any depth: which of them counts differs between parsers, so
+ * a policy could judge one value and the provider obey the other.
  *
  * @throws SluiceError `malformed_json` or `invalid_request`
  */
@@ -24,12 +25,8 @@ export function parseBody(raw: Uint8Array): JsonObject {
       problem: `The request body must be a JSON object; received ${describe(body)}.`,
     });
   }
-  const members = scan(raw);
-  if (members.length !== Object.keys(body).length) {
-    throw new SluiceError("invalid_request", {
-      problem: `The request body has the member '${duplicateKey(raw, members)}' twice; each may stand once.`,
-    });
-  }
+  // Parsing keeps one of two, so the text then has more members than what was read.
+  if (written(raw) !== membersOf(body)) throw new SluiceError("invalid_request", { problem: doubled(raw) });
   return body;
 }
 
@@ -51,13 +48,36 @@ function parse(text: string): Json {
   }
 }
 
-function scan(raw: Uint8Array) {
+function written(raw: Uint8Array): number {
   try {
-    return scanMembers(raw, maxBodyDepth);
+    return countMembers(raw, maxBodyDepth);
   } catch (cause) {
     if (cause instanceof JsonTooDeep) throw tooDeep(cause);
     throw cause;
   }
+}
+
+/** How many members a value's objects have, at any depth. */
+function membersOf(value: Json): number {
+  let count = 0;
+  if (isArray(value)) {
+    for (let i = 0; i < value.length; i += 1) {
+      const item = value[i]!;
+      if (typeof item === "object" && item !== null) count += membersOf(item);
+    }
+  } else if (isObject(value)) {
+    for (const key in value) {
+      const member = value[key];
+      count += 1;
+      if (typeof member === "object" && member !== null) count += membersOf(member);
+    }
+  }
+  return count;
+}
+
+function doubled(raw: Uint8Array): string {
+  const path = duplicateMember(parseTree(decode(raw))) ?? "";
+  return `The request body has the member '${path}' twice; each may stand once.`;
 }
 
 function tooDeep(cause: unknown): SluiceError {

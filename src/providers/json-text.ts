@@ -1,6 +1,7 @@
 const QUOTE = 34;
 const BACKSLASH = 92;
 const COMMA = 44;
+const COLON = 58;
 
 /** Where one top-level member stands in the text, as byte offsets. */
 export interface Member {
@@ -19,9 +20,8 @@ export class JsonTooDeep extends Error {}
  * Finds the top-level members of a JSON object.
  *
  * @param bytes valid JSON whose value is an object: it is not checked again
- * @throws JsonTooDeep when it is nested deeper than `maxDepth`
  */
-export function scanMembers(bytes: Uint8Array, maxDepth = Number.POSITIVE_INFINITY): Member[] {
+export function scanMembers(bytes: Uint8Array): Member[] {
   const members: Member[] = [];
   let i = skipSpace(bytes, 0) + 1;
   for (;;) {
@@ -35,9 +35,31 @@ export function scanMembers(bytes: Uint8Array, maxDepth = Number.POSITIVE_INFINI
     const start = i;
     const keyEnd = skipString(bytes, i + 1);
     const valueStart = skipSpace(bytes, skipSpace(bytes, keyEnd) + 1);
-    i = skipValue(bytes, valueStart, maxDepth - 1);
+    i = skipValue(bytes, valueStart);
     members.push({ start, keyEnd, valueStart, valueEnd: i });
   }
+}
+
+/**
+ * How many members the objects of a JSON text have, at any depth; those that stand twice count twice.
+ *
+ * @param bytes valid JSON: it is not checked again
+ * @throws JsonTooDeep when it is nested deeper than `maxDepth`
+ */
+export function countMembers(bytes: Uint8Array, maxDepth: number): number {
+  let count = 0;
+  let depth = 0;
+  for (let i = 0; i < bytes.length; ) {
+    const byte = bytes[i]!;
+    i += 1;
+    if (byte === QUOTE) i = skipString(bytes, i);
+    else if (byte === COLON) count += 1;
+    else if (byte === 123 || byte === 91) {
+      depth += 1;
+      if (depth > maxDepth) throw new JsonTooDeep();
+    } else if (byte === 125 || byte === 93) depth -= 1;
+  }
+  return count;
 }
 
 /** The key of a member, escapes resolved. */
@@ -54,17 +76,6 @@ export function keyOf(bytes: Uint8Array, member: Member): string {
 export function memberValue(bytes: Uint8Array, key: string): Uint8Array {
   const member = scanMembers(bytes).find((candidate) => keyOf(bytes, candidate) === key);
   return member === undefined ? bytes.subarray(0, 0) : bytes.subarray(member.valueStart, member.valueEnd);
-}
-
-/** The first key that stands twice, `null` when all differ. */
-export function duplicateKey(bytes: Uint8Array, members: readonly Member[]): string | null {
-  const seen = new Set<string>();
-  for (const member of members) {
-    const key = keyOf(bytes, member);
-    if (seen.has(key)) return key;
-    seen.add(key);
-  }
-  return null;
 }
 
 /** What becomes of members, by key: their new value as JSON text, or `null` to remove them. */
@@ -144,7 +155,7 @@ function skipString(bytes: Uint8Array, from: number): number {
   }
 }
 
-function skipValue(bytes: Uint8Array, from: number, maxDepth: number): number {
+function skipValue(bytes: Uint8Array, from: number): number {
   const first = bytes[from];
   if (first === QUOTE) return skipString(bytes, from + 1);
   let i = from;
@@ -159,7 +170,6 @@ function skipValue(bytes: Uint8Array, from: number, maxDepth: number): number {
       i += 1;
       if (byte === 123 || byte === 91) {
         depth += 1;
-        if (depth > maxDepth) throw new JsonTooDeep();
       } else if (byte === 125 || byte === 93) {
         depth -= 1;
         if (depth === 0) return i;

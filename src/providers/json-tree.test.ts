@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { type JsonNode, parseTree, spliced, stringOf, withItems, withoutItems } from "./json-tree.ts";
+import { duplicateMember, type JsonNode, parseTree, spliced, stringOf, withItems, withoutItems } from "./json-tree.ts";
 
 /** What the tree says the text holds, by reading only the values that have no parts. */
 function readBack(text: string, node: JsonNode): unknown {
@@ -41,6 +41,17 @@ test.each([
   expect(JSON.stringify(JSON.parse(text.slice(parseTree(text).start, parseTree(text).end)))).toBe(
     JSON.stringify(JSON.parse(text)),
   );
+});
+
+test("the first member that stands twice is told with its place, however it is spelled", () => {
+  for (const [text, place] of [
+    ['{"a":1,"b":{"a":2},"a":3}', "a"],
+    ['{"a":[{"b":1},{"b":1,"\\u0062":2}]}', "a[1].b"],
+    ['{"a":{"c":{},"d":[[{"x":1,"x":1}]]}}', "a.d[0][0].x"],
+    ['{"a":[{"b":1},{"b":1}]}', null],
+  ] as const) {
+    expect(duplicateMember(parseTree(text))).toBe(place);
+  }
 });
 
 test("keys that stand twice are there twice", () => {

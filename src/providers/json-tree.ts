@@ -100,6 +100,26 @@ export function memberString(text: string, node: JsonNode, key: string): string 
   return value?.kind === "string" ? stringOf(text, value) : "";
 }
 
+/**
+ * Where the first member stands whose name its object has twice, such as `messages[0].content`; `null` when there is
+ * none. Not for deep values: it recurs.
+ */
+export function duplicateMember(node: JsonNode, path = ""): string | null {
+  const seen = new Set<string>();
+  for (const { key, value } of node.members) {
+    const at = path === "" ? key : `${path}.${key}`;
+    if (seen.has(key)) return at;
+    seen.add(key);
+    const inside = duplicateMember(value, at);
+    if (inside !== null) return inside;
+  }
+  for (const [i, item] of node.items.entries()) {
+    const inside = duplicateMember(item, `${path}[${i}]`);
+    if (inside !== null) return inside;
+  }
+  return null;
+}
+
 /** The text with parts replaced. They are given in the order in which they stand, and do not overlap. */
 export function spliced(text: string, splices: readonly Splice[]): string {
   if (splices.length === 0) return text;

@@ -109,12 +109,6 @@ const chat: readonly Golden[] = [
     '"functions":[{"name":"a"}],"z":1',
   ],
   [
-    "remove a tool whose name stands twice",
-    change("remove", "tools", "shell"),
-    '"tools":[{"type":"function","function":{"name":"shell","name":"a"}},{"type":"function","function":{"name":"b"}}]',
-    '"tools":[{"type":"function","function":{"name":"b"}}]',
-  ],
-  [
     "remove all",
     change("remove", "tools"),
     '"tools":[{"type":"web_search"}],"functions":[{"name":"a"}],"z":1',
@@ -185,12 +179,6 @@ const messages: readonly Golden[] = [
     change("set", "user", "anon"),
     '"metadata":{ "z":1.0, "user_id":"ann" }',
     '"metadata":{ "z":1.0, "user_id":"anon" }',
-  ],
-  [
-    "set where it stands twice",
-    change("set", "user", "anon"),
-    '"metadata":{"user_id":"ann","user_id":"bob"}',
-    '"metadata":{"user_id":"anon","user_id":"anon"}',
   ],
   ["remove", change("remove", "user"), '"metadata":{"user_id":"ann"}', '"metadata":{}'],
   [

@@ -70,7 +70,7 @@ export function removeTools(
   return left;
 }
 
-/** Every string that members of this name hold, where the key stands twice both. */
+/** The string that the member of this name holds, if it does. */
 export function stringsAt(text: string, node: JsonNode, ...path: readonly string[]): string[] {
   const [key, ...rest] = path;
   if (key === undefined) return node.kind === "string" ? [stringOf(text, node)] : [];

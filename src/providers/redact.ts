@@ -183,7 +183,7 @@ export class PromptRedaction {
     }
   }
 
-  /** What an object says to be; more than one where the key stands twice. */
+  /** What an object says to be, if it does. */
   #kinds(node: JsonNode): string[] {
     return node.members
       .filter(({ key, value }) => key === "type" && value.kind === "string")

@@ -27,6 +27,12 @@ describe("a body that cannot be read is refused with what to change", () => {
       "invalid_request",
       /member 'model' twice/,
     ],
+    [
+      "a text twice, which a rule could not see both of",
+      '{"model":"a","messages":[{"role":"user","content":"BAD","content":"ok"}]}',
+      "invalid_request",
+      /member 'messages\[0\]\.content' twice/,
+    ],
     ["__proto__ twice", '{"__proto__":{},"__proto__":{}}', "invalid_request", /member '__proto__' twice/],
     [
       "no model",
