@@ -2,7 +2,7 @@ import { type Decision, extend, withDefault } from "../core/decision.ts";
 import type { Identity } from "../core/identity.ts";
 import { createLocalTime } from "../core/local-time.ts";
 import type { Surface } from "../core/phases.ts";
-import type { UpstreamAnswer } from "../core/ports.ts";
+import type { RoutedTarget, UpstreamAnswer } from "../core/ports.ts";
 import type { AnswerSummary, StreamRelay, WireFormat } from "../core/wire.ts";
 import { SluiceError } from "../errors.ts";
 import { comesWhole, leaksCredentials, parseObject, readAll } from "./answer.ts";
@@ -116,8 +116,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       }
       provider.take(answer);
       const { target, response, body } = answer;
-      // Prices and records are of what answered.
-      if (target !== call.route!.target) call.route = { ...call.route!, model: target.info, target };
+      routeTo(call, target);
       if (body === null || comesWhole(answer.first, response.headers)) {
         provider.reading();
         let bytes: Uint8Array;
@@ -140,6 +139,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     } catch (cause) {
       // A failure of the provider's may be our time-out; anything else is a bug, and told as one.
       const error = cause instanceof SluiceError ? provider.failure(cause) : cause;
+      routeTo(call, provider.target);
       // What goes wrong before the first byte is out ends here: nobody reads the rest of the provider's answer.
       provider.abort();
       if (call.upstreamMs === 0) call.upstreamMs = call.elapsedMs - call.sentMs;
@@ -232,7 +232,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const { body, init } = refusalResponse(call, format, refusal);
     const status = ledgerStatus ?? refusal.status;
     const responseBytes = Buffer.byteLength(body);
-    call.end({ status, code: refusal.code, responseBytes, complete: true, ...(summary && { summary }) });
+    const code = ledgerStatus === clientClosed ? streamCodes.abandoned : refusal.code;
+    call.end({ status, code, responseBytes, complete: true, ...(summary && { summary }) });
     return new Response(body, init);
   }
 
@@ -354,6 +355,11 @@ export function createGateway(deps: GatewayDeps): Gateway {
     setSluiceHeaders(call, headers);
     return new Response(body, { status: response.status, headers });
   }
+}
+
+/** Prices and records are of the target that answered, or failed last. */
+function routeTo(call: Call, target: RoutedTarget): void {
+  if (target !== call.route!.target) call.route = { ...call.route!, model: target.info, target };
 }
 
 /** Ledger codes of the ways a stream ends. */

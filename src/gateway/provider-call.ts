@@ -16,8 +16,7 @@ export class ProviderCall implements Wait, UpstreamCall {
   readonly stream: boolean;
   /** Whether what tells the usage was asked for by the gateway, and is kept from the client. */
   withholdsUsage = false;
-  /** Where the attempt under way goes, or the last one went. */
-  #target: Target;
+  #target: RoutedTarget;
   #abort = new AbortController();
   readonly #view: RequestView;
   readonly #format: WireFormat;
@@ -39,10 +38,10 @@ export class ProviderCall implements Wait, UpstreamCall {
   #broken = false;
 
   constructor(call: Call, format: WireFormat, client: Request, read: PlainHeaders, waits: Waits) {
-    const { targets, target } = call.route!;
+    const { targets } = call.route!;
     this.surface = call.surface;
     this.targets = targets;
-    this.#target = target;
+    this.#target = targets[0]!;
     this.#view = call.view!;
     this.stream = this.#view.stream;
     this.#format = format;
@@ -50,6 +49,11 @@ export class ProviderCall implements Wait, UpstreamCall {
     this.#read = read;
     this.#waits = waits;
     waits.add(this);
+  }
+
+  /** Where the attempt under way goes, or the last one went. */
+  get target(): RoutedTarget {
+    return this.#target;
   }
 
   get provider(): string {
