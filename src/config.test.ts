@@ -182,8 +182,40 @@ models:
       anthropic: { kind: "anthropic", base_url: "https://api.anthropic.com", api_key: "sk-a" },
     });
     expect([...values.models]).toEqual([
-      ["gpt-4o", { targets: [{ provider: "openai", model: "gpt-4o", priority: 1, weight: 100 }] }],
+      [
+        "gpt-4o",
+        {
+          targets: [{ provider: "openai", model: "gpt-4o", priority: 1, weight: 100 }],
+          where: "sluice.config.yaml:6:11",
+        },
+      ],
     ]);
+  });
+
+  test("prices are read with what they leave out, for names with targets and without", () => {
+    const file = `
+models:
+  own: { targets: [{ provider: echo }], price: { input: 0.1, output: 2 } }
+  gpt-4o:
+    price: { input: 2, output: 8, cached_input: 1, cache_write: 3, cache_write_long: 4, reasoning: 9, date: 2026-11-01 }
+  free: { targets: [{ provider: echo }], unpriced: ok }
+`;
+    const config = load({ file });
+    const { models } = config.values;
+    expect(models.get("own")?.price).toEqual({
+      ...{ input: 0.1, output: 2, cachedInput: null, cacheWrite: null },
+      date: "configured",
+    });
+    expect(models.get("gpt-4o")).toEqual({
+      price: {
+        ...{ input: 2, output: 8, cachedInput: 1, cacheWrite: 3, cacheWriteLong: 4, reasoning: 9 },
+        date: "2026-11-01",
+      },
+      where: "sluice.config.yaml:5:5",
+    });
+    expect(models.get("free")).toMatchObject({ unpriced: "ok" });
+    expect(source(config, "models.gpt-4o.price")).toBe("file sluice.config.yaml:5");
+    expect(source(config, "models.free.unpriced")).toBe("file sluice.config.yaml:6");
   });
 
   test("the environment alone makes a provider, and goes before the file", () => {
@@ -200,7 +232,7 @@ models:
 
   test("a target without a model is the name itself", () => {
     const file = "models: { demo: { targets: [{ provider: echo }] } }";
-    expect(load({ file }).values.models.get("demo")?.targets[0]).toMatchObject({ provider: "echo", model: "demo" });
+    expect(load({ file }).values.models.get("demo")?.targets?.[0]).toMatchObject({ provider: "echo", model: "demo" });
   });
 
   test("without any the operator is told who answers", () => {
@@ -306,11 +338,43 @@ describe("a problem says where, what was received and what is accepted:", () => 
         [{ file: "models: { m: { targets: [{}] } }" }, `${f}:1:26  models.m.targets.0.provider is missing`],
         [
           { file: "models: { m: { target: x, targets: [] } }" },
-          `${f}:1:16  unknown key 'models.m.target'; known: targets`,
+          `${f}:1:16  unknown key 'models.m.target'; known: targets, price, unpriced`,
         ],
         [
           { file: "models: { m: [] }" },
           `${f}:1:14  models.m.targets must be a list of targets, each with a provider and a model`,
+        ],
+        [
+          { file: "models: { m: { price: { input: 1 } } }" },
+          `${f}:1:23  models.m.price.output is missing; a price has input and output`,
+        ],
+        [
+          { file: "models: { m: { price: { output: 1 } } }" },
+          `${f}:1:23  models.m.price.input is missing; a price has input and output`,
+        ],
+        [
+          { file: "models: { m: { price: { input: -1, output: 1 } } }" },
+          `${f}:1:32  models.m.price.input must be a number of US dollars per 1,000,000 tokens, from 0 to 1000000; received -1`,
+        ],
+        [
+          { file: "models: { m: { price: { input: 1, output: 1, cached: 1 } } }" },
+          `${f}:1:46  unknown key 'models.m.price.cached'; known: input, output, cached_input, cache_write, cache_write_long, reasoning, date`,
+        ],
+        [
+          { file: "models: { m: { price: { input: 1, output: 1, date: May } } }" },
+          `${f}:1:52  models.m.price.date must be a date as YYYY-MM-DD; received 'May'`,
+        ],
+        [
+          { file: "models: { m: { price: 5 } }" },
+          `${f}:1:23  models.m.price must hold settings, each as 'name: value'`,
+        ],
+        [
+          { file: "models: { m: { unpriced: yes } }" },
+          `${f}:1:26  models.m.unpriced must be one of ok; received 'yes'`,
+        ],
+        [
+          { file: "models: { m: { unpriced: ok, price: { input: 1, output: 1 } } }" },
+          `${f}:1:26  models.m.unpriced is set beside a price; only one of them may be`,
         ],
       ] satisfies (readonly [Given, string])[]
     ).map(([given, expected]) => [expected, given] as const),

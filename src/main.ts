@@ -34,7 +34,7 @@ import { openStore } from "./store/store.ts";
 import { createLogger } from "./telemetry/logger.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import { createTokenCounter } from "./tokens/counter.ts";
-import { createCatalogue, modelNames } from "./upstream/catalogue.ts";
+import { createCatalogue, modelNames, unpricedModels } from "./upstream/catalogue.ts";
 import { createTransport } from "./upstream/fetch.ts";
 import { createModelSwitch, type SwitchedCatalogue } from "./upstream/model-switch.ts";
 import { upstreamSettings } from "./upstream/settings.ts";
@@ -106,7 +106,11 @@ export async function startSluice(config: Config): Promise<Running> {
   const adminKey = await ensureAdminKey(values.data_dir, values.admin_key);
   const demo = await ensureDemo({ applications: store.applications, mint });
 
-  const deployment = { headers: values.policy_headers, models: modelNames(values) };
+  const deployment = {
+    headers: values.policy_headers,
+    models: modelNames(values),
+    unpriced: unpricedModels(values),
+  };
   const loading = { dir: values.policies_dir, registry, cel: createCel(), allowEmpty: values.allow_empty, deployment };
   const revisions = createRevisionStore({ dataDir: values.data_dir, policiesDir: values.policies_dir, clock });
   const overlay = await createOverlayKeeper({

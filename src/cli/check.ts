@@ -11,7 +11,7 @@ import { untestedRules } from "../policy/test/untested.ts";
 import type { PolicyFile } from "../policy/tree.ts";
 import { type TypeCheck, typecheckPolicies } from "../policy/typecheck.ts";
 import { discoverPlugins, PluginErrors } from "../registry/registry.ts";
-import { modelNames } from "../upstream/catalogue.ts";
+import { modelNames, unpricedModels } from "../upstream/catalogue.ts";
 import { addSettings, readSettings } from "./settings.ts";
 
 const formats = ["text", "json", "github"] as const;
@@ -149,5 +149,5 @@ type Flags = Pick<CheckArgs, "format" | "strict" | "requireTests" | "coverageMat
 
 /** What the configuration says that policies may refer to. */
 export function deploymentOf(values: ConfigValues): Deployment {
-  return { headers: values.policy_headers, models: modelNames(values) };
+  return { headers: values.policy_headers, models: modelNames(values), unpriced: unpricedModels(values) };
 }

@@ -1,5 +1,6 @@
 import { providerSettings, settings } from "../config.ts";
-import { providerFields, targetFields } from "./routing.ts";
+import { priceFields } from "./prices.ts";
+import { modelFields, providerFields, targetFields } from "./routing.ts";
 import { envName, flagName, type Setting } from "./setting.ts";
 
 const all: readonly (readonly [key: string, setting: Setting])[] = Object.entries({ ...settings, ...providerSettings });
@@ -60,11 +61,22 @@ Each entry of \`models\` in the file is a name that clients can use; its \`targe
 
 ${table(["field of a target", ""], fields(targetFields))}
 
+Prices of known models are those of \`schema/models.json\`, each with its date. \`price\` goes before them, for a name of yours or a vendor's
+own; an entry that only has a price needs no targets. In US dollars per 1,000,000 tokens:
+
+${table(["field of a price", ""], fields(priceFields))}
+
+A model whose price nobody knows costs nothing by mistake: policies on money say what becomes of it (\`onUnpriced\`), and \`sluice check\`
+warns of it (C077) unless its entry says otherwise:
+
+${table(["field of a model", ""], fields(modelFields))}
+
 \`\`\`yaml
 providers:
   openai: { kind: openai, base_url: https://api.openai.com/v1, api_key: \${OPENAI_API_KEY} }
 models:
   fast: { targets: [{ provider: openai, model: gpt-4o-mini }] }
+  gpt-4o: { price: { input: 2, output: 8, cached_input: 1, date: 2026-11-01 } }
 \`\`\`
 `;
 }
@@ -83,6 +95,7 @@ export function configJsonSchema(): object {
     }
   }
   const target = { ...objectOf(targetFields), required: ["provider"] };
+  const price = { ...objectOf(priceFields), required: ["input", "output"] };
   return {
     $schema: "http://json-schema.org/draft-07/schema#",
     title: "Sluice configuration",
@@ -101,7 +114,7 @@ export function configJsonSchema(): object {
         additionalProperties: {
           type: "object",
           additionalProperties: false,
-          required: ["targets"],
+          anyOf: [{ required: ["targets"] }, { required: ["price"] }, { required: ["unpriced"] }],
           properties: {
             targets: {
               description: "Where its requests go: one for each surface.",
@@ -109,6 +122,8 @@ export function configJsonSchema(): object {
               minItems: 1,
               items: target,
             },
+            price: { description: "What it costs, in US dollars per 1,000,000 tokens.", ...price },
+            ...schemaOf("unpriced", modelFields.unpriced),
           },
         },
       },

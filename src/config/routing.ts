@@ -1,5 +1,6 @@
 import {
   type CatalogueOptions,
+  type ModelConfig,
   type ProviderConfig,
   type RoutingProblem,
   routingProblems,
@@ -16,6 +17,7 @@ import {
   type Sources,
   toRow,
 } from "./load.ts";
+import { readPrice } from "./prices.ts";
 import { choice, integer, type Setting, seconds, text, toggle } from "./setting.ts";
 
 /** Providers that need no entry in the file: the environment is enough. */
@@ -94,6 +96,17 @@ export const targetFields = {
   },
 } satisfies Record<string, Setting>;
 
+/** What a model's entry may hold beside its targets and its price. */
+export const modelFields = {
+  unpriced: {
+    type: choice("ok"),
+    default: undefined,
+    doc: "Says that it is known and fine that the model has no price.",
+  },
+} satisfies Record<string, Setting>;
+
+const modelKeys = ["targets", "price", ...Object.keys(modelFields)];
+
 /** The providers and models that are configured, and a row for each of their settings. */
 export interface Routing extends CatalogueOptions {
   readonly rows: readonly SettingRow[];
@@ -152,40 +165,75 @@ function readProviders(sources: Sources, rows: SettingRow[], origins: Map<string
 
 function readModels(sources: Sources, rows: SettingRow[]) {
   const { file, problems } = sources;
-  const models = new Map<string, { readonly targets: readonly TargetConfig[] }>();
+  const models = new Map<string, ModelConfig>();
   const written = sectionEntries(nodeAt(file?.root ?? null, ["models"]), "models", sources);
   for (const [name, node] of written) {
     if (file === null) break;
-    const path = `models.${name}.targets`;
-    const list = node.kind === "map" ? node.entries.get("targets")?.node : undefined;
-    const extra = node.kind === "map" ? [...node.entries].find(([key]) => key !== "targets") : undefined;
+    const before = problems.length;
+    const extra = node.kind === "map" ? [...node.entries].find(([key]) => !modelKeys.includes(key)) : undefined;
     if (extra !== undefined) {
       problems.push({
         where: position(file, extra[1]),
-        message: `unknown key 'models.${name}.${extra[0]}'; known: targets`,
+        message: `unknown key 'models.${name}.${extra[0]}'; known: ${modelKeys.join(", ")}`,
       });
     }
-    if (list?.kind !== "list") {
-      problems.push({
-        where: position(file, list ?? node),
-        message: `${path} must be a list of targets, each with a provider and a model`,
-      });
-      continue;
-    }
-    const targets = list.items.map((item, i) => readTarget(item, `${path}.${i}.`, name, sources));
-    const complete = targets.filter((target) => target !== undefined);
-    // With a broken target there is a problem already; a second about the rest would only mislead.
-    if (complete.length === targets.length) models.set(name, { targets: complete });
-    rows.push({
-      key: path,
-      value: complete.map((target) => `${target.provider}/${target.model}`).join(","),
-      origin: "file",
-      source: `file ${file.label}:${node.line}`,
-      secret: false,
-      doc: "Where requests for this model go.",
-    });
+    const model = { ...readTargets(name, node, sources, rows), ...readMoney(name, node, sources, rows) };
+    // With a broken part there is a problem already; a second about the rest would only mislead.
+    if (problems.length === before) models.set(name, { ...model, where: position(file, node) });
   }
   return models;
+}
+
+/** Where a model's requests go. One that is known by its name needs no targets to be given a price. */
+function readTargets(name: string, node: FileNode, sources: Sources, rows: SettingRow[]): Pick<ModelConfig, "targets"> {
+  const { file, problems } = sources;
+  const path = `models.${name}.targets`;
+  const list = node.kind === "map" ? node.entries.get("targets")?.node : undefined;
+  const isPriced = node.kind === "map" && (node.entries.has("price") || node.entries.has("unpriced"));
+  if (file === null || (list === undefined && isPriced)) return {};
+  if (list?.kind !== "list") {
+    const message = `${path} must be a list of targets, each with a provider and a model`;
+    problems.push({ where: position(file, list ?? node), message });
+    return {};
+  }
+  const targets = list.items.flatMap((item, i) => readTarget(item, `${path}.${i}.`, name, sources) ?? []);
+  rows.push({
+    key: path,
+    value: targets.map((target) => `${target.provider}/${target.model}`).join(","),
+    origin: "file",
+    source: `file ${file.label}:${node.line}`,
+    secret: false,
+    doc: "Where requests for this model go.",
+  });
+  return { targets };
+}
+
+/** What a model costs, and whether it is fine that nobody knows. */
+function readMoney(
+  name: string,
+  node: FileNode,
+  sources: Sources,
+  rows: SettingRow[],
+): Pick<ModelConfig, "price" | "unpriced"> {
+  const { file, problems } = sources;
+  if (node.kind !== "map" || file === null) return {};
+  const path = `models.${name}.price`;
+  const written = node.entries.get("price");
+  const price = written && readPrice(written.node, path, sources);
+  if (price !== undefined) {
+    const source = `file ${file.label}:${written!.line}`;
+    const value = `${price.input} in, ${price.output} out`;
+    rows.push({ key: path, value, origin: "file", source, secret: false, doc: "US dollars per 1,000,000 tokens." });
+  }
+  const key = `models.${name}.unpriced`;
+  const waiver = node.entries.get("unpriced");
+  if (waiver === undefined) return price === undefined ? {} : { price };
+  const found = findValue(key, modelFields.unpriced, sources, new Map([[key, waiver]]));
+  rows.push(toRow(key, modelFields.unpriced, found));
+  if (price !== undefined) {
+    problems.push({ where: found.where, message: `${key} is set beside a price; only one of them may be` });
+  }
+  return found.value === "ok" ? { unpriced: "ok" } : {};
 }
 
 function readTarget(item: FileNode, prefix: string, name: string, sources: Sources): TargetConfig | undefined {

@@ -84,6 +84,25 @@ export const seconds: SettingType<number> = {
   fromValue: (value) => (typeof value === "number" && value > 0 && value <= 86_400 ? value : undefined),
 };
 
+/** US dollars per 1,000,000 tokens. */
+export const usd: SettingType<number> = {
+  accepts: "a number of US dollars per 1,000,000 tokens, from 0 to 1000000",
+  schema: { type: "number", minimum: 0, maximum: 1_000_000 },
+  fromText: (value) => (/^\d{1,7}(\.\d{1,9})?$/.test(value) ? usd.fromValue(Number(value)) : undefined),
+  fromValue: (value) => (typeof value === "number" && value >= 0 && value <= 1_000_000 ? value : undefined),
+};
+
+/** A day of the calendar. */
+export const day: SettingType<string> = {
+  accepts: "a date as YYYY-MM-DD",
+  schema: { type: "string", pattern: "^\\d{4}-\\d{2}-\\d{2}$" },
+  fromText: (value) => {
+    const isDay = /^\d{4}-\d{2}-\d{2}$/.test(value) && !Number.isNaN(Date.parse(value));
+    return isDay ? value : undefined;
+  },
+  fromValue: (value) => (typeof value === "string" ? day.fromText(value) : undefined),
+};
+
 /** One of some words. */
 export function choice<const T extends string>(...words: readonly T[]): SettingType<T> {
   const check = (value: unknown) => words.find((word) => word === value);

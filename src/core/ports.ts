@@ -35,7 +35,7 @@ export interface PriceRates {
 
 /** What a model costs at the standard service tier. */
 export interface ModelPrice extends PriceRates {
-  /** The date the figures were collected, YYYY-MM-DD. */
+  /** The date the figures were collected, YYYY-MM-DD; `configured` for those of a configuration that does not say. */
   readonly date: string;
   /** What the whole call costs where its prompt has more than so many tokens, in rising order; absent for none. */
   readonly tiers?: readonly (PriceRates & { readonly above: number })[];

@@ -53,6 +53,7 @@ export const policyChecks = {
   C074: "Every rule has a test.",
   C075: "No caller can leave a policy by what it says of itself.",
   C076: "What a policy type is told can come to pass.",
+  C077: "Every model that clients can name has a price, or somebody says that it is fine without.",
   C090: "A test names policies that exist.",
   C091: "A test gives facts that its phase can read.",
   C092: "Every case of a test file has a name of its own.",
@@ -63,7 +64,7 @@ export const policyChecks = {
  * Checks whose findings are probably not meant and do no harm: they are told, and keep nothing from being live. All
  * others refuse the set.
  */
-const warnings: ReadonlySet<string> = new Set(["C070", "C071", "C072", "C073", "C075", "C076"]);
+const warnings: ReadonlySet<string> = new Set(["C070", "C071", "C072", "C073", "C075", "C076", "C077"]);
 
 /** Whether what this check finds is told and nothing more. */
 export function isWarning(code: CheckCode): boolean {

@@ -2,9 +2,12 @@ import { describe, expect, test } from "bun:test";
 import {
   type CatalogueOptions,
   createCatalogue,
+  type ModelConfig,
+  modelNames,
   type ProviderConfig,
   routingProblems,
   type TargetConfig,
+  unpricedModels,
 } from "./catalogue.ts";
 import { assumedMaxOutput } from "./models.ts";
 
@@ -186,6 +189,61 @@ describe("a provider", () => {
     expect(target(openai)?.takesUsageOption).toBe(true);
     expect(target({ ...openai, include_usage: false })?.takesUsageOption).toBe(false);
     expect(target(anthropic)?.takesUsageOption).toBe(false);
+  });
+});
+
+describe("a price of the configuration", () => {
+  const price = (input: number) => ({ input, output: 1, cachedInput: null, cacheWrite: null, date: "configured" });
+  const targets = [
+    { provider: "openai", model: "gpt-4o" },
+    { provider: "openai", model: "gpt-4o-mini" },
+    { provider: "openai", model: "homemade" },
+  ];
+  const models = new Map<string, ModelConfig>([
+    ["GPT-4o", { price: price(7) }],
+    ["fast", { targets }],
+    ["dear", { targets, price: price(9) }],
+    ["free", { targets: targets.slice(2), unpriced: "ok" }],
+    ["gpt-4o-mini", { unpriced: "ok" }],
+  ]);
+  const configured = { providers: new Map([["openai", openai]]), models };
+  const catalogue = createCatalogue(configured);
+  const inputs = (name: string) =>
+    catalogue
+      .resolve(name, "chat")
+      ?.targets.map(({ model, info }) => `${model} ${info.price?.input ?? "unknown"}`)
+      .sort();
+
+  test("goes before the vendor's, whatever the spelling", () => {
+    expect([inputs("gpt-4o"), inputs("gPT-4O")]).toEqual([["gpt-4o 7"], ["gPT-4O 7"]]);
+    expect(catalogue.resolve("gpt-4o", "chat")?.model).toMatchObject({ encoding: "o200k_base", maxOutput: 16_384 });
+  });
+
+  test("is that of every target which leads to the model", () => {
+    expect(inputs("fast")).toEqual(["gpt-4o 7", "gpt-4o-mini 0.15", "homemade unknown"]);
+  });
+
+  test("is that of the name which clients use, where that has one", () => {
+    expect(inputs("dear")).toEqual(["gpt-4o 9", "gpt-4o-mini 9", "homemade 9"]);
+  });
+
+  test("leaves a name that has nothing but a price to its vendor", () => {
+    expect(catalogue.list().map(({ id }) => id)).not.toContain("GPT-4o");
+    expect(routingProblems(configured)).toEqual([]);
+    expect(modelNames(configured)).toEqual(expect.arrayContaining(["GPT-4o", "fast", "homemade"]));
+  });
+
+  test("holds for the simulated provider too", () => {
+    const offline = createCatalogue({ providers: new Map(), models: new Map([["any", { price: price(3) }]]) });
+    expect(offline.resolve("any", "chat")?.model.price?.input).toBe(3);
+  });
+
+  test("is missing where a target has none and nobody says that this is fine", () => {
+    expect(unpricedModels(configured)).toEqual([{ model: "fast" }]);
+    const where = "sluice.config.yaml:3:7";
+    const one = new Map([["m", { targets: [{ provider: "openai", model: "x" }], where }]]);
+    expect(unpricedModels({ ...configured, models: one })).toEqual([{ model: "m", where }]);
+    expect(unpricedModels(options({}, {}))).toEqual([]);
   });
 });
 

@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import { type Surface, surfaces } from "../core/phases.ts";
-import type { Catalogue, ModelInfo, Route, RoutedTarget, Target } from "../core/ports.ts";
+import type { Catalogue, ModelInfo, ModelPrice, Route, RoutedTarget, Target } from "../core/ports.ts";
 import { defaultBaseUrls, parseBaseUrl } from "./base-url.ts";
 import { thinksLong } from "./model-class.ts";
 import { assumedMaxOutput, findModel, isListed, knownModelNames, modelsOf, tellsUsageUnasked } from "./models.ts";
@@ -32,10 +32,22 @@ export interface TargetConfig {
   readonly reasoning?: boolean;
 }
 
+/** A name that clients can use, or what there is to say of a vendor's own. */
+export interface ModelConfig {
+  /** What serves it; absent for a name that is a vendor's, and served as that. */
+  readonly targets?: readonly TargetConfig[];
+  /** What it costs; also what a target of this name costs, where its model has no price of its own. */
+  readonly price?: ModelPrice;
+  /** It is known and fine that it has no price. */
+  readonly unpriced?: "ok";
+  /** Where it was written, as people know it. */
+  readonly where?: string;
+}
+
 /** What the catalogue is made from, by the names that the configuration gives. */
 export interface CatalogueOptions {
   readonly providers: ReadonlyMap<string, ProviderConfig>;
-  readonly models: ReadonlyMap<string, { readonly targets: readonly TargetConfig[] }>;
+  readonly models: ReadonlyMap<string, ModelConfig>;
   /** 0 to 1: spreads calls over targets by their weights. */
   readonly random?: () => number;
 }
@@ -92,27 +104,32 @@ export function createCatalogue(options: CatalogueOptions): Catalogue {
   const [problem] = routingProblems(options);
   if (problem !== undefined) throw new Error(`${problem.path.join(".")}: ${problem.message}`);
   const { providers, models, random = Math.random } = options;
+  const priceOf = configuredPrices(models);
   const remembered = new LRUCache<string, Found>({ max: maxRemembered });
 
   function find(name: string, surface: Surface): readonly Candidate[] {
     if (name === echoName)
       return [candidate(echoName, echoProvider, { provider: echoName, model: echoName }, echoName)];
     const configured = models.get(name);
-    if (configured !== undefined) {
+    if (configured?.targets !== undefined) {
       return configured.targets
         .filter((one) => serves(providerOf(providers, one.provider), surface))
-        .map((one) =>
-          candidate(one.provider, providerOf(providers, one.provider)!, one, `${one.provider}/${one.model}`),
-        )
+        .map((one) => {
+          const provider = providerOf(providers, one.provider)!;
+          return candidate(one.provider, provider, one, `${one.provider}/${one.model}`, priceOf(name, one));
+        })
         .sort((one, other) => one.priority - other.priority);
     }
-    if (providers.size === 0) return [candidate(echoName, echoProvider, { provider: echoName, model: name }, echoName)];
+    if (providers.size === 0) {
+      const target = { provider: echoName, model: name };
+      return [candidate(echoName, echoProvider, target, echoName, priceOf(name, target))];
+    }
     const found = ownerOf(name, surface);
     if (found === undefined) return [];
     const { provider, model } = found;
     // Clients make up names: what is not listed shares one name, of which there are then only so many.
     const id = isListed(model) ? `${provider}/${model.toLowerCase()}` : provider;
-    return [candidate(provider, providers.get(provider)!, found, id)];
+    return [candidate(provider, providers.get(provider)!, found, id, priceOf(name, found))];
   }
 
   /** The provider that serves a name which nobody configured, as its vendor does. */
@@ -149,7 +166,7 @@ export function createCatalogue(options: CatalogueOptions): Catalogue {
 
     list() {
       const listed = new Map<string, string>();
-      for (const [name, { targets }] of models) if (targets[0] !== undefined) listed.set(name, targets[0].provider);
+      for (const [name, { targets }] of models) if (targets?.[0] !== undefined) listed.set(name, targets[0].provider);
       for (const [name, provider] of providers) {
         if (!ownsModels(provider)) continue;
         for (const { id } of modelsOf(vendorOf(name))) if (!listed.has(id)) listed.set(id, name);
@@ -162,7 +179,7 @@ export function createCatalogue(options: CatalogueOptions): Catalogue {
 
 /** The names of models that are known here: the configured ones, what their targets are called, and the vendors' own. */
 export function modelNames({ models }: Pick<CatalogueOptions, "models">): readonly string[] {
-  const targets = [...models.values()].flatMap((one) => one.targets.map(({ model }) => model));
+  const targets = [...models.values()].flatMap((one) => one.targets?.map(({ model }) => model) ?? []);
   return [...new Set([...models.keys(), ...targets, echoName, ...knownModelNames()])];
 }
 
@@ -198,6 +215,7 @@ export function routingProblems({ providers, models }: CatalogueOptions): readon
     const path = ["models", name];
     if (name === echoName)
       problems.push({ path, message: "the model 'echo' is the simulated one; give this model another name" });
+    if (targets === undefined) continue;
     if (targets.length === 0) problems.push({ path: [...path, "targets"], message: "must name at least one target" });
     const named = new Set<string>();
     for (const [i, target] of targets.entries()) {
@@ -248,10 +266,54 @@ function toRoute(ordered: readonly Candidate[]): Route | null {
   return { model: target.info, target, targets: ordered.map((one) => one.target) };
 }
 
-function candidate(name: string, provider: ProviderConfig, config: TargetConfig, id: string): Candidate {
+function candidate(
+  name: string,
+  provider: ProviderConfig,
+  config: TargetConfig,
+  id: string,
+  price?: ModelPrice,
+): Candidate {
   const { model, priority = 1, weight = 100, reasoning = thinksLong(model) } = config;
-  const target = { ...toTarget(name, provider, model), id, info: infoOf(name, provider, model), thinksLong: reasoning };
-  return { target, priority, weight };
+  const known = infoOf(name, provider, model);
+  const info = price === undefined ? known : { ...known, price };
+  return { target: { ...toTarget(name, provider, model), id, info, thinksLong: reasoning }, priority, weight };
+}
+
+/** The price that the configuration gives a target: that of the name that clients use, else of the model's own. */
+function configuredPrices(
+  models: CatalogueOptions["models"],
+): (name: string, target: TargetConfig) => ModelPrice | undefined {
+  const byName = new Map([...models].map(([name, { price }]) => [name.toLowerCase(), price]));
+  return (name, { model }) => byName.get(name.toLowerCase()) ?? byName.get(model.toLowerCase());
+}
+
+/** A model that clients can name and whose price nobody knows. */
+export interface UnpricedModel {
+  readonly model: string;
+  /** Where it is configured, as people know it; absent for a vendor's own name. */
+  readonly where?: string;
+}
+
+/** The models that the configuration serves without knowing their price, and without saying that this is fine. */
+export function unpricedModels({ providers, models }: CatalogueOptions): readonly UnpricedModel[] {
+  const priceOf = configuredPrices(models);
+  const isKnown = (name: string, target: TargetConfig) => {
+    const provider = providerOf(providers, target.provider);
+    if (provider === undefined || priceOf(name, target) !== undefined) return true;
+    return infoOf(target.provider, provider, target.model).price !== null;
+  };
+  const waived = new Set(
+    [...models].flatMap(([name, { unpriced }]) => (unpriced === "ok" ? [name.toLowerCase()] : [])),
+  );
+  const configured = [...models].flatMap(([model, { targets = [], where }]) =>
+    targets.every((target) => isKnown(model, target)) ? [] : [{ model, ...(where !== undefined && { where }) }],
+  );
+  const owned = [...providers].flatMap(([name, provider]) =>
+    ownsModels(provider) ? modelsOf(vendorOf(name)).map(({ id: model }) => ({ provider: name, model })) : [],
+  );
+  const vendors = owned.filter((one) => !models.get(one.model)?.targets && !isKnown(one.model, one));
+  const all = [...configured, ...vendors.map(({ model }): UnpricedModel => ({ model }))];
+  return all.filter(({ model }) => !waived.has(model.toLowerCase()));
 }
 
 /** What is known of the model that answers; of one that nothing is known of, what is safe to assume. */

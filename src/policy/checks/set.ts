@@ -9,6 +9,7 @@ import { checkHeaders } from "./headers.ts";
 import { withoutIgnored } from "./ignored.ts";
 import { checkModels } from "./models.ts";
 import { checkNotes } from "./notes.ts";
+import { checkPrices, type UnpricedModel } from "./prices.ts";
 import { checkReach } from "./reach.ts";
 import { checkShadowedPolicies, checkShadowedRules } from "./shadowed.ts";
 import { checkRefusals, checkSurfaces } from "./surfaces.ts";
@@ -20,6 +21,8 @@ export interface Deployment {
   readonly headers?: readonly string[];
   /** Names of models that clients may ask for, as far as they are known. */
   readonly models?: readonly string[];
+  /** Those of them whose price nobody knows, without anybody saying that this is fine. */
+  readonly unpriced?: readonly UnpricedModel[];
 }
 
 /** What keeps a policy that was compiled from being live. */
@@ -56,7 +59,7 @@ export interface SetParts extends Deployment {
 }
 
 /** What is probably not meant in a set that is in order. None of it keeps the set from being live. */
-export function setWarnings({ own, shelf, exceptions, registry, models }: SetParts): readonly Problem[] {
+export function setWarnings({ own, shelf, exceptions, registry, models, unpriced }: SetParts): readonly Problem[] {
   const compiled = own.filter(isCompiled);
   const all = [...shelf.filter(isCompiled), ...compiled];
   const found = [
@@ -69,6 +72,7 @@ export function setWarnings({ own, shelf, exceptions, registry, models }: SetPar
     ...checkShadowedPolicies(compiled, exceptions),
     // The names in library policies are samples until somebody puts one to work.
     ...(models === undefined ? [] : checkModels(compiled, models, registry)),
+    ...checkPrices(unpriced ?? []),
   ];
   return sortProblems(withoutIgnored(found, all));
 }
