@@ -5,12 +5,14 @@ import { completionsEcho } from "./completions.ts";
 import { countTokensEcho } from "./count-tokens.ts";
 import { embeddingsEcho } from "./embeddings.ts";
 import { messagesEcho } from "./messages.ts";
+import { responsesEcho } from "./responses.ts";
 import type { EchoSurface } from "./surface.ts";
 
 /** How the simulated provider speaks each surface. */
 export const echoSurfaces: { readonly [S in Surface]?: EchoSurface } = {
   chat: chatEcho,
   completions: completionsEcho,
+  responses: responsesEcho,
   embeddings: embeddingsEcho,
   messages: messagesEcho,
   count_tokens: countTokensEcho,
