@@ -1,0 +1,363 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { type RedisServer, redisIsMissing, startRedis } from "../../limits/redis/testing.ts";
+import { type Fleet, type Replica, startFleet } from "./fleet-harness.ts";
+
+setDefaultTimeout(60_000);
+
+/** How long another replica may take to obey when it hears of a change at once. */
+const atOnceMs = 250;
+/** The default interval with all its jitter, and what obeying takes. */
+const nextPollMs = 1_200 + atOnceMs;
+
+const tunable = `description: A cap.
+params:
+  cap: { type: int, default: 1000000, min: 10, max: 2000000, tunable: true }
+rules:
+  - { id: over, when: request.bytes > params.cap, then: deny, code: over_cap }
+`;
+const unbound = `description: Refuses whom it is attached to.
+scope: { apps: [nobody] }
+rules: [{ then: deny, code: bound }]
+`;
+
+/** One thing that an operator does on one replica, and how another one that obeys it answers. */
+interface Act {
+  readonly name: string;
+  readonly make: (a: Replica, fleet: Fleet) => Promise<unknown>;
+  readonly obeyed: (other: Replica, fleet: Fleet) => Promise<boolean>;
+  /** Takes it back; the same must be obeyed of that. */
+  readonly undo: (a: Replica, fleet: Fleet) => Promise<unknown>;
+}
+
+const answers = async (replica: Replica, fleet: Fleet) => {
+  const { status, code } = await replica.ask(fleet.key);
+  return code ?? status;
+};
+
+/** What is refused with a code, everywhere, to the demo application. */
+const refusing = (name: string, code: string, make: Act["make"], undo: Act["undo"]): Act => ({
+  name,
+  make,
+  undo,
+  obeyed: async (other, fleet) => (await answers(other, fleet)) === code,
+});
+
+const binding = { policy: "org/unbound" };
+const ttl = { reason: "a test", ttl_seconds: 600 };
+const acts: readonly Act[] = [
+  refusing(
+    "an application paused",
+    "application_paused",
+    (a) => a.admin("PATCH", "applications/demo", { disabled: true }),
+    (a) => a.admin("PATCH", "applications/demo", { disabled: false }),
+  ),
+  refusing(
+    "a model switched off",
+    "model_not_found",
+    (a) => a.admin("POST", "models/gpt-4o/disable", { reason: "a test" }),
+    (a) => a.admin("POST", "models/gpt-4o/enable"),
+  ),
+  refusing(
+    "a policy made",
+    "made",
+    (a) => a.admin("POST", "policies", { id: "db/made", content: "rules: [{ then: deny, code: made }]\n" }),
+    (a) => a.admin("DELETE", "policies/db/made"),
+  ),
+  refusing(
+    "a policy bound",
+    "bound",
+    (a) => a.admin("POST", "applications/demo/policies", binding),
+    (a) => a.admin("DELETE", "applications/demo/policies/org/unbound"),
+  ),
+  refusing(
+    "a param tuned",
+    "over_cap",
+    (a) => a.admin("PUT", "policies/org/cap/params", { params: { cap: 10 } }),
+    (a) => a.admin("PUT", "policies/org/cap/params", { params: {} }),
+  ),
+  refusing(
+    "maintenance",
+    "maintenance",
+    (a) => a.admin("PUT", "maintenance", ttl),
+    (a) => a.admin("DELETE", "maintenance"),
+  ),
+];
+
+/** How long after A's answer every other replica had obeyed. */
+async function delayOf(fleet: Fleet, act: Act["make"], obeyed: Act["obeyed"]): Promise<number> {
+  const [a, ...others] = fleet.replicas;
+  const answer = (await act(a!, fleet)) as { status: number; json: unknown };
+  const from = performance.now();
+  if (answer.status >= 300) throw new Error(`the change was refused: ${JSON.stringify(answer)}`);
+  expect(await obeyed(a!, fleet)).toBe(true);
+  const delays = others.map(async (other) => {
+    while (!(await obeyed(other, fleet))) await Bun.sleep(1);
+    return performance.now() - from;
+  });
+  return Math.max(...(await Promise.all(delays)));
+}
+
+const passes: Act["obeyed"] = async (other, fleet) => (await answers(other, fleet)) === 200;
+
+/** The middle of three rounds: a machine that does other things as well may stall any one of them. */
+async function medianOf(round: () => Promise<number>): Promise<number> {
+  return [await round(), await round(), await round()].sort((x, y) => x - y)[1]!;
+}
+
+const status = async (replica: Replica) => (await replica.admin("GET", "status")).json;
+const partOf = async (replica: Replica, name: string) =>
+  (await status(replica)).parts.find((part: { name: string }) => part.name === name);
+
+async function prepare(...flags: readonly string[]): Promise<Fleet> {
+  const fleet = await startFleet(3, ...flags);
+  fleet.writePolicy("org/cap.policy.yaml", tunable);
+  fleet.writePolicy("org/unbound.policy.yaml", unbound);
+  for (const replica of fleet.replicas) {
+    for (;;) {
+      const { json } = await replica.admin("GET", "policies");
+      if (json.data.length >= 3) break;
+      await Bun.sleep(5);
+    }
+    expect(await replica.ask(fleet.key)).toEqual({ status: 200, code: undefined });
+  }
+  return fleet;
+}
+
+describe.skipIf(redisIsMissing !== undefined)(
+  `three gateways with one database and Redis ${redisIsMissing ?? ""}`,
+  () => {
+    let redis: RedisServer;
+    let fleet: Fleet;
+    beforeAll(async () => {
+      redis = await startRedis();
+      fleet = await prepare("--redis-url", redis.url, "--redis-breaker-open-seconds", "0.3");
+    });
+    afterAll(async () => {
+      await fleet?.[Symbol.asyncDispose]();
+      await redis?.[Symbol.asyncDispose]();
+    });
+
+    const connected = async (replica: Replica, wanted: boolean) => {
+      for (;;) {
+        const { detail } = await partOf(replica, "replicas");
+        if (detail.includes("at once") && detail.includes("not connected") !== wanted) return;
+        await Bun.sleep(5);
+      }
+    };
+
+    test("know of each other", async () => {
+      for (const replica of fleet.replicas) {
+        while ((await status(replica)).replicas !== 3) await Bun.sleep(20);
+        expect(await partOf(replica, "redis")).toMatchObject({
+          state: "ready",
+          detail: expect.stringContaining("3 replicas"),
+        });
+        await connected(replica, true);
+      }
+    });
+
+    test("obey a key that is minted, and one that is revoked, at once", async () => {
+      const delay = await medianOf(async () => {
+        const { json } = await fleet.replicas[0]!.admin("POST", "keys", { application: "demo" });
+        for (const replica of fleet.replicas) expect((await replica.ask(json.key)).status).toBe(200);
+        return delayOf(
+          fleet,
+          (a) => a.admin("POST", `keys/${json.id}/revoke`),
+          async (other) => (await other.ask(json.key)).code === "invalid_key",
+        );
+      });
+      expect(delay).toBeLessThan(atOnceMs);
+    });
+
+    test.each(acts.map((act) => [act.name, act] as const))("obey %s at once, and its end", async (_, act) => {
+      const ends: number[] = [];
+      const begins = await medianOf(async () => {
+        const begun = await delayOf(fleet, act.make, act.obeyed);
+        ends.push(await delayOf(fleet, act.undo, passes));
+        return begun;
+      });
+      expect(begins).toBeLessThan(atOnceMs);
+      expect(ends.sort((x, y) => x - y)[1]).toBeLessThan(atOnceMs);
+    });
+
+    test("obey a break-glass at once", async () => {
+      const [a] = fleet.replicas;
+      const deny = { id: "db/deny", content: "rules: [{ then: deny, code: denied }]\n" };
+      await delayOf(
+        fleet,
+        () => a!.admin("POST", "policies", deny),
+        async (other) => (await answers(other, fleet)) === "denied",
+      );
+      let id = "";
+      const delay = await delayOf(
+        fleet,
+        async () => {
+          const begun = await a!.admin("POST", "break-glass", { policy: "db/deny", ...ttl });
+          id = begun.json.id;
+          return begun;
+        },
+        passes,
+      );
+      expect(delay).toBeLessThan(2 * atOnceMs);
+      await a!.admin("DELETE", `break-glass/${id}`);
+      await delayOf(fleet, () => a!.admin("DELETE", "policies/db/deny"), passes);
+    });
+
+    test("obey an application that is deleted, and list a model that is off nowhere", async () => {
+      const [a, b, c] = fleet.replicas as [Replica, Replica, Replica];
+      await a.admin("POST", "applications", { name: "short-lived" });
+      const { json } = await b.admin("POST", "keys", { application: "short-lived" });
+      for (const replica of fleet.replicas) expect((await replica.ask(json.key)).status).toBe(200);
+      const delay = await delayOf(
+        fleet,
+        () => a.admin("DELETE", "applications/short-lived"),
+        async (other) => (await other.ask(json.key)).code === "invalid_key",
+      );
+      expect(delay).toBeLessThan(2 * atOnceMs);
+
+      const listed = async (replica: Replica) =>
+        (await replica.get("/v1/models", fleet.key)).json.data.some((model: { id: string }) => model.id === "echo");
+      expect(await Promise.all([a, b, c].map(listed))).toEqual([true, true, true]);
+      await c.admin("POST", "models/echo/disable");
+      for (const replica of [c, a, b]) while (await listed(replica)) await Bun.sleep(1);
+      expect((await b.admin("GET", "models/echo")).json).toMatchObject({ enabled: false, actor: "admin-key" });
+      await c.admin("POST", "models/echo/enable");
+      for (const replica of [c, a, b]) while (!(await listed(replica))) await Bun.sleep(1);
+    });
+
+    test("follow a revision that is activated, and the end of its pin", async () => {
+      const [a] = fleet.replicas;
+      const first = (await a!.admin("GET", "policies/current")).json.files as string;
+      const follows: Act["obeyed"] = async (other) => {
+        const { json } = await other.admin("GET", "policies/current");
+        return json.pin?.revision === first;
+      };
+      const delay = await delayOf(
+        fleet,
+        () => a!.admin("POST", `revisions/${first}/activate`, { reason: "a test" }),
+        follows,
+      );
+      expect(delay).toBeLessThan(2 * atOnceMs);
+      for (const replica of fleet.replicas) {
+        expect((await replica.admin("GET", "policies/current")).json).toMatchObject({
+          files: first,
+          pin: { actor: "admin-key", reason: "a test" },
+        });
+      }
+      const free: Act["obeyed"] = async (other) => (await other.admin("GET", "policies/current")).json.pin === null;
+      await delayOf(fleet, () => a!.admin("POST", "revisions/latest/activate"), free);
+    });
+
+    test("obey by the next poll while Redis is gone or hangs, and at once again afterwards", async () => {
+      const [pause, off] = acts as [Act, Act];
+      await redis.kill();
+      for (const replica of fleet.replicas) await connected(replica, false);
+      for (const act of [pause, off, acts[2]!]) {
+        expect(await delayOf(fleet, act.make, act.obeyed)).toBeLessThan(nextPollMs);
+        expect(await delayOf(fleet, act.undo, passes)).toBeLessThan(nextPollMs);
+      }
+      await redis.start();
+      for (const replica of fleet.replicas) await connected(replica, true);
+      const again = await medianOf(async () => {
+        const delay = await delayOf(fleet, off.make, off.obeyed);
+        await delayOf(fleet, off.undo, passes);
+        return delay;
+      });
+      expect(again).toBeLessThan(atOnceMs);
+
+      redis.hang();
+      expect(await delayOf(fleet, pause.make, pause.obeyed)).toBeLessThan(nextPollMs);
+      expect(await delayOf(fleet, pause.undo, passes)).toBeLessThan(nextPollMs);
+      redis.resume();
+      // Nobody was told that anything is wrong with what replicas know.
+      for (const replica of fleet.replicas) expect((await partOf(replica, "replicas")).state).toBe("ready");
+    });
+
+    test("count what they heard of", async () => {
+      const lines = async (replica: Replica) =>
+        (await replica.metrics()).split("\n").filter((line) => /^sluice_change(s|_poll)/.test(line));
+      for (const replica of fleet.replicas.slice(1)) {
+        const heard = (await lines(replica)).map((line) => line.replace(/ [1-9]\d*$/, " n"));
+        expect(heard.sort()).toEqual(
+          [
+            "sluice_change_poll_failures_total 0",
+            ...["key", "application", "model", "policy", "revision"].map(
+              (topic) => `sluice_changes_total{topic="${topic}",result="applied"} n`,
+            ),
+          ].sort(),
+        );
+      }
+      // Its own changes a replica obeys as it makes them, not once more.
+      expect((await lines(fleet.replicas[0]!)).filter((line) => line.includes("application"))).toEqual([]);
+    });
+  },
+);
+
+describe("three gateways with one database and no Redis", () => {
+  let fleet: Fleet;
+  beforeAll(async () => {
+    fleet = await prepare("--replicas-poll-seconds", "0.2");
+  });
+  afterAll(() => fleet?.[Symbol.asyncDispose]());
+
+  test.each(acts.map((act) => [act.name, act] as const))("obey %s by the next poll, and its end", async (_, act) => {
+    expect(await delayOf(fleet, act.make, act.obeyed)).toBeLessThan(240 + 2 * atOnceMs);
+    expect(await delayOf(fleet, act.undo, passes)).toBeLessThan(240 + 2 * atOnceMs);
+    expect(await partOf(fleet.replicas[1]!, "replicas")).toMatchObject({
+      detail: expect.stringContaining("every 0.2 s"),
+    });
+    expect((await status(fleet.replicas[1]!)).replicas).toBeNull();
+  });
+
+  test("write and change at the same time: nothing fails, and every call is in the ledger once", async () => {
+    const { replicas, key } = fleet;
+    const before = (await replicas[0]!.admin("GET", "usage/summary?app=demo&model=gpt-4o-mini")).json.requests;
+    const statuses = new Map<number, number>();
+    const count = (value: number) => statuses.set(value, (statuses.get(value) ?? 0) + 1);
+    const calls = replicas.flatMap((replica) =>
+      Array.from({ length: 8 }, async () => {
+        for (let i = 0; i < 60; i += 1) count((await replica.ask(key, "gpt-4o-mini")).status);
+      }),
+    );
+    const changes = replicas.map(async (replica, r) => {
+      for (let i = 0; i < 12; i += 1) {
+        const { status: made, json } = await replica.admin("POST", "keys", { application: "demo", name: `k${i}` });
+        const { status: revoked } = await replica.admin("POST", `keys/${json.id}/revoke`);
+        const id = `db/load-${r}-${i}`;
+        const content = "rules: [{ when: request.bytes > 9000000, then: deny }]\n";
+        const { status: stored } = await replica.admin("POST", "policies", { id, content });
+        const { status: gone } = await replica.admin("DELETE", `policies/${id}`);
+        expect([made, revoked, stored, gone]).toEqual([201, 200, 201, 204]);
+      }
+    });
+    await Promise.all([...calls, ...changes]);
+    expect([...statuses]).toEqual([[200, 3 * 8 * 60]]);
+    // Each replica stores its own rows when it is asked; all of them must have.
+    for (const replica of replicas) await replica.admin("GET", "usage/summary");
+    const after = (await replicas[0]!.admin("GET", "usage/summary?app=demo&model=gpt-4o-mini")).json.requests;
+    expect(after - before).toBe(3 * 8 * 60);
+    const left = async (replica: Replica) =>
+      (await replica.admin("GET", "policies?limit=200")).json.data.some(({ id }: { id: string }) =>
+        id.startsWith("db/load"),
+      );
+    for (const replica of replicas) while (await left(replica)) await Bun.sleep(5);
+  });
+
+  test("a replica that joins later finds everything as it is, and one that ends is missed by nobody", async () => {
+    const [a, , c] = fleet.replicas as [Replica, Replica, Replica];
+    await a.admin("POST", "models/gpt-4.1/disable");
+    const late = await fleet.start();
+    expect(await late.ask(fleet.key, "gpt-4.1")).toEqual({ status: 404, code: "model_not_found" });
+    late.process.kill("SIGKILL");
+    await late.process.exited;
+    await a.admin("POST", "models/gpt-4.1/enable");
+    while ((await c.ask(fleet.key, "gpt-4.1")).status !== 200) await Bun.sleep(5);
+  });
+});
+
+test("processes that start over an empty folder at the same time agree on one demo application", async () => {
+  await using fleet = await startFleet(4);
+  for (const replica of fleet.replicas) expect((await replica.ask(fleet.key)).status).toBe(200);
+  const { json } = await fleet.replicas[0]!.admin("GET", "applications");
+  expect(json.data.map(({ name }: { name: string }) => name)).toEqual(["demo"]);
+});
