@@ -34,9 +34,10 @@ export function takeChatDeltas(body: JsonObject, take: TakeDelta): void {
   for (const [i, item] of asArray(body.choices).entries()) {
     if (!isObject(item)) continue;
     const choice = typeof item.index === "number" ? item.index : i;
-    takeMessage(asObject(item.delta ?? item.message), choice, take);
-    // As completions have it, which are otherwise the same.
-    if (typeof item.text === "string") take(choice, "text", "", item.text);
+    const message = item.delta ?? item.message;
+    // Completions, which are otherwise the same, have a text; beside a message it says the same once more (Together).
+    if (isObject(message)) takeMessage(message, choice, take);
+    else if (typeof item.text === "string") take(choice, "text", "", item.text);
   }
 }
 
