@@ -4,6 +4,7 @@ import { type Decision, decisionIdOf, type Finding } from "../core/decision.ts";
 import { evaluate, recheck } from "../core/engine.ts";
 import type { Facts } from "../core/facts.ts";
 import type { Identity } from "../core/identity.ts";
+import { maskDecision } from "../core/masked-decision.ts";
 import { countingSurfaces, type Phase, type Surface } from "../core/phases.ts";
 import { type CompiledPolicy, type Content, noContent } from "../core/policy.ts";
 import type { PlainDecision, Provenance, Route } from "../core/ports.ts";
@@ -223,7 +224,7 @@ export class Call implements Content {
       key: identity.key.id,
       surface: this.surface,
       model: view.model,
-      decision,
+      decision: this.facts === undefined ? decision : maskDecision(decision, this.facts, hash),
       micros,
       ...(keepsFacts && this.rules !== undefined && { facts: this.#recordedFacts(phase, view.model) }),
     });
