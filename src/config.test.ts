@@ -192,6 +192,42 @@ models:
     ]);
   });
 
+  test("that the environment alone configures are there under their SDKs' variables", () => {
+    const env = {
+      ...{ AZURE_OPENAI_API_KEY: "a", AZURE_OPENAI_ENDPOINT: "https://r.openai.azure.com", OPENAI_API_VERSION: "v1" },
+      ...{ GEMINI_API_KEY: "g", GOOGLE_GEMINI_BASE_URL: "http://127.0.0.1:1", CO_API_KEY: "c" },
+    };
+    const { values, warnings } = load({ env });
+    expect(Object.fromEntries(values.providers)).toEqual({
+      azure: { kind: "azure", api_key: "a", base_url: "https://r.openai.azure.com", api_version: "v1" },
+      gemini: { kind: "gemini", api_key: "g", base_url: "http://127.0.0.1:1" },
+      cohere: { kind: "cohere", api_key: "c" },
+    });
+    expect(warnings).toEqual([]);
+  });
+
+  test("need more than a version that other programs name too", () => {
+    expect([...load({ env: { OPENAI_API_VERSION: "v1" } }).values.providers]).toEqual([]);
+    expect(problems({ env: { AZURE_OPENAI_API_KEY: "a" } })[0]).toContain("providers.azure.base_url is missing");
+  });
+
+  test("may have other bounds than the rest, and targets their place", () => {
+    const file = `
+upstream: { retries: 1, breaker_enabled: false }
+providers:
+  groq: { kind: openai, base_url: http://groq.test/v1, retries: 0, max_in_flight: 7, idle_timeout_seconds: 0.5 }
+models:
+  m: { targets: [{ provider: groq, weight: 0, priority: 2, reasoning: true }, { provider: echo }] }
+`;
+    const { values } = load({ file });
+    expect(values.upstream).toMatchObject({ retries: 1, breaker_enabled: false, max_in_flight: 2000 });
+    expect(values.providers.get("groq")).toMatchObject({ retries: 0, max_in_flight: 7, idle_timeout_seconds: 0.5 });
+    expect(values.models.get("m")?.targets).toEqual([
+      { provider: "groq", model: "m", priority: 2, weight: 0, reasoning: true },
+      { provider: "echo", model: "m", priority: 1, weight: 100 },
+    ]);
+  });
+
   test("prices are read with what they leave out, for names with targets and without", () => {
     const file = `
 models:
@@ -255,6 +291,18 @@ describe("a problem says where, what was received and what is accepted:", () => 
       [
         [{ file: "prt: 1" }, `${f}:1:1  unknown key 'prt'; did you mean 'port'?`],
         [{ file: "upstream: { retrys: 1 }" }, `${f}:1:13  unknown key 'upstream.retrys'; did you mean 'retries'?`],
+        [
+          { file: "providers: { openai: { retries: 11 } }" },
+          `${f}:1:33  providers.openai.retries must be a whole number from 0 to 10; received 11`,
+        ],
+        [
+          { file: "models: { m: { targets: [{ provider: echo }, { provider: echo }] } }" },
+          `${f}:1:46  models.m.targets.1 is echo/m again; one target has one priority and weight`,
+        ],
+        [
+          { file: "providers: { azure: { api_key: k } }" },
+          `${f}:1:21  providers.azure.base_url is missing: it is the resource's endpoint, such as https://RESOURCE.openai.azure.com`,
+        ],
         [{ file: "\n  host: 7" }, `${f}:2:9  host must be a text that is not empty; received 7`],
         [{ file: "port: ~" }, `${f}:1:7  port must be a whole number from 0 to 65535; received null`],
         [
@@ -277,7 +325,7 @@ describe("a problem says where, what was received and what is accepted:", () => 
         ],
         [
           { file: "config: x" },
-          `${f}:1:1  unknown key 'config'; known: host, port, data_dir, policies_dir, plugins_dir, allow_empty, admin_key, admin_key_file, max_body_bytes, policy_headers, record_facts_percent, log_level, shutdown_grace_seconds, redis_url, redis_url_file, redis, upstream, providers, models`,
+          `${f}:1:1  unknown key 'config'; known: host, port, data_dir, policies_dir, plugins_dir, allow_empty, admin_key, admin_key_file, max_body_bytes, policy_headers, record_facts_percent, log_level, shutdown_grace_seconds, redis_url, redis_url_file, redis, upstream, replicas, providers, models`,
         ],
         [{ env: { SLUICE_PROT: "1" } }, "SLUICE_PROT  unknown setting in the environment; did you mean 'SLUICE_PORT'?"],
         [{ env: { SLUICE_PORT: "70000" } }, "SLUICE_PORT  must be a whole number from 0 to 65535; received '70000'"],
@@ -451,6 +499,6 @@ describe("what is generated", () => {
   test("the reference's example is accepted", () => {
     const example = /```yaml\n([\s\S]*?)```/.exec(configReference())?.[1] ?? "";
     expect(parseDocument(example.replaceAll(`\${`, "_").replaceAll("} }", " }")).contents).not.toBeNull();
-    expect(problems({ file: example, env: { OPENAI_API_KEY: "k" } })).toEqual([]);
+    expect(problems({ file: example, env: { OPENAI_API_KEY: "k", GROQ_API_KEY: "g" } })).toEqual([]);
   });
 });

@@ -45,11 +45,28 @@ folder, others at the working directory. \`GET /admin/v1/config\` shows each val
 
 ${table(["in the file", "variable", "flag", "default", ""], own)}
 
+## When a provider fails
+
+A call that gets no answer, or 429, 500, 502, 503, 504 or 529, is sent again to the same target, as often as \`retries\` says, and then to
+the next one; \`x-should-retry\` of the provider's goes before its status. The waits between are drawn at random from bounds that double,
+and are never shorter than \`retry-after-ms\`, \`retry-after\` or the words of a 429 ask for; where that is more than
+\`retry_max_wait_seconds\`, where the provider hung, or where what is missing is money, it goes to the next target at once. The answer to the
+last attempt is passed on as it came. Nothing is tried again once the first byte of an answer is there, or when the client is gone.
+Limits are charged once, whatever happens.
+
+Each target has a breaker and a place for so many calls at once (\`max_in_flight\`). One that fails too often is left alone for a while, then
+tried by one call. When no target can take a call the answer is 503 with \`retry-after\`. \`/metrics\` and \`GET /admin/v1/status\` show all of it.
+
+How long is waited for a first byte depends on what is asked for: embeddings and counts are there in seconds, a stream begins soon, an
+answer that comes whole takes until it is written, and models that think first (known by their names, or marked \`reasoning\`) may
+take minutes for either.
+
 ## Providers
 
-Each entry of \`providers\` in the file is one, by a name of your choice. Those called \`openai\` and \`anthropic\` may be set by the
-variables above alone. With a key or an address of its own, a provider whose name \`schema/models.json\` knows serves that vendor's
-models by their own names.
+Each entry of \`providers\` in the file is one, by a name of your choice. Those called \`openai\`, \`anthropic\`, \`azure\`,
+\`gemini\` and \`cohere\` may be set by the variables above alone. With a key or an address of its own, a provider whose name
+\`schema/models.json\` knows serves that vendor's models by their own names. Deployments of the provider \`azure\` can be asked for by
+their names on the paths below \`/azure\`.
 
 ${table(["field", ""], fields(providerFields))}
 
@@ -57,7 +74,8 @@ A secret may be in a file: \`api_key_file\` names it.
 
 ## Models
 
-Each entry of \`models\` in the file is a name that clients can use; its \`targets\` say where requests for it go, one for each surface.
+Each entry of \`models\` in the file is a name that clients can use; its \`targets\` say where requests for it go. Those that
+serve the surface of a call are tried by priority; among those of one priority, the first is drawn by weight, anew for each call.
 
 ${table(["field of a target", ""], fields(targetFields))}
 
@@ -74,8 +92,13 @@ ${table(["field of a model", ""], fields(modelFields))}
 \`\`\`yaml
 providers:
   openai: { kind: openai, base_url: https://api.openai.com/v1, api_key: \${OPENAI_API_KEY} }
+  groq: { kind: openai, base_url: https://api.groq.com/openai/v1, api_key: \${GROQ_API_KEY} }
 models:
-  fast: { targets: [{ provider: openai, model: gpt-4o-mini }] }
+  fast:
+    targets:
+      - { provider: openai, model: gpt-4o-mini, weight: 80 }
+      - { provider: groq, model: llama-3.3-70b-versatile, weight: 20 }
+      - { provider: openai, model: gpt-4.1-mini, priority: 2 }
   gpt-4o: { price: { input: 2, output: 8, cached_input: 1, date: 2026-11-01 } }
 \`\`\`
 `;
@@ -117,7 +140,7 @@ export function configJsonSchema(): object {
           anyOf: [{ required: ["targets"] }, { required: ["price"] }, { required: ["unpriced"] }],
           properties: {
             targets: {
-              description: "Where its requests go: one for each surface.",
+              description: "Where its requests go: by priority, and by weight among those of one priority.",
               type: "array",
               minItems: 1,
               items: target,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import type { Surface } from "../core/phases.ts";
 import {
   type CatalogueOptions,
   createCatalogue,
@@ -161,6 +162,125 @@ describe("a configured model", () => {
   });
 });
 
+describe("a model of several targets", () => {
+  const random = { value: 0 };
+  const { resolve } = createCatalogue({
+    ...options(
+      { openai, anthropic, groq: { kind: "openai", base_url: "http://groq.test/v1" } },
+      {
+        spread: [
+          { provider: "openai", model: "gpt-4o", priority: 2 },
+          { provider: "openai", model: "gpt-4o-mini", weight: 75 },
+          { provider: "groq", model: "llama-3.1-8b-instant", weight: 25 },
+          { provider: "anthropic", model: "claude-haiku-4-5" },
+        ],
+        alone: [{ provider: "groq", model: "x", reasoning: true }],
+      },
+    ),
+    random: () => random.value,
+  });
+  const order = (value: number, surface: Surface = "chat") => {
+    random.value = value;
+    return resolve("spread", surface)?.targets.map(({ id }) => id);
+  };
+
+  test("goes to those that serve the surface, by priority, and by weight among those of one priority", () => {
+    expect(order(0.74)).toEqual(["openai/gpt-4o-mini", "groq/llama-3.1-8b-instant", "openai/gpt-4o"]);
+    expect(order(0.76)).toEqual(["groq/llama-3.1-8b-instant", "openai/gpt-4o-mini", "openai/gpt-4o"]);
+    expect(order(0.5, "messages")).toEqual(["anthropic/claude-haiku-4-5"]);
+    expect(order(0.5, "gemini")).toBeUndefined();
+  });
+
+  test("is what its first target is, and each of the others knows its own model", () => {
+    random.value = 0.9;
+    const route = resolve("spread", "chat");
+    expect(route?.target).toBe(route!.targets[0]!);
+    expect(route?.model).toMatchObject({ provider: "groq" });
+    expect(route?.targets.map(({ info }) => info.price?.input)).toEqual([0.05, 0.15, 2.5]);
+  });
+
+  test("with one target on a surface is the same route for every call", () => {
+    expect(resolve("alone", "chat")).toBe(resolve("alone", "chat")!);
+    expect(resolve("alone", "chat")?.target).toMatchObject({ thinksLong: true });
+  });
+});
+
+describe("names that nobody listed", () => {
+  const { resolve } = createCatalogue(options({ openai, azure: { kind: "azure", base_url: "https://r.test" } }));
+  const idOf = (name: string, surface: Surface) => resolve(name, surface)?.targets[0]?.id;
+
+  test("share the provider's name in metrics: clients cannot make up more", () => {
+    expect(idOf("gpt-4o", "chat")).toBe("openai/gpt-4o");
+    expect(idOf("GPT-4o", "chat")).toBe("openai/gpt-4o");
+    expect(idOf("gpt-99-made-up", "chat")).toBe("openai");
+    expect(idOf("our-deployment", "azure-chat")).toBe("azure");
+  });
+
+  test("are deployments on Azure's paths, and nowhere else", () => {
+    expect(resolve("our-deployment", "azure-embeddings")?.target).toMatchObject({
+      provider: "azure",
+      model: "our-deployment",
+    });
+    expect(resolve("our-deployment", "chat")).toBeNull();
+  });
+});
+
+describe("the other kinds", () => {
+  const catalogue = createCatalogue(
+    options(
+      {
+        azure: { kind: "azure", api_key: "az", base_url: "https://r.openai.azure.com/", api_version: "2024-10-21" },
+        gemini: { kind: "gemini", api_key: "gm" },
+        cohere: { kind: "cohere", api_key: "co" },
+      },
+      { own: [{ provider: "azure", model: "our-gpt" }] },
+    ),
+  );
+
+  test.each([
+    ["own", "chat", "azure", "our-gpt", { "api-key": "az" }, "https://r.openai.azure.com"],
+    ["gpt-4o", "azure-chat", "azure", "gpt-4o", { "api-key": "az" }, "https://r.openai.azure.com"],
+    [
+      "gemini-2.5-flash",
+      "gemini",
+      "gemini",
+      "gemini-2.5-flash",
+      { "x-goog-api-key": "gm" },
+      "https://generativelanguage.googleapis.com",
+    ],
+    [
+      "command-a-03-2025",
+      "cohere",
+      "cohere",
+      "command-a-03-2025",
+      { authorization: "Bearer co" },
+      "https://api.cohere.com",
+    ],
+  ] as const)(
+    "%s on %s is served with its key where its vendor wants it",
+    (name, surface, provider, model, authHeaders, baseUrl) => {
+      expect(catalogue.resolve(name, surface)?.target).toMatchObject({ provider, model, authHeaders, baseUrl });
+    },
+  );
+
+  test("say what they are", () => {
+    expect(catalogue.resolve("own", "chat")?.target).toMatchObject({
+      apiVersion: "2024-10-21",
+      takesUsageOption: true,
+    });
+    expect(catalogue.resolve("gemini-2.5-flash", "gemini")?.target).toMatchObject({
+      takesUsageOption: false,
+      thinksLong: true,
+    });
+    expect(catalogue.resolve("gemini-2.5-flash", "chat")).toBeNull();
+  });
+
+  test("of Google may be called after their vendor", () => {
+    const { resolve } = createCatalogue(options({ google: { kind: "gemini", api_key: "gm" } }));
+    expect(resolve("gemini-2.5-pro", "gemini")?.target.provider).toBe("google");
+  });
+});
+
 describe("a provider", () => {
   const target = (provider: ProviderConfig) => {
     const name = provider.kind === "anthropic" ? "anthropic" : "openai";
@@ -296,6 +416,20 @@ describe("routes are refused", () => {
       "providers.p.base_url",
       ": https://x",
     ],
+    [
+      "/v1beta for Gemini",
+      options({ p: { kind: "gemini", base_url: "https://x/v1beta" } }),
+      "providers.p.base_url",
+      ": https://x",
+    ],
+    ["/v2 for Cohere", options({ p: { kind: "cohere", base_url: "https://x/v2" } }), "providers.p.base_url", "/v2"],
+    [
+      "/openai for Azure",
+      options({ p: { kind: "azure", base_url: "https://x/openai" } }),
+      "providers.p.base_url",
+      "/openai",
+    ],
+    ["Azure without its endpoint", options({ p: { kind: "azure" } }), "providers.p.base_url", "endpoint"],
     [
       "an address for the simulated one",
       options({ p: { kind: "echo", base_url: "http://x" } }),
