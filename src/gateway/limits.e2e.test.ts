@@ -1,0 +1,427 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { type Harness, standIn, startHarness, until } from "./e2e-harness.ts";
+
+/** What the stand-in says that a call used; 2.5 and 10 USD per million make it 220 micro-dollars. */
+const used = { prompt_tokens: 8, completion_tokens: 20, total_tokens: 28 };
+const asking = { model: "gpt-4o", messages: [{ role: "user", content: "hello" }], max_tokens: 100 };
+/** What such a request reserves: its prompt is 8 tokens. */
+const reserved = { tokens: 108, micro: 8 * 2.5 + 100 * 10 };
+const spent = { tokens: 28, micro: 220 };
+
+const answer = (usage: object = used) =>
+  Response.json({
+    id: "c",
+    object: "chat.completion",
+    created: 1,
+    model: "gpt-4o",
+    choices: [{ index: 0, message: { role: "assistant", content: "hi" }, finish_reason: "stop" }],
+    usage,
+  });
+const event = (more: object) =>
+  `data: ${JSON.stringify({ id: "c", object: "chat.completion.chunk", created: 1, model: "gpt-4o", ...more })}\n\n`;
+const words = (content: string) => event({ choices: [{ index: 0, delta: { content }, finish_reason: null }] });
+const lastEvents = `${event({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }] })}${event({ choices: [], usage: used })}data: [DONE]\n\n`;
+
+let calls = 0;
+let reply: (request: Request) => Response | Promise<Response> = () => answer();
+const provider = standIn((request) => {
+  calls += 1;
+  return reply(request);
+});
+let sluice: Harness;
+afterEach(async () => {
+  await sluice[Symbol.asyncDispose]();
+  reply = () => answer();
+  calls = 0;
+});
+
+async function start(policies: Record<string, string>, config: Record<string, unknown> = {}): Promise<Harness> {
+  sluice = await startHarness({
+    upstream: provider.url,
+    config: { upstream: { retries: 0 }, ...config },
+    policies: Object.fromEntries(Object.entries(policies).map(([name, text]) => [`org/${name}.policy.yaml`, text])),
+  });
+  return sluice;
+}
+
+const chat = (body: object = {}, headers: Record<string, string> = {}) =>
+  sluice.post("/v1/chat/completions", { ...asking, ...body }, headers);
+
+/** A call to its last byte. */
+async function done(body: object = {}, headers: Record<string, string> = {}): Promise<Response> {
+  const response = await chat(body, headers);
+  const bytes = await response.bytes();
+  return new Response(bytes, { status: response.status, headers: response.headers });
+}
+
+async function messageOf(response: Response): Promise<string> {
+  return ((await response.json()) as { error: { message: string } }).error.message;
+}
+
+/** Clients that ask until a request of theirs is refused, all at once; answers the statuses of all requests. */
+async function together(clients: number, ask: () => Promise<Response>): Promise<number[]> {
+  const statuses: number[] = [];
+  const client = async () => {
+    for (let status = 200; status === 200; statuses.push(status)) status = (await ask()).status;
+  };
+  await Promise.all(Array.from({ length: clients }, client));
+  return statuses;
+}
+
+const passed = (statuses: readonly number[]) => statuses.filter((status) => status === 200).length;
+
+/** Tokens that are used or held: what a request that never fits is told, and takes nothing for. */
+async function tokensUsed(): Promise<number> {
+  const { headers, status } = await done({ max_tokens: 10_000_000 });
+  expect(status).toBeGreaterThan(400);
+  return Number(headers.get("ratelimit-limit")) - Number(headers.get("ratelimit-remaining"));
+}
+
+/** Micro-dollars that are used or held, of a budget that this request all but fills. */
+async function microUsed(usd: number): Promise<number> {
+  const response = await done({ max_tokens: Math.floor((usd * 1e6 - 20) / 10) });
+  expect(response.status).toBe(402);
+  return Math.round(Number(/^([\d.]+) of/.exec(await messageOf(response))![1]) * 1e6);
+}
+
+const daily = (limit: string) => `uses: rate_limit\nwith: { windows: [{ every: day, ${limit} }] }\n`;
+const budget = (config: string) => `uses: budget\nwith: { ${config} }\n`;
+
+describe("64 clients at once", () => {
+  test("get as many requests as there are, and not one more", async () => {
+    await start({ requests: daily("requests: 300") });
+    const statuses = await together(64, () => done());
+    expect([passed(statuses), statuses.length, calls]).toEqual([300, 364, 300]);
+    expect(new Set(statuses)).toEqual(new Set([200, 429]));
+  });
+
+  test("settle tokens to what was used, and never use more than there are", async () => {
+    const limit = 4_000;
+    await start({ tokens: daily(`tokens: ${limit}`) });
+    let admitted = passed(await together(64, () => done()));
+    // What was held is back now: one after the other, until there is no room for another one's maximum.
+    for (let status = 200; status === 200; admitted += Number(status === 200)) {
+      await until(async () => (await tokensUsed()) === admitted * spent.tokens);
+      ({ status } = await done());
+    }
+    expect(admitted).toBe(Math.floor((limit - reserved.tokens) / spent.tokens) + 1);
+    expect([calls, await tokensUsed()]).toEqual([admitted, admitted * spent.tokens]);
+  }, 60_000);
+
+  test("settle money to what was paid, and never pay more than there is", async () => {
+    const usd = 0.012;
+    await start({ money: budget(`usd_per_day: ${usd}`) });
+    let admitted = passed(await together(64, () => done()));
+    for (let status = 200; status === 200; admitted += Number(status === 200)) {
+      await until(async () => (await microUsed(usd)) === admitted * spent.micro);
+      ({ status } = await done());
+    }
+    expect(admitted).toBe(Math.floor((usd * 1e6 - reserved.micro) / spent.micro) + 1);
+    expect([calls, await microUsed(usd)]).toEqual([admitted, admitted * spent.micro]);
+    expect(admitted * spent.micro).toBeLessThanOrEqual(usd * 1e6);
+  }, 60_000);
+
+  test("that use all they ask for fill money and tokens to the last unit", async () => {
+    reply = () => answer({ prompt_tokens: 8, completion_tokens: 100, total_tokens: 108 });
+    const number = 250;
+    await start({
+      money: budget(`usd_per_month: ${(number * reserved.micro) / 1e6}, tokens_per_day: ${number * reserved.tokens}`),
+    });
+    const statuses = await together(64, () => done());
+    expect([passed(statuses), calls, new Set(statuses)]).toEqual([number, number, new Set([200, 402])]);
+  });
+
+  test("have as many requests under way as there are places", async () => {
+    let most = 0;
+    let now = 0;
+    const waiting: (() => void)[] = [];
+    reply = async () => {
+      now += 1;
+      most = Math.max(most, now);
+      await new Promise<void>((resolve) => waiting.push(resolve));
+      now -= 1;
+      return answer();
+    };
+    await start({ places: "uses: concurrency\nwith: { max: 7 }\n" });
+    const asked = Array.from({ length: 64 }, () => done());
+    await until(() => waiting.length === 7);
+    const refused = await Promise.race(asked);
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "1"]);
+    expect(await messageOf(refused)).toStartWith("7 of 7 requests are under way at once");
+    for (const go of waiting) go();
+    const statuses = (await Promise.all(asked)).map(({ status }) => status);
+    expect([passed(statuses), most]).toEqual([7, 7]);
+    reply = () => answer();
+    await until(async () => (await done()).status === 200);
+  });
+});
+
+describe("whatever the ending, what was not used returns", () => {
+  const policies = {
+    money: budget("usd_per_day: 0.03"),
+    places: "uses: concurrency\nwith: { max: 1 }\n",
+  };
+  /** Everything is settled: one place is free again, and so much money is used. */
+  async function settled(micro: number): Promise<void> {
+    await until(async () => (await microUsed(0.03)) === micro);
+  }
+
+  test("an answer that comes whole", async () => {
+    await start(policies);
+    expect((await done()).status).toBe(200);
+    await settled(spent.micro);
+  });
+
+  test("a stream, whose place is held until its last byte", async () => {
+    let open!: ReadableStreamDefaultController<string>;
+    reply = () => {
+      const body = new ReadableStream<string>({ start: (controller) => void (open = controller) });
+      return new Response(body.pipeThrough(new TextEncoderStream()), {
+        headers: { "content-type": "text/event-stream" },
+      });
+    };
+    await start(policies);
+    const response = chat({ stream: true });
+    await until(() => open !== undefined);
+    open.enqueue(words("he"));
+    const reader = (await response).body!.getReader();
+    await reader.read();
+    expect((await done()).status).toBe(429);
+    open.enqueue(words("llo") + lastEvents);
+    open.close();
+    while (!(await reader.read()).done);
+    reply = () => answer();
+    await settled(spent.micro);
+  });
+
+  test("a stream that the client leaves is settled with what was sent", async () => {
+    reply = () => {
+      const body = new ReadableStream<Uint8Array>({
+        start: (controller) => controller.enqueue(new TextEncoder().encode(words("one two three"))),
+      });
+      return new Response(body, { headers: { "content-type": "text/event-stream" } });
+    };
+    await start(policies);
+    const leaving = new AbortController();
+    const response = await fetch(`${sluice.url}/v1/chat/completions`, {
+      method: "POST",
+      signal: leaving.signal,
+      headers: { authorization: `Bearer ${sluice.key}`, "content-type": "application/json" },
+      body: JSON.stringify({ ...asking, stream: true }),
+    });
+    await response.body!.getReader().read();
+    leaving.abort();
+    reply = () => answer();
+    // Three words of a token each.
+    await settled(8 * 2.5 + 3 * 10);
+    expect(await sluice.ledger(response.headers.get("sluice-request-id"))).toMatchObject({ provenance: "partial" });
+  });
+
+  test("a stream that the provider breaks off", async () => {
+    reply = () => new Response(words("one two three"), { headers: { "content-type": "text/event-stream" } });
+    await start(policies);
+    await done({ stream: true });
+    await settled(8 * 2.5 + 3 * 10);
+  });
+
+  test("an error of the provider's, which used nothing", async () => {
+    reply = () => Response.json({ error: { message: "no", type: "server_error" } }, { status: 500 });
+    await start(policies);
+    expect((await done()).status).toBe(500);
+    reply = () => answer();
+    await done();
+    await settled(spent.micro);
+  });
+
+  test("an answer that is no answer", async () => {
+    reply = () => new Response("<html>", { headers: { "content-type": "text/html" } });
+    await start(policies);
+    expect((await done()).status).toBe(502);
+    reply = () => answer();
+    await done();
+    await settled(spent.micro);
+  });
+
+  test("an answer that a rule refuses was paid for all the same", async () => {
+    const refuses = "phase: response\nrules: [{ when: response.status == 200, then: deny }]\n";
+    await start({ ...policies, refuses });
+    expect((await done()).status).toBe(403);
+    await settled(spent.micro);
+  });
+
+  test("cached tokens cost what they cost", async () => {
+    reply = () => answer({ ...used, prompt_tokens: 8, prompt_tokens_details: { cached_tokens: 6 } });
+    await start(policies);
+    await done();
+    await settled(2 * 2.5 + 6 * 1.25 + 20 * 10 + 0.5);
+  });
+});
+
+describe("a refused request takes nothing", () => {
+  test("neither of the limits that had room, nor of those of other policies", async () => {
+    await start({ tokens: daily("requests: 1000, tokens: 9000"), money: budget("usd_per_day: 0.03, per: [user]") });
+    await done({}, { "sluice-user": "ann" });
+    await until(async () => (await tokensUsed()) === spent.tokens);
+    // Ann's budget refuses; the tokens of the application stay as they are.
+    for (let i = 0; i < 5; i += 1) {
+      expect((await done({ max_tokens: 2_990 }, { "sluice-user": "ann" })).status).toBe(402);
+    }
+    expect(await tokensUsed()).toBe(spent.tokens);
+    const { headers } = await done({}, { "sluice-user": "bob" });
+    // The tightest: 28 and 108 of 9,000 tokens, not 2 of 1,000 requests.
+    expect(headers.get("ratelimit-remaining")).toBe(String(9000 - spent.tokens - reserved.tokens));
+  });
+
+  test("when a rule refuses, limits are not asked", async () => {
+    await start({ tokens: daily("tokens: 9000"), rule: "rules: [{ when: request.temperature > 1.0, then: deny }]\n" });
+    const response = await done({ temperature: 1.5 });
+    expect([response.status, response.headers.get("ratelimit-limit")]).toEqual([403, null]);
+    expect(await tokensUsed()).toBe(0);
+  });
+
+  test("what only observes can neither refuse nor be taken by what is refused", async () => {
+    await start({
+      watched: `mode: audit\n${daily("requests: 1")}`,
+      warned: `mode: warn\n${budget("usd_per_day: 0.001")}`,
+      tokens: daily("tokens: 9000"),
+    });
+    const first = await done();
+    expect([first.status, first.headers.get("sluice-warnings")]).toEqual([200, "budget_exceeded"]);
+    expect((await done()).status).toBe(200);
+    await until(async () => (await tokensUsed()) === 2 * spent.tokens);
+  });
+});
+
+describe("headers", () => {
+  const seconds = () => Math.ceil((86_400_000 - (Date.now() % 86_400_000)) / 1000);
+
+  test("tell the tightest limit on every answer, whatever its kind", async () => {
+    await start({ limits: daily("requests: 1000, tokens: 9000") });
+    const plain = await done();
+    expect(plain.headers.get("ratelimit-limit")).toBe("9000");
+    expect(Math.abs(Number(plain.headers.get("ratelimit-reset")) - seconds())).toBeLessThanOrEqual(1);
+    reply = () => new Response(words("a") + lastEvents, { headers: { "content-type": "text/event-stream" } });
+    expect((await done({ stream: true })).headers.get("ratelimit-limit")).toBe("9000");
+    reply = () => Response.json({ error: { message: "no" } }, { status: 400 });
+    expect((await done()).headers.get("ratelimit-limit")).toBe("9000");
+    expect(plain.headers.get("retry-after")).toBeNull();
+  });
+
+  test("of a refusal say when all limits that refused have room", async () => {
+    await start({
+      short: "uses: rate_limit\nwith: { windows: [{ every: hour, requests: 1 }] }\n",
+      long: daily("requests: 1"),
+      roomy: daily("tokens: 9000"),
+    });
+    await done();
+    const { status, headers } = await done();
+    expect([status, headers.get("ratelimit-limit"), headers.get("ratelimit-remaining")]).toEqual([429, "1", "0"]);
+    expect(Math.abs(Number(headers.get("retry-after")) - seconds())).toBeLessThanOrEqual(1);
+    expect(headers.get("ratelimit-reset")).toBe(headers.get("retry-after"));
+  });
+});
+
+describe("a budget", () => {
+  test("warns at its thresholds, and refuses with the day it begins anew", async () => {
+    // 5 calls of 220 micro-dollars; each reserves 1,020.
+    await start({ money: budget("usd_per_month: 0.0022") });
+    const codes: (string | null)[] = [];
+    for (let i = 0; i < 6; i += 1) {
+      const response = await done();
+      codes.push(response.status === 200 ? response.headers.get("sluice-warnings") : await messageOf(response));
+      await until(async () => (await microUsed(0.0022)) === spent.micro * Math.min(i + 1, 6));
+    }
+    expect(codes).toEqual([null, null, null, null, null, null]);
+    const refused = await done();
+    expect(refused.status).toBe(402);
+    const { headers } = refused;
+    expect([headers.get("x-should-retry"), headers.get("retry-after")]).toEqual(["false", null]);
+    expect(await messageOf(refused)).toMatch(
+      /^0\.00132 of 0\.0022 USD of this month's budget are used, and the request may take 0\.00102; the budget begins anew on \d{4}-\d{2}-01\.$/,
+    );
+    // A request that asks for less still fits, and is warned: 60 % were used before it, then more.
+    const warned: string[] = [];
+    for (const max_tokens of [30, 30, 20]) {
+      const { headers } = await done({ max_tokens });
+      warned.push(headers.get("sluice-warnings") ?? "");
+      await sluice.ledger(headers.get("sluice-request-id"));
+    }
+    expect(warned).toEqual(["", "", "budget_75"]);
+  });
+
+  test("that is soft goes on counting, and says so", async () => {
+    await start({ money: budget("usd_per_day: 0.0004, hard: false"), tokens: daily("tokens: 100000") });
+    const warnings: (string | null)[] = [];
+    for (let i = 0; i < 4; i += 1) {
+      const { status, headers } = await done();
+      expect(status).toBe(200);
+      warnings.push(headers.get("sluice-warnings"));
+      await sluice.ledger(headers.get("sluice-request-id"));
+    }
+    expect(warnings).toEqual([null, null, "budget_100", "budget_100"]);
+  });
+
+  test("of a model that nobody has a price for is what the policy says", async () => {
+    const homemade = { models: { homemade: { targets: [{ provider: "openai" }] } } };
+    const model = { model: "homemade" };
+    await start({ money: budget("usd_per_day: 0.03") }, homemade);
+    const denied = await done(model);
+    expect([denied.status, calls]).toEqual([403, 0]);
+    expect(await messageOf(denied)).toStartWith("No price is known for the model 'homemade'");
+    await sluice[Symbol.asyncDispose]();
+
+    await start({ money: budget("usd_per_day: 0.03, onUnpriced: flag") }, homemade);
+    const flagged = await done(model);
+    expect([flagged.status, flagged.headers.get("sluice-warnings")]).toEqual([200, "model_unpriced"]);
+    expect(await sluice.ledger(flagged.headers.get("sluice-request-id"))).toMatchObject({ cost_usd: null });
+    await sluice[Symbol.asyncDispose]();
+
+    const assumed = "onUnpriced: default, default_price: { input: 5, output: 20 }";
+    await start({ money: budget(`usd_per_day: 0.03, ${assumed}`) }, homemade);
+    await done(model);
+    await until(async () => (await microUsed(0.03)) === 8 * 5 + 20 * 20);
+  });
+
+  test("takes the configured price before the vendor's", async () => {
+    const price = { input: 1, output: 5, date: "2026-11-01" };
+    await start({ money: budget("usd_per_day: 0.03") }, { models: { "gpt-4o": { price } } });
+    const { headers } = await done();
+    const id = headers.get("sluice-request-id");
+    expect(await sluice.ledger(id)).toMatchObject({ price_date: "2026-11-01" });
+    const refused = await done({ max_tokens: 5_998 });
+    expect(await messageOf(refused)).toStartWith("0.000108 of 0.03 USD");
+  });
+
+  test("reserves what the dearest target would cost, and settles what the one that answered does", async () => {
+    const models = {
+      fast: {
+        targets: [
+          { provider: "openai", model: "gpt-4o-mini", priority: 1 },
+          { provider: "openai", model: "gpt-4o", priority: 2 },
+        ],
+      },
+    };
+    await start({ money: budget("usd_per_day: 0.03") }, { models });
+    await done({ model: "fast" });
+    // 8 and 20 tokens at 0.15 and 0.6: 13.2 micro-dollars.
+    await until(async () => (await microUsed(0.03)) === 13);
+    const tight = await done({ model: "fast", max_tokens: 2_999 });
+    expect(await messageOf(tight)).toStartWith("The request may take 0.03001 USD");
+  });
+});
+
+test("what a budget warned of is found again in the record of the decision", async () => {
+  await start({ money: budget("usd_per_day: 0.0002, hard: false") });
+  const ids: (string | null)[] = [];
+  for (let i = 0; i < 2; i += 1) {
+    const { headers } = await done();
+    ids.push(headers.get("sluice-decision-id"));
+    await sluice.ledger(headers.get("sluice-request-id"));
+  }
+  const explained = await until(async () => {
+    const answer = await sluice.admin(`explain/${ids[1]}`);
+    return answer.status !== 404 && answer;
+  });
+  expect(JSON.stringify(explained)).toContain("100 % of this day's budget are used");
+  expect(explained).toMatchObject({ differences: [] });
+});
