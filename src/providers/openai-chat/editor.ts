@@ -12,9 +12,17 @@ interface ChatEvent extends StreamEvent {
   readonly pieces: readonly Slot[];
 }
 
+/** What is known of a stream before it comes. */
+export interface ChatEditing {
+  /** The client asked for usage. */
+  readonly tellUsage?: boolean;
+  /** It is one of completions, whose choices have a text in place of a delta. */
+  readonly bare?: boolean;
+}
+
 /** Writes a stream of chat completion chunks otherwise than it came. */
-export function editChatStream({ tellUsage = false }: { readonly tellUsage?: boolean } = {}): StreamEditor<ChatEvent> {
-  return new ChatEditor(tellUsage);
+export function editChatStream(editing: ChatEditing = {}): StreamEditor<ChatEvent> {
+  return new ChatEditor(editing);
 }
 
 /** What a client got of one choice. */
@@ -28,6 +36,7 @@ interface Choice {
 
 class ChatEditor implements StreamEditor<ChatEvent> {
   readonly #tellUsage: boolean;
+  readonly #bare: boolean;
   /** Channels that the provider opened, by choice; none of a choice that it finished. */
   readonly #open = new Map<number, Channel[]>();
   readonly #choices = new Map<number, Choice>();
@@ -36,8 +45,10 @@ class ChatEditor implements StreamEditor<ChatEvent> {
   #reasoning: "reasoning_content" | "reasoning" = "reasoning_content";
   #usageSent = false;
 
-  constructor(tellUsage: boolean) {
+  constructor({ tellUsage = false, bare = false }: ChatEditing) {
     this.#tellUsage = tellUsage;
+    this.#bare = bare;
+    this.#head = { object: bare ? "text_completion" : "chat.completion.chunk" };
   }
 
   read(_name: string, data: string): ChatEvent {
@@ -141,6 +152,7 @@ class ChatEditor implements StreamEditor<ChatEvent> {
     const role = state.roleSent ? undefined : "assistant";
     state.roleSent = true;
     if (finish !== null) state.finished = true;
+    if (this.#bare) return { text: asString(said.content), index, logprobs: null, finish_reason: finish };
     return { index, delta: { role, ...said }, finish_reason: finish };
   }
 
@@ -206,12 +218,15 @@ function says({ usage, error }: JsonObject, choices: readonly ChoiceSlots[]): bo
   if (error || usage) return true;
   return choices.some(
     ({ choice, message }) =>
-      choice.finish_reason || Object.values(message).some(hasContent) || Object.keys(choice).some(isUnknown),
+      choice.finish_reason ||
+      choice.text ||
+      Object.values(message).some(hasContent) ||
+      Object.keys(choice).some(isUnknown),
   );
 }
 
 function isUnknown(member: string): boolean {
-  return !["index", "delta", "finish_reason", "logprobs", "message"].includes(member);
+  return !["index", "delta", "finish_reason", "logprobs", "message", "text"].includes(member);
 }
 
 /** Whether a value has anything but empty texts, and places of calls. */

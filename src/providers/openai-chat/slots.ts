@@ -24,11 +24,17 @@ export function chatSlots(body: JsonObject): readonly ChoiceSlots[] {
     const member = isObject(choice.delta) ? "delta" : "message";
     const message = (isObject(choice[member]) ? choice[member] : {}) as Draft;
     const slots: Slot[] = [];
-    takeMessage(message, index, slots, () => {
-      // The tokens, and the sum so far that some vendors send along, say the text once more.
+    const also = () => {
+      // The tokens, the sum so far and the text beside the delta, which some vendors send along, say it once more.
       if (choice.logprobs) choice.logprobs = null;
       if (member === "delta") choice.message = undefined;
-    });
+      if (choice[member] !== undefined) choice.text = undefined;
+    };
+    takeMessage(message, index, slots, also);
+    // Completions, which are otherwise the same, have their text here.
+    if (choice[member] === undefined && typeof choice.text === "string") {
+      slots.push(memberSlot(choice, "text", { choice: index, kind: "text", tool: "" }, also));
+    }
     found.push({ index, choice, message, slots });
   }
   return found;

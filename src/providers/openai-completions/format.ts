@@ -1,8 +1,13 @@
 import type { WireFormat } from "../../core/wire.ts";
 import { readChatAnswer } from "../openai-chat/answer.ts";
+import { editChatAnswer } from "../openai-chat/edit-answer.ts";
+import { editChatStream } from "../openai-chat/editor.ts";
 import { openaiChat } from "../openai-chat/format.ts";
+import { readChatStream } from "../openai-chat/stream.ts";
+import { withholdChatUsage } from "../openai-chat/withhold.ts";
 import { asksForUsage, writeChatRequest } from "../openai-chat/write.ts";
 import { openaiPath } from "../openai-path.ts";
+import { createRelay } from "../relay.ts";
 import { completionsModifiers } from "./modify.ts";
 import { readCompletionsRequest } from "./request.ts";
 
@@ -16,7 +21,12 @@ export const openaiCompletions: WireFormat = {
   writeRequest: (view, edit) => writeChatRequest(view, edit, completionsModifiers),
   tellsUsage: asksForUsage,
   readAnswer: readChatAnswer,
-  openStream: openaiChat.openStream,
+  editAnswer: editChatAnswer,
+  openStream: ({ withholdUsage, inspector, tellUsage = false } = {}) =>
+    createRelay(readChatStream(), withholdUsage ? withholdChatUsage : null, {
+      edit: () => editChatStream({ tellUsage, bare: true }),
+      inspector,
+    }),
   writeRefusal: openaiChat.writeRefusal,
   writeStreamError: openaiChat.writeStreamError,
 };
