@@ -1,9 +1,11 @@
 import type { Surface } from "../../core/phases.ts";
 import { azureChatEcho, azureCompletionsEcho, azureEmbeddingsEcho } from "./azure.ts";
 import { chatEcho } from "./chat.ts";
+import { cohereEcho, cohereEmbeddingsEcho } from "./cohere.ts";
 import { completionsEcho } from "./completions.ts";
 import { countTokensEcho } from "./count-tokens.ts";
 import { embeddingsEcho } from "./embeddings.ts";
+import { geminiCountTokensEcho, geminiEcho, geminiEmbeddingsEcho } from "./gemini.ts";
 import { messagesEcho } from "./messages.ts";
 import { responsesEcho } from "./responses.ts";
 import type { EchoSurface } from "./surface.ts";
@@ -16,6 +18,11 @@ export const echoSurfaces: { readonly [S in Surface]?: EchoSurface } = {
   embeddings: embeddingsEcho,
   messages: messagesEcho,
   count_tokens: countTokensEcho,
+  gemini: geminiEcho,
+  "gemini-count-tokens": geminiCountTokensEcho,
+  "gemini-embeddings": geminiEmbeddingsEcho,
+  cohere: cohereEcho,
+  "cohere-embeddings": cohereEmbeddingsEcho,
   "azure-chat": azureChatEcho,
   "azure-completions": azureCompletionsEcho,
   "azure-embeddings": azureEmbeddingsEcho,

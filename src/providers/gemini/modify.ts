@@ -7,7 +7,7 @@ import { asObject, asString, isArray, isObject } from "../json.ts";
 import { withItems } from "../json-tree.ts";
 import { changeStops, lastValue } from "../modify.ts";
 import { redactor } from "../redact.ts";
-import { redactContents } from "./redact.ts";
+import { redactPrompt } from "./redact.ts";
 import { keyOf, memberOf } from "./spelling.ts";
 import { changeTools } from "./tools.ts";
 
@@ -46,7 +46,7 @@ const modifiers: Omit<Modifiers, "reasoning_effort"> = {
   model: () => undefined,
   // Nothing in these requests names the end user.
   user: () => undefined,
-  messages: (draft, changes) => redactContents(draft, redactor(changes)),
+  messages: (draft, changes) => redactPrompt(draft, redactor(changes)),
   system: addInstructions,
   tools: changeTools,
 };

@@ -57,6 +57,11 @@ export function bareModel(name: string): string {
   return bare;
 }
 
+/** A model's name with the collection that it is in. */
+export function modelName(model: string): string {
+  return model.startsWith("tunedModels/") ? model : `models/${bareModel(model)}`;
+}
+
 /**
  * The model that a call means: the one it was routed to, else the URL's, else the body's.
  *
@@ -73,7 +78,7 @@ export function modelOf(url: string | undefined, routed: string | undefined, bod
 
 /** Where a target takes a call. Nothing of the client's credentials is in it. */
 export function geminiPath(method: GeminiMethod, { model }: Target, query: string): string {
-  const name = model.startsWith("tunedModels/") ? model : `models/${bareModel(model)}`;
+  const name = modelName(model);
   const kept = pairsOf(query).filter(({ key }) => !credentials.has(key) && !encodings.has(key));
   if (asksForEvents(query)) kept.push({ key: "alt", value: "sse", text: "alt=sse" });
   const path = `${root}${name.split("/").map(encodeURIComponent).join("/")}:${method}`;

@@ -5,10 +5,16 @@ import { optionalInteger, optionalNumber, refuse } from "../fields.ts";
 import { asObject, asString, isObject } from "../json.ts";
 import { toolPart } from "../prompt-text.ts";
 import { contentPart } from "./parts.ts";
-import { asksFor, checkEncoding, modelOf } from "./path.ts";
+import { asksFor, asksForEvents, checkEncoding, modelOf, queryOf } from "./path.ts";
 import { camelOf, keyOf, listOf, memberOf, refuseTwoSpellings } from "./spelling.ts";
 
-const gemini: ConversationFormat = { surface: "gemini", messagePart: contentPart, toolName, moreParts: schemaParts };
+/** How Gemini writes the parts of a conversation. */
+export const conversationFormat: ConversationFormat = {
+  surface: "gemini",
+  messagePart: contentPart,
+  toolName,
+  moreParts: schemaParts,
+};
 
 /**
  * Reads a generateContent body. The model and whether the answer is streamed stand in the URL. The system instruction
@@ -17,13 +23,25 @@ const gemini: ConversationFormat = { surface: "gemini", messagePart: contentPart
 export function readGeminiRequest(raw: Uint8Array, url?: string, routed?: string): RequestView {
   const body = parseBody(raw);
   if (url) checkEncoding(url);
-  return new Conversation(gemini, {
+  const read = {
     raw,
     body,
     model: modelOf(url, routed, body.model),
     stream: url ? asksFor(url, "streamGenerateContent") : body.stream === true,
     ...readConversation(body),
-  });
+  };
+  return new GeminiRequest(read, !url || asksForEvents(queryOf(url)));
+}
+
+/** A generateContent body. */
+export class GeminiRequest extends Conversation {
+  /** Whether a stream is asked for as events; else it comes as one JSON array. */
+  readonly asEvents: boolean;
+
+  constructor(read: ConstructorParameters<typeof Conversation>[1], asEvents: boolean) {
+    super(conversationFormat, read);
+    this.asEvents = asEvents;
+  }
 }
 
 /** What is read of the members that say what to generate. */
