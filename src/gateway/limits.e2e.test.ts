@@ -174,8 +174,11 @@ describe("whatever the ending, what was not used returns", () => {
 
   test("a stream, whose place is held until its last byte", async () => {
     let open!: ReadableStreamDefaultController<string>;
+    const keep = (controller: typeof open) => {
+      open = controller;
+    };
     reply = () => {
-      const body = new ReadableStream<string>({ start: (controller) => void (open = controller) });
+      const body = new ReadableStream<string>({ start: keep });
       return new Response(body.pipeThrough(new TextEncoderStream()), {
         headers: { "content-type": "text/event-stream" },
       });
