@@ -65,7 +65,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       const format = formats.get(surface)!;
       try {
         const headers = request.headers.toJSON() as PlainHeaders;
-        const identified = identify(headers);
+        const identified = identify(headers, request.url);
         call.identity = identified instanceof Promise ? await identified : identified;
         const body = await readBody(request, headers, deps.maxBodyBytes);
         await arrivals.turn();
@@ -98,10 +98,10 @@ export function createGateway(deps: GatewayDeps): Gateway {
     close: () => waits.close(),
   };
 
-  function identify(headers: PlainHeaders): Identity | Promise<Identity> {
+  function identify(headers: PlainHeaders, url: string): Identity | Promise<Identity> {
     const problem = deps.notReady();
     if (problem !== "") throw new SluiceError("not_ready", { problem });
-    return deps.keys.identify(presentedKey(headers));
+    return deps.keys.identify(presentedKey(headers, url));
   }
 
   /** Sends an admitted call to its provider, and answers with what comes back. */

@@ -55,6 +55,16 @@ test("a provider gets no credential, cookie, address or hop-by-hop header of the
   });
 });
 
+test("on Gemini's paths alone the key may stand in the query, behind every header", () => {
+  const at = (path: string, headers = {}) => presentedKey(headers, `http://localhost:1${path}`);
+  expect(at("/v1beta/models/gemini-2.5-pro:generateContent?alt=sse&key=slc_a%5Fb")).toBe("slc_a_b");
+  expect(at("/v1beta/models/m:countTokens?key=slc_query", { "x-goog-api-key": "slc_header" })).toBe("slc_header");
+  for (const path of ["/v1/chat/completions?key=slc_a_b", "/v1beta/models/m:countTokens?key=", "/v1beta/models/m"]) {
+    expect(() => at(path)).toThrow(SluiceError);
+  }
+  expect(() => at("/v1/chat/completions?x=/v1beta/?key=slc_a_b")).toThrow(SluiceError);
+});
+
 test("a client gets the provider's rate limits and request ids, but no cookie, account or hop-by-hop header", () => {
   const passed = towardsClient(
     new Headers({

@@ -35,6 +35,9 @@ const clientOnly = new Set([
   "x-real-ip",
   "openai-organization",
   "openai-project",
+  "x-goog-user-project",
+  // Google's servers take the method from it.
+  "x-http-method-override",
 ]);
 
 /** What a provider may not tell the client. */
@@ -52,17 +55,25 @@ const providerOnly = new Set([
 /** Where SDKs put their key, in the order looked at. */
 const keyHeaders = ["x-api-key", "api-key", "x-goog-api-key"] as const;
 
+/** The paths whose clients may put their key into the query, as Google's do. */
+const keyInQuery = /^https?:\/\/[^/]+\/v1beta\/[^?#]*\?/;
+
 /**
  * The gateway key of a request, from wherever the client's SDK puts its API key.
  *
+ * @param url of the call: on Gemini's paths the key may stand there as `key`, and goes no further
  * @throws SluiceError `missing_key`
  */
-export function presentedKey(headers: PlainHeaders): string {
+export function presentedKey(headers: PlainHeaders, url = ""): string {
   const { authorization } = headers;
   if (authorization !== undefined && /^bearer /i.test(authorization)) return authorization.slice(7).trim();
   for (const name of keyHeaders) {
     const value = headers[name];
     if (value !== undefined && value !== "") return value;
+  }
+  if (keyInQuery.test(url)) {
+    const value = new URL(url).searchParams.get("key");
+    if (value) return value;
   }
   throw new SluiceError("missing_key", { accepted: "authorization: Bearer, x-api-key, api-key or x-goog-api-key" });
 }
