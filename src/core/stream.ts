@@ -113,7 +113,7 @@ export interface TextScanner {
   /** Most characters that are ever held back while a match could still complete; a longer one is taken as it stands. */
   readonly maxHeld: number;
   /**
-   * @param text with what stands before `from` for context alone
+   * @param text with what stands before `from` for context alone: the last two units of it, if there are any, are enough
    * @param from where to look; matches begin there or later
    * @param last whether nothing follows
    * @returns matches in order, not overlapping, and the place up to which the text is settled: whatever follows, nothing

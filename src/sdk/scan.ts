@@ -1,0 +1,228 @@
+import type { TextMatch, TextScan, TextScanner } from "../core/stream.ts";
+import { Automaton, atBeginning, type State, type Step } from "./scan-automaton.ts";
+import { type ScanProgram, scanProgram } from "./scan-program.ts";
+
+/** What a check says of a text that an expression matches: whether it is one, or which part of it is to be replaced. */
+export type Checked = boolean | readonly [start: number, end: number];
+
+/** An expression to look for. */
+export interface ScanPattern {
+  /** What it finds; `null` for what is to be passed by, so that nothing else is found in it. */
+  readonly type: string | null;
+  /** In RE2's syntax. */
+  readonly pattern: string;
+  /** A class such as `[0-9.]`: no match begins after such a character. */
+  readonly notAfter?: string;
+  /** A class: no match ends before such a character. */
+  readonly notBefore?: string;
+  /** Asked about every end that a match could have, so it should be short: linear in what it is given, and pure. */
+  readonly check?: (text: string) => Checked;
+  /** What stands in place of what is found; `[type]` when absent. */
+  readonly replacement?: string | ((found: string) => string);
+}
+
+/** How much may be held back. */
+export interface ScanLimits {
+  /** Most characters of a match, for expressions that have no end of their own; 256 when absent. */
+  readonly maxLength?: number;
+}
+
+const usualLength = 256;
+
+/**
+ * Makes a scanner of expressions in RE2's syntax. It finds what RE2 finds: the match that begins leftmost, of those the
+ * one that the first expression prefers; then what follows it. A match has at most `maxLength` characters.
+ *
+ * What it finds depends on the text from the match's beginning on, and on the one character before it: so it finds the
+ * same however a text is split, and wherever it begins again.
+ *
+ * @throws Error with a sentence for people when an expression is not valid or too large
+ */
+export function patternScanner(patterns: readonly ScanPattern[], limits: ScanLimits = {}): TextScanner {
+  return new PatternScanner(patterns, limits.maxLength ?? usualLength);
+}
+
+/** A match whose end may still move. */
+interface Pending {
+  readonly pattern: number;
+  readonly start: number;
+  readonly end: number;
+  readonly part: readonly [number, number] | null;
+}
+
+class PatternScanner implements TextScanner {
+  readonly maxHeld: number;
+  readonly #patterns: readonly ScanPattern[];
+  readonly #program: ScanProgram;
+  readonly #automaton: Automaton;
+  readonly #longest: number;
+  /** Where the open matches begin; one scanner serves one text at a time, as scanning does not wait. */
+  readonly #begins: Int32Array;
+
+  constructor(patterns: readonly ScanPattern[], maxLength: number) {
+    this.#patterns = patterns;
+    this.#program = scanProgram(patterns);
+    const checked = patterns.map(({ check }) => check !== undefined);
+    this.#automaton = new Automaton(this.#program, checked);
+    this.#longest = Math.min(this.#program.longest, maxLength);
+    // One more for half a character at the end of what is there.
+    this.maxHeld = this.#longest + 1;
+    this.#begins = new Int32Array(this.#program.op.length + 1);
+  }
+
+  scan(text: string, from: number, last: boolean): TextScan {
+    const matches: TextMatch[] = [];
+    let at = from;
+    for (;;) {
+      const found = this.#search(text, at, last);
+      if (typeof found === "number") return { matches, settled: found };
+      this.#take(text, found, matches);
+      at = found.end;
+    }
+  }
+
+  /** The first match from a place on; without one the place up to which there is none. */
+  #search(text: string, from: number, last: boolean): Pending | number {
+    const automaton = this.#automaton;
+    const begins = this.#begins;
+    const longest = this.#longest;
+    const { ascii, classes } = this.#program;
+    let pos = from;
+    let state = automaton.idle(this.#classBefore(text, from));
+    let pending: Pending | null = null;
+    /** The earliest beginning whose matches a check has refused. */
+    let refused = -1;
+    let shadowed = false;
+    /** Begins anew after a place at which no match begins. */
+    const again = (begin: number) => {
+      pos = begin + widthAt(text, begin);
+      state = automaton.idle(this.#classBefore(text, pos));
+      pending = null;
+      refused = -1;
+      shadowed = false;
+    };
+
+    for (;;) {
+      let cls = classes;
+      let width = 0;
+      if (pos < text.length) {
+        const code = text.charCodeAt(pos);
+        width = 1;
+        if (code < 128) cls = ascii[code]!;
+        else if (code < 0xd800 || code > 0xdbff) cls = this.#program.classOf(code);
+        else {
+          const point = text.codePointAt(pos)!;
+          cls = this.#program.classOf(point);
+          // Half a character: what it is shows when the other half comes.
+          if (point > 0xffff) width = 2;
+          else if (!last && pos + 1 === text.length) width = 0;
+        }
+      }
+      if (width === 0 && !last) return this.#sure(text, state, pos) ?? (state.groups === 0 ? pos : begins[0]!);
+
+      let step: Step = state.next[cls] ?? automaton.step(state, cls);
+      if (step.idle) {
+        if (width === 0) return pos;
+        state = step.to;
+        pos += width;
+        continue;
+      }
+      if (!step.plain) {
+        let part: readonly [number, number] | null = null;
+        for (let i = 0; i < step.events.length && part === null; i += 1) {
+          const { group, pattern } = step.events[i]!;
+          part = this.#check(pattern, text, begins[group]!, pos);
+          if (part !== null) step = automaton.passed(state, cls, step, i);
+          else if (refused === -1 || begins[group]! < refused) refused = begins[group]!;
+        }
+        const { match, from: origin } = step;
+        if (match !== null) pending = { pattern: match.pattern, start: begins[match.group]!, end: pos, part };
+        for (let i = 0; i < origin.length; i += 1) begins[i] = origin[i] === -1 ? pos : begins[origin[i]!]!;
+        shadowed ||= step.shadowed;
+      }
+      state = step.to;
+      pos += width;
+
+      if (state.groups > 0 && pos - begins[0]! > longest) {
+        if (pending !== null && pending.start === begins[0]) return pending;
+        if (shadowed) {
+          again(begins[0]!);
+          continue;
+        }
+        while (state.groups > 0 && pos - begins[0]! > longest) {
+          begins.copyWithin(0, 1, state.groups);
+          state = automaton.withoutOldest(state);
+        }
+      }
+      // What a refused match stood before may have begun later; that is known only without it.
+      if (refused !== -1 && (state.groups === 0 || begins[0]! > refused)) {
+        if (shadowed && (pending === null || pending.start > refused)) {
+          again(refused);
+          continue;
+        }
+        refused = -1;
+      }
+      if (pending !== null && (state.groups === 0 || width === 0)) return pending;
+      if (width === 0) return pos;
+    }
+  }
+
+  /** The class of the character before a place. */
+  #classBefore(text: string, at: number): number {
+    if (at === 0) return atBeginning;
+    const code = text.charCodeAt(at - 1);
+    if (code < 128) return this.#program.ascii[code]!;
+    const low = code >= 0xdc00 && code <= 0xdfff && at > 1;
+    const point = low ? text.codePointAt(at - 2)! : code;
+    return this.#program.classOf(point > 0xffff ? point : code);
+  }
+
+  /** The match that ends where the text stops for now and cannot become another one. */
+  #sure(text: string, state: State, pos: number): Pending | null {
+    if (state.groups === 0) return null;
+    const tail = this.#automaton.tail(state);
+    if (tail === "open") return null;
+    const start = this.#begins[tail.group]!;
+    if (this.#patterns[tail.pattern]!.check === undefined)
+      return { pattern: tail.pattern, start, end: pos, part: null };
+    const part = this.#check(tail.pattern, text, start, pos);
+    return part === null ? null : { pattern: tail.pattern, start, end: pos, part };
+  }
+
+  /** The part that is meant; `null` when the check refuses it. */
+  #check(pattern: number, text: string, start: number, end: number): readonly [number, number] | null {
+    const said = this.#patterns[pattern]!.check!(text.slice(start, end));
+    if (said === false) return null;
+    return said === true ? [0, end - start] : said;
+  }
+
+  #take(text: string, { pattern, start, end, part }: Pending, into: TextMatch[]): void {
+    const { type, replacement = `[${type}]` } = this.#patterns[pattern]!;
+    if (type === null) return;
+    const [low, high] = part ?? [0, end - start];
+    const [first, past] = [start + low, start + high];
+    const words = typeof replacement === "string" ? replacement : replacement(text.slice(first, past));
+    into.push({ start, end, type, replacement: text.slice(start, first) + words + text.slice(past, end) });
+  }
+}
+
+function widthAt(text: string, at: number): number {
+  return text.codePointAt(at)! > 0xffff ? 2 : 1;
+}
+
+/** A text with what a scanner finds replaced. */
+export function redactText(scanner: TextScanner, text: string): string {
+  return replaced(text, scanner.scan(text, 0, true).matches);
+}
+
+/** A text with these matches replaced. */
+export function replaced(text: string, matches: readonly TextMatch[]): string {
+  if (matches.length === 0) return text;
+  let result = "";
+  let at = 0;
+  for (const { start, end, replacement } of matches) {
+    result += text.slice(at, start) + replacement;
+    at = end;
+  }
+  return result + text.slice(at);
+}
