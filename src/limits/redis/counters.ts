@@ -1,11 +1,14 @@
 import type { ActualAmounts, LimitOwner, Reservation, ReserveResult } from "../../core/limits.ts";
 import type { Clock } from "../../core/ports.ts";
 import { SluiceError } from "../../errors.ts";
-import { createCalendar, type Span } from "../calendar.ts";
-import { slidingSlots } from "../counters.ts";
+import { createCalendar } from "../calendar.ts";
 import type { Ending, RemoteCounters } from "../remote.ts";
-import { parseReply } from "./reply.ts";
-import { NotSent, type RunScript } from "./scripts.ts";
+import { inspectCounters, noteOf, resetCounter } from "./inspection.ts";
+import { OrganisationKeys, type RedisCounter, slotLengthOf } from "./keys.ts";
+import { type Asked, type ReserveReply, readReserve, writeReserve } from "./reserve-batch.ts";
+import { NotSent, type RunScript, type ScriptArgument } from "./scripts.ts";
+import { changesOf, type Ended, writeExtend, writeSettle } from "./settle-batch.ts";
+import { Turns } from "./turns.ts";
 
 /** Settings of {@link createRedisCounters}. */
 export interface RedisCountersOptions {
@@ -25,18 +28,42 @@ export interface RedisCountersOptions {
 
 /** What one request holds, or may hold. */
 interface Holding {
-  /** When the store made it, by its clock. */
-  readonly at: number;
-  /** The same by this process's clock, which is only ever compared with itself. */
+  /** By this process's clock, which is only ever compared with itself. */
   readonly since: number;
+  readonly settling: Turns<Settling>;
   readonly owner: LimitOwner;
   readonly reservations: readonly Reservation[];
-  /** The counters' keys, in the same order. */
-  readonly keys: readonly string[];
-  /** Ends of the calendar windows, in the same order; 0 where there is none. */
-  readonly ends: readonly number[];
+  /** While it is on its way. */
+  asking: Promise<ReserveResult> | undefined;
+  /** The key of the open requests that it is among, and its counters; absent until it is sent. */
+  openRequests: string | undefined;
+  counters: readonly RedisCounter[];
   /** Absent while it is not known whether anything was taken. */
-  readonly result?: ReserveResult;
+  result: ReserveResult | undefined;
+  /** When the store made it, by its clock. */
+  at: number;
+  /** Whether it may have taken more since. */
+  extended: boolean;
+}
+
+/** A request that waits for its turn. */
+interface Reserving extends Asked {
+  readonly holding: Holding;
+  readonly resolve: (result: ReserveResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Settling extends Ended {
+  readonly openRequests: string;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** What is gathered for one organisation. */
+interface Organisation {
+  readonly keys: OrganisationKeys;
+  readonly reserving: Turns<Reserving>;
+  readonly settling: Turns<Settling>;
 }
 
 /** How much longer than they matter keys are kept. */
@@ -45,8 +72,17 @@ const graceMs = 60_000;
 /** How often windows are worked out anew when Redis's clock says that they are not the current ones. */
 const attempts = 3;
 
+/** Requests in one script: more would only make the others wait. */
+const atOnce = 64;
+
+/** For how long the note of a counter whose window never ends is kept. */
+const noteMs = 3_600_000;
+
+const renewedAtOnce = 100;
+
 /**
- * Counters in Redis, shared by all replicas. Every call is one script, so it is one atomic step.
+ * Counters in Redis, shared by all replicas. What is asked within one turn of the event loop for one organisation is one
+ * script, and each request of it one atomic step.
  *
  * - All keys of an organisation have one hash tag, so that they are on one node of a cluster.
  * - A calendar window's start is part of its key: what is taken can only land in the window it was asked for, and the
@@ -68,11 +104,29 @@ export function createRedisCounters({
   const spanAt = createCalendar();
   /** In the order they were made. */
   const holdings = new Map<string, Holding>();
+  const organisations = new Map<string, Organisation>();
   /** How much Redis's clock is ahead of this process's. */
   let ahead = 0;
 
   const now = () => (clock === undefined ? wall.now() + ahead : clock.now());
   const given = () => (clock === undefined ? "" : clock.now());
+  const settings = () => ({ given: given(), leaseMs, holdMs, graceMs });
+  const scriptTime = () => ({ given: given(), now: now(), leaseMs });
+
+  function organisationOf(owner: LimitOwner): Organisation {
+    const name = `${owner.id} ${owner.timeZone}`;
+    let organisation = organisations.get(name);
+    if (organisation === undefined) {
+      const keys = new OrganisationKeys(owner, spanAt);
+      organisation = {
+        keys,
+        reserving: new Turns(atOnce, (all) => void sendReserves(keys, all)),
+        settling: new Turns(atOnce, sendSettles),
+      };
+      organisations.set(name, organisation);
+    }
+    return organisation;
+  }
 
   function forget(): void {
     const limit = performance.now() - leaseMs;
@@ -82,33 +136,130 @@ export function createRedisCounters({
     }
   }
 
+  async function sendReserves(keys: OrganisationKeys, all: readonly Reserving[]): Promise<void> {
+    try {
+      for (let attempt = 0; attempt < attempts; attempt += 1) {
+        const batch = writeReserve(keys, all, now(), settings());
+        for (let i = 0; i < all.length; i += 1) {
+          const { holding } = all[i]!;
+          holding.openRequests = batch.openRequests;
+          holding.counters = batch.counters[i]!;
+        }
+        const reply = readReserve(batch, (await run("reserve", batch.keys, batch.args)) as (string | number)[]);
+        if (clock === undefined) ahead = reply.now - wall.now();
+        if (reply.stale) continue;
+        for (let i = 0; i < all.length; i += 1) conclude(all[i]!, reply.outcomes[i]!);
+        note(keys, reply);
+        return;
+      }
+      throw new SluiceError("store_unavailable");
+    } catch (error) {
+      // Redis's own refusals, such as READONLY, take nothing either.
+      const nothing =
+        error instanceof NotSent || error instanceof SluiceError || (error as Error).name === "ReplyError";
+      for (const one of all) {
+        if (nothing) drop(one);
+        one.holding.asking = undefined;
+        one.reject(error);
+      }
+    }
+  }
+
+  function conclude(one: Reserving, outcome: { at: number; result: ReserveResult } | Error): void {
+    const { holding } = one;
+    holding.asking = undefined;
+    if (outcome instanceof Error) {
+      drop(one);
+      one.reject(outcome);
+      return;
+    }
+    if (outcome.result.granted) {
+      holding.at = outcome.at;
+      holding.result = outcome.result;
+    } else drop(one);
+    one.resolve(outcome.result);
+  }
+
+  function drop({ requestId, holding }: Reserving): void {
+    if (holdings.get(requestId) === holding) holdings.delete(requestId);
+  }
+
+  /** Leaves a note of what counters are where Redis has none yet, or one of another maximum. Nobody waits for it. */
+  function note(keys: OrganisationKeys, reply: ReserveReply & { readonly stale: false }): void {
+    const names: string[] = [];
+    const args: ScriptArgument[] = [];
+    const told: RedisCounter[] = [];
+    for (const { counter, before, used, max } of reply.counters) {
+      if (used === 0 || (before > 0 && counter.toldMax === max && reply.now < counter.toldUntil)) continue;
+      const calendar = counter.kind === "calendar";
+      const lasts = calendar ? counter.span.end - reply.now : Math.max(noteMs, 2 * counter.length);
+      counter.toldMax = max;
+      counter.toldUntil = reply.now + (calendar ? lasts : lasts / 2);
+      names.push(keys.noteOf(counter.key));
+      args.push(noteOf(counter, max), lasts + graceMs);
+      told.push(counter);
+    }
+    if (names.length === 0) return;
+    run("tell", names, args).catch(() => {
+      for (const counter of told) counter.toldMax = -1;
+    });
+  }
+
+  function sendSettles(all: readonly Settling[]): void {
+    // Nearly always one: those that were made in the same hour.
+    for (const [openRequests, some] of Map.groupBy(all, (one) => one.openRequests)) {
+      const { keys, args } = writeSettle(openRequests, some, settings());
+      run("settle", keys, args).then(
+        () => {
+          for (const { resolve } of some) resolve();
+        },
+        (error: unknown) => {
+          for (const { reject } of some) reject(error);
+        },
+      );
+    }
+  }
+
+  function endingOf(requestId: string, holding: Holding, actual: ActualAmounts | null): Ending {
+    const { settling, reservations, counters, openRequests, result, extended } = holding;
+    // One that may not have been taken leaves a mark: it may be on its way still.
+    const mark = result === undefined;
+    if (openRequests === undefined) throw new Error(`request ${requestId} was ended before it was sent`);
+    const changes = changesOf(reservations, counters, actual, extended);
+    return () =>
+      new Promise((resolve, reject) => {
+        settling.add({ requestId, changes, mark, openRequests, resolve, reject });
+      });
+  }
+
   return {
     async reserve(requestId, owner, reservations) {
       const known = holdings.get(requestId);
+      if (known?.asking !== undefined) return known.asking;
       if (known?.result !== undefined && now() <= known.at + leaseMs) return known.result;
       if (reservations.length === 0) return { granted: true, states: [], exhausted: [] };
       for (const { key, amount } of reservations) {
         if (!Number.isSafeInteger(amount) || amount < 0) throw new RangeError(`cannot reserve ${amount} of ${key}`);
       }
       forget();
-      const since = performance.now();
-      for (let attempt = 0; attempt < attempts; attempt += 1) {
-        const { keys, ends, from, until, args } = encode(reservations, owner, now(), spanAt);
-        const holding: Holding = { at: now(), since, owner, reservations, keys, ends };
-        holdings.set(requestId, holding);
-        const asked = [recordKey(owner, requestId), ...keys];
-        const settings = [given(), leaseMs, holdMs, graceMs, requestId, from, until];
-        const reply = parseReply(await answer(requestId, asked, [...settings, ...args]), reservations);
-        if (reply.kind === "given-up") break;
-        if (clock === undefined) ahead = reply.now - wall.now();
-        if (reply.kind === "stale") continue;
-        const { result } = reply;
-        if (result.granted) holdings.set(requestId, { ...holding, at: reply.now, result });
-        else holdings.delete(requestId);
-        return result;
-      }
-      holdings.delete(requestId);
-      throw new SluiceError("store_unavailable");
+      const { reserving, settling } = organisationOf(owner);
+      const holding: Holding = {
+        since: performance.now(),
+        settling,
+        owner,
+        reservations,
+        asking: undefined,
+        openRequests: undefined,
+        counters: [],
+        result: undefined,
+        at: 0,
+        extended: false,
+      };
+      holdings.set(requestId, holding);
+      holding.asking = new Promise((resolve, reject) => {
+        reserving.add({ requestId, reservations, holding, resolve, reject });
+      });
+      return holding.asking;
     },
 
     ending(requestId, actual) {
@@ -119,21 +270,31 @@ export function createRedisCounters({
     },
 
     holding: (requestId) => holdings.get(requestId),
-    extend: () => Promise.resolve(false),
-    inspect: () => Promise.resolve({ counters: [], next: null }),
-    reset: () => Promise.resolve(false),
+
+    async extend(requestId, more) {
+      const holding = holdings.get(requestId);
+      if (holding?.result === undefined || holding.openRequests === undefined) return false;
+      const { openRequests, reservations, counters, at } = holding;
+      const asked = writeExtend(openRequests, requestId, reservations, counters, more, settings());
+      if (asked === undefined) return now() <= at + leaseMs;
+      holding.extended = true;
+      return (await run("extend", asked.keys, asked.args)) === 1;
+    },
+
+    inspect: (owner, query) => inspectCounters(run, organisationOf(owner).keys, scriptTime(), query),
+    reset: (owner, key) => resetCounter(run, organisationOf(owner).keys, scriptTime(), key),
 
     async renew() {
       const due = performance.now() - holdMs / 3;
       const byOwner = new Map<string, { readonly keys: string[]; readonly ids: string[] }>();
-      for (const [id, { since, owner, reservations, keys, result }] of holdings) {
+      for (const [id, { since, owner, reservations, counters, result }] of holdings) {
         if (since > due) break;
         if (result === undefined) continue;
         for (const [i, { unit, amount }] of reservations.entries()) {
           if (unit !== "concurrency" || amount === 0) continue;
           const all = byOwner.get(owner.id) ?? { keys: [], ids: [] };
           byOwner.set(owner.id, all);
-          all.keys.push(keys[i]!);
+          all.keys.push(counters[i]!.name);
           all.ids.push(id);
         }
       }
@@ -157,85 +318,4 @@ export function createRedisCounters({
       return time < at + window.sliding * 1000;
     },
   };
-
-  async function answer(requestId: string, keys: readonly string[], args: readonly (string | number)[]) {
-    try {
-      return String(await run("reserve", keys, args));
-    } catch (error) {
-      // Redis's own refusals, such as READONLY, take nothing either.
-      if (error instanceof NotSent || (error as Error).name === "ReplyError") holdings.delete(requestId);
-      throw error;
-    }
-  }
-
-  function endingOf(requestId: string, holding: Holding, actual: ActualAmounts | null): Ending {
-    const { owner, reservations, ends, result } = holding;
-    const keys = [recordKey(owner, requestId)];
-    // One that may not have been taken leaves a mark: it may be on its way still.
-    const args = [leaseMs, result === undefined ? 1 : 0, graceMs, requestId];
-    for (const [i, { unit, window, amount }] of reservations.entries()) {
-      const change = actual === null ? -amount : Math.ceil(actual[unit] ?? amount) - amount;
-      if (unit === "concurrency") {
-        if (amount === 0) continue;
-        keys.push(holding.keys[i]!);
-        args.push("c", 0, "", "");
-      } else if (change !== 0) {
-        keys.push(holding.keys[i]!);
-        if ("every" in window) args.push("f", change, ends[i]!, "");
-        else args.push("s", change, window.sliding * 1000, i);
-      }
-    }
-    return async () => void (await run("settle", keys, [given(), ...args]));
-  }
-}
-
-const renewedAtOnce = 100;
-
-/** Keys and arguments of the counters of a request. */
-function encode(
-  reservations: readonly Reservation[],
-  owner: LimitOwner,
-  now: number,
-  spanAt: ReturnType<typeof createCalendar>,
-) {
-  const keys: string[] = [];
-  const ends: number[] = [];
-  const args: (string | number)[] = [];
-  const prefix = tagOf(owner);
-  /** From when until when all the calendar windows are the current ones. */
-  let from = 0;
-  let until = Number.MAX_SAFE_INTEGER;
-  for (const { key, unit, window, max, amount } of reservations) {
-    const most = Math.min(max, Number.MAX_SAFE_INTEGER);
-    let span: Span | undefined;
-    if (unit === "concurrency") {
-      keys.push(`${prefix}c:${key}`);
-      args.push("c", most, amount, "", "");
-    } else if ("every" in window) {
-      span = spanAt(now, window.every, owner.timeZone);
-      keys.push(`${prefix}w:${key}:${span.start}`);
-      args.push("f", most, amount, span.start, span.end);
-      from = Math.max(from, span.start);
-      until = Math.min(until, span.end);
-    } else {
-      const length = window.sliding * 1000;
-      keys.push(`${prefix}s:${key}`);
-      args.push("s", most, amount, length, slotLengthOf(length));
-    }
-    ends.push(span?.end ?? 0);
-  }
-  return { keys, ends, from, until, args };
-}
-
-function slotLengthOf(length: number): number {
-  return Math.ceil(length / slidingSlots);
-}
-
-function recordKey(owner: LimitOwner, requestId: string): string {
-  return `${tagOf(owner)}r:${requestId}`;
-}
-
-/** What all keys of an organisation begin with; what stands in braces is what Redis Cluster places keys by. */
-function tagOf({ id }: LimitOwner): string {
-  return `sluice:{o:${encodeURIComponent(id)}}:`;
 }

@@ -7,9 +7,9 @@ await import(${JSON.stringify(join(import.meta.dir, "../../main.ts"))});
 console.log(JSON.stringify(Object.keys(require.cache)));
 `;
 
-test("without an address of Redis nothing of its libraries is loaded", async () => {
+test("without an address of Redis its library is not loaded", async () => {
   const child = Bun.spawn([process.execPath, "-e", program], { stdout: "pipe" });
   const loaded = JSON.parse(await new Response(child.stdout).text()) as string[];
   expect(loaded.some((file) => file.includes("elysia"))).toBe(true);
-  expect(loaded.filter((file) => /node_modules.(ioredis|opossum)/.test(file))).toEqual([]);
+  expect(loaded.filter((file) => /node_modules.ioredis/.test(file))).toEqual([]);
 });

@@ -5,13 +5,7 @@
 -- ARGV[2]  for how many milliseconds from now
 -- ARGV[3]  how much longer than they matter keys are kept
 -- then for each counter the request's id
-local now
-if ARGV[1] == '' then
-  local time = redis.call('TIME')
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
-else
-  now = tonumber(ARGV[1])
-end
+local now = clock(ARGV[1])
 local ends = string.format('%.0f', now + ARGV[2])
 for i = 1, #KEYS do
   local field = 'r:' .. ARGV[i + 3]

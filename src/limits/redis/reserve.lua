@@ -1,183 +1,259 @@
--- Takes every amount or none.
+-- Reserves for several requests of one organisation, one after another: each takes every amount or none.
 --
--- KEYS[1]  the request's record; KEYS[2..] its counters
+-- KEYS[1]  the open requests of this period; KEYS[2] those of the period before
+-- KEYS[3..]  the counters: calendar windows, then sliding windows, then what is held
 -- ARGV[1]  the time in milliseconds, or '' for the server's own
--- ARGV[2]  after how many milliseconds the request is given up
--- ARGV[3]  after how many milliseconds what it holds of concurrency returns
--- ARGV[4]  how much longer than they matter keys are kept
--- ARGV[5]  the request's id
--- ARGV[6]  from when and
--- ARGV[7]  until when all its calendar windows are the current ones
--- then five for each counter: kind, maximum, amount and
---   'f' a calendar window      its start and its end
---   's' a sliding window       its length and that of one slot
---   'c' what is held now       '' and ''
+-- ARGV[2]  from when and
+-- ARGV[3]  until when all calendar windows and the period are the current ones
+-- ARGV[4]  after how many milliseconds a request is given up
+-- ARGV[5]  after how many milliseconds what it holds of concurrency returns
+-- ARGV[6]  how much longer than they matter keys are kept
+-- ARGV[7]  numbers of requests, of calendar windows, of sliding windows, of what is held: 4 x u16
+-- ARGV[8]  per request: u16 number of its reservations, u8 bits: 1 of a sliding window among them, 2 of concurrency
+-- ARGV[9]  per reservation: u16 counter (from 1, from 10001 for sliding windows, from 20001 for what is held), then as
+--          doubles its maximum and its amount
+-- ARGV[10] per reservation, for the record: the counter's identity, the amount, and when the window ends (0 for
+--          concurrency, -1 for a sliding window); all doubles
+-- ARGV[11] per counter: what all requests ask of it together, the least of their maxima; then per calendar window its
+--          end, and per sliding window its length and that of one slot; all doubles
+-- then per calendar window once more what is asked, as text, and the requests' ids
 --
--- Answers one text, which is also the record:
---   '1 now used reset slot …'       taken: after it, milliseconds until the reset, the slot of a sliding window or 0
---   '0 now used reset exhausted …'  not taken: 1 where there was no room
---   'stale now'                     a calendar window is not the current one; nothing was touched
---   'x'                             the request was given up before this arrived
-local call, format, tonumber = redis.call, string.format, tonumber
+-- Answers 'stale' and the time when a window or the period is not the current one: nothing was touched then. Else
+--   per request one letter: 1 taken, 0 not taken, x given up before it arrived, r open already: nothing was taken
+--   the time
+--   per counter what had been used before; for a calendar window with what all requests ask added, except where it is
+--   text; for a sliding window also its oldest slot (0 without one) and the current one
+--   per r: when it was made and the number of its reservations
+--
+-- The record of an open request: u8 kind (49 open; 50 with what it was extended by; 120 given up), when it was made,
+-- u16 number of its reservations, u8 bits; its part of ARGV[10]; if there is a sliding window, for each reservation its
+-- slot; with kind 50, what each was extended by. All but what is named otherwise are doubles.
+local call, unpack = redis.call, unpack
+local read, pack, sub, rep = struct.unpack, struct.pack, string.sub, string.rep
 local KEYS, ARGV = KEYS, ARGV
-local function text(number) return format('%.0f', number) end
 
-local now
-if ARGV[1] == '' then
-  local time = call('TIME')
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
-else
-  now = tonumber(ARGV[1])
+local now = clock(ARGV[1])
+if now < tonumber(ARGV[2]) or now >= tonumber(ARGV[3]) then return { 'stale', now } end
+local lease, hold, grace = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local requests, fixed, sliding, held = read('<HHHH', ARGV[7])
+local sizes = { read('<' .. rep('HB', requests), ARGV[8]) }
+local counters = fixed + sliding + held
+local asked = { read('<' .. rep('d', 2 * counters), ARGV[11]) }
+local spans = 16 * counters + 1
+local firstId = 11 + fixed
+
+-- What can fail without having changed anything comes first.
+local records = call('HMGET', KEYS[1], unpack(ARGV, firstId + 1, firstId + requests))
+local older = call('EXISTS', KEYS[2]) == 1 and call('HMGET', KEYS[2], unpack(ARGV, firstId + 1, firstId + requests))
+
+-- Whether there is room for all that is asked, so that no request needs to be looked at by itself.
+local roomy = true
+for i = 1, requests do
+  if records[i] or (older and older[i]) then roomy = false end
 end
 
-local values = call('MGET', unpack(KEYS))
-local record = values[1]
-if record then
-  if record == 'x' then return 'x' end
-  if now <= tonumber(string.match(record, '^1 (%d+)')) + ARGV[2] then return record end
+local used, before, state = {}, {}, {}
+for i = 1, sliding do
+  local length, slotLength = read('<dd', ARGV[11], spans + 8 * fixed + 16 * (i - 1))
+  local sum, oldest, youngest = slide(KEYS[2 + fixed + i], length, now)
+  local slot = (math.floor(now / slotLength) + 1) * slotLength
+  -- A clock that was set back keeps counting in the youngest slot.
+  if youngest and youngest > slot then slot = youngest end
+  used[10000 + i], before[10000 + i] = sum, sum
+  state[10000 + i] = { length = length, oldest = oldest, slot = slot }
+  if asked[2 * (fixed + i) - 1] > asked[2 * (fixed + i)] - sum then roomy = false end
 end
-
-local count = #KEYS - 1
-local states = {}
-local of = {}
-
-if now < tonumber(ARGV[6]) or now >= tonumber(ARGV[7]) then return 'stale ' .. text(now) end
-
--- What each counter has used.
-for i = 1, count do
-  local key = KEYS[i + 1]
-  local state = states[key]
-  if not state then
-    local at = 5 * i + 3
-    local kind = ARGV[at]
-    if kind == 'f' then
-      local value = values[i + 1]
-      local used = tonumber(value or 0)
-      state = { kind = kind, used = used, before = used, take = 0, exists = value, ends = tonumber(ARGV[at + 4]) }
+for i = 1, held do
+  local key = KEYS[2 + fixed + sliding + i]
+  local known = call('HMGET', key, 'n', 'o')
+  local sum, first = tonumber(known[1]) or 0, tonumber(known[2])
+  if first and now > first then
+    -- Holds that were not renewed: their process is gone.
+    local all = call('HGETALL', key)
+    sum, first = 0, nil
+    for j = 1, #all, 2 do
+      local amount, ends = string.match(all[j + 1], '^(%d+) (%d+)$')
+      if amount and now > tonumber(ends) then
+        call('HDEL', key, all[j])
+      elseif amount then
+        sum = sum + amount
+        if not first or tonumber(ends) < first then first = tonumber(ends) end
+      end
+    end
+    if first then
+      call('HSET', key, 'n', sum, 'o', first)
     else
-      state = { kind = kind, used = 0, take = 0 }
-      local known = call('HMGET', key, 'n', 'o', 'y')
-      local oldest = tonumber(known[2])
-      state.used = tonumber(known[1]) or 0
-      state.oldest = oldest
-      state.youngest = tonumber(known[3])
-      if kind == 's' then
-        local length = tonumber(ARGV[at + 3])
-        local slotLength = tonumber(ARGV[at + 4])
-        state.length = length
-        if oldest and now >= oldest + length then
-          -- Slots that have left the window.
-          local all = call('HGETALL', key)
-          local used, first, last = 0, nil, nil
-          for j = 1, #all, 2 do
-            local slot = tonumber(all[j])
-            if slot and now >= slot + length then
-              call('HDEL', key, all[j])
-            elseif slot then
-              used = used + all[j + 1]
-              if not first or slot < first then first = slot end
-              if not last or slot > last then last = slot end
-            end
-          end
-          if first then
-            call('HSET', key, 'n', text(used), 'o', text(first), 'y', text(last))
-          else
-            call('DEL', key)
-          end
-          state.used, state.oldest, state.youngest = used, first, last
-        end
-        -- A clock that was set back keeps counting in the youngest slot.
-        state.slot = (math.floor(now / slotLength) + 1) * slotLength
-        if state.youngest and state.youngest > state.slot then state.slot = state.youngest end
-      elseif oldest and now > oldest then
-        -- Holds that were not renewed: their process is gone.
-        local all = call('HGETALL', key)
-        local used, first = 0, nil
-        for j = 1, #all, 2 do
-          local amount, ends = string.match(all[j + 1], '^(%d+) (%d+)$')
-          if amount and now > tonumber(ends) then
-            call('HDEL', key, all[j])
-          elseif amount then
-            used = used + amount
-            if not first or tonumber(ends) < first then first = tonumber(ends) end
-          end
-        end
-        if first then
-          call('HSET', key, 'n', text(used), 'o', text(first))
-        else
-          call('DEL', key)
-        end
-        state.used, state.oldest = used, first
-      end
-      state.before = state.used
+      call('DEL', key)
     end
-    states[key] = state
   end
-  of[i] = state
+  used[20000 + i], before[20000 + i] = sum, sum
+  state[20000 + i] = { oldest = first, holds = {} }
+  local both = 2 * (fixed + sliding + i)
+  if asked[both - 1] > asked[both] - sum then roomy = false end
 end
 
--- One after another, so that two reservations on one counter see each other. Written so that no sum can leave the
--- integers that a double holds exactly.
-local granted = true
-local exhausted = {}
-for i = 1, count do
-  local state = of[i]
-  local amount = tonumber(ARGV[5 * i + 5])
-  if amount <= ARGV[5 * i + 4] - state.used then
-    state.used = state.used + amount
-    state.take = state.take + amount
-  else
-    exhausted[i] = true
-    granted = false
+-- A calendar window first takes all that is asked of it, and gives back afterwards what was not granted: mostly all is,
+-- and one step is less than reading and writing.
+local values, undone, taken = {}, {}, 0
+local ok, problem = pcall(function()
+  for i = 1, fixed do
+    local value = call('INCRBY', KEYS[2 + i], ARGV[11 + i])
+    -- From here on a number of Lua's is not exact: read it from what there was before.
+    if value >= 9007199254740992 then
+      value = call('INCRBY', KEYS[2 + i], '-' .. ARGV[11 + i])
+      undone[i] = true
+      roomy = false
+    elseif value > asked[2 * i] then
+      roomy = false
+    end
+    values[i] = value
+    taken = i
   end
+end)
+if not ok then
+  for i = 1, taken do
+    if not undone[i] then call('INCRBY', KEYS[2 + i], '-' .. ARGV[11 + i]) end
+    if undone[i] and values[i] == 0 or values[i] == asked[2 * i - 1] then call('DEL', KEYS[2 + i]) end
+  end
+  return redis.error_reply(type(problem) == 'table' and problem.err or problem)
 end
 
-if granted then
-  local grace = ARGV[4]
-  for key, state in pairs(states) do
-    local take = state.take
-    if take > 0 then
-      if state.kind == 'f' then
-        if state.exists then
-          call('INCRBY', key, take)
+local letters, opened, granted = {}, {}, {}
+if roomy then
+  letters = rep('1', requests)
+  for i = 1, sliding do used[10000 + i] = before[10000 + i] + asked[2 * (fixed + i) - 1] end
+  for i = 1, held do used[20000 + i] = before[20000 + i] + asked[2 * (fixed + sliding + i) - 1] end
+else
+  for i = 1, fixed do
+    before[i] = undone[i] and values[i] or values[i] - asked[2 * i - 1]
+    used[i] = before[i]
+  end
+  local at = 1
+  for i = 1, requests do
+    local count = sizes[2 * i - 1]
+    local record = records[i] or (older and older[i])
+    local kind, made
+    if record then kind, made = read('<Bd', record) end
+    if kind == 120 then
+      letters[i] = 'x'
+    elseif kind and now <= made + lease then
+      letters[i] = 'r'
+      opened[#opened + 1] = record
+    else
+      local wants = { read('<' .. rep('Hdd', count), ARGV[9], at) }
+      -- One after another, so that two reservations on one counter see each other. Written so that no sum can leave the
+      -- integers that a double holds exactly.
+      granted[i] = true
+      for j = 1, 3 * count, 3 do
+        local value, amount = used[wants[j]], wants[j + 2]
+        if amount <= wants[j + 1] - value then
+          used[wants[j]] = value + amount
         else
-          call('SET', key, text(take), 'PX', text(state.ends - now + grace))
+          wants[j + 2] = 0
+          granted[i] = false
         end
-      elseif state.kind == 's' then
-        local slot = state.slot
-        call('HINCRBY', key, 'n', take)
-        if call('HINCRBY', key, text(slot), take) == take then
-          if not state.oldest then state.oldest = slot end
-          call('HSET', key, 'o', text(state.oldest), 'y', text(slot))
-          call('PEXPIRE', key, text(slot + state.length - now + grace))
-        end
-      else
-        local ends = now + ARGV[3]
-        call('HINCRBY', key, 'n', take)
-        call('HSET', key, 'r:' .. ARGV[5], text(take) .. ' ' .. text(ends))
-        if not state.oldest or ends < state.oldest then call('HSET', key, 'o', text(ends)) end
-        call('PEXPIRE', key, text(ARGV[3] + grace))
       end
+      if not granted[i] then
+        for j = 1, 3 * count, 3 do used[wants[j]] = used[wants[j]] - wants[j + 2] end
+      end
+      letters[i] = granted[i] and '1' or '0'
+    end
+    at = at + 18 * count
+  end
+  letters = table.concat(letters)
+  for i = 1, fixed do
+    local rest = used[i] - (undone[i] and before[i] or values[i])
+    if rest ~= 0 then call('INCRBY', KEYS[2 + i], rest) end
+  end
+end
+
+-- What was not there, or at nothing, has no expiry yet.
+for i = 1, fixed do
+  if roomy and values[i] == asked[2 * i - 1] or not roomy and before[i] == 0 then
+    if (roomy and values[i] or used[i]) == 0 then
+      call('DEL', KEYS[2 + i])
+    else
+      call('PEXPIRE', KEYS[2 + i], (read('<d', ARGV[11], spans + 8 * (i - 1))) - now + grace)
     end
   end
 end
+for i = 1, sliding do
+  local take = used[10000 + i] - before[10000 + i]
+  local one = state[10000 + i]
+  if take > 0 then addToSlot(KEYS[2 + fixed + i], one.slot, take, one.length, now, grace) end
+end
 
-local answer = {}
-for i = 1, count do
-  local state = of[i]
-  local reset = 1000
-  if state.kind == 'f' then
-    reset = state.ends - now
-  elseif state.kind == 's' then
-    reset = state.length
-    if state.oldest then reset = state.oldest + state.length - now end
+-- The records.
+local heads, fields = {}, {}
+local at, place = 1, 1
+for i = 1, requests do
+  local count, bits = sizes[2 * i - 1], sizes[2 * i]
+  if roomy or granted[i] then
+    local form = 4 * count + bits
+    local head = heads[form]
+    if not head then
+      head = pack('<BdHB', 49, now, count, bits)
+      heads[form] = head
+    end
+    local record = head .. sub(ARGV[10], place, place + 24 * count - 1)
+    if bits ~= 0 then
+      local slots, holds = {}, {}
+      for j = 1, count do
+        local counter, _, amount = read('<Hdd', ARGV[9], at + 18 * (j - 1))
+        slots[j] = counter > 10000 and counter < 20000 and state[counter].slot or 0
+        if counter > 20000 and amount > 0 then holds[counter] = (holds[counter] or 0) + amount end
+      end
+      if bits % 2 == 1 then record = record .. pack('<' .. rep('d', count), unpack(slots)) end
+      for counter, amount in pairs(holds) do
+        local list = state[counter].holds
+        list[#list + 1] = 'r:' .. ARGV[firstId + i]
+        list[#list + 1] = string.format('%.0f %.0f', amount, now + hold)
+      end
+    end
+    fields[#fields + 1] = ARGV[firstId + i]
+    fields[#fields + 1] = record
   end
-  if granted then
-    answer[i] = format('%.0f %d %.0f', state.used, reset, state.slot or 0)
-  else
-    answer[i] = format('%.0f %d %d', state.before, reset, exhausted[i] and 1 or 0)
+  at = at + 18 * count
+  place = place + 24 * count
+end
+if #fields > 0 then
+  call('HSET', KEYS[1], unpack(fields))
+  -- The last one made in this period is given up a lease after it.
+  call('PEXPIRE', KEYS[1], 2 * lease + grace)
+end
+for i = 1, held do
+  local take = used[20000 + i] - before[20000 + i]
+  local one = state[20000 + i]
+  if take > 0 then
+    local key = KEYS[2 + fixed + sliding + i]
+    call('HINCRBY', key, 'n', take)
+    call('HSET', key, unpack(one.holds))
+    if not one.oldest or now + hold < one.oldest then call('HSET', key, 'o', now + hold) end
+    call('PEXPIRE', key, hold + grace)
   end
 end
-local all = format('%d %.0f ', granted and 1 or 0, now) .. table.concat(answer, ' ')
-if granted then call('SET', KEYS[1], all, 'PX', ARGV[2]) end
-return all
+
+-- Clients read the largest whole numbers that a double holds wrongly: these go as text.
+local function exact(number) return number < 9e15 and number or string.format('%.0f', number) end
+
+local reply = { letters, now }
+for i = 1, fixed do
+  local value = values[i]
+  reply[2 + i] = value < 9e15 and not undone[i] and value
+    or string.format('%.0f', undone[i] and value or value - asked[2 * i - 1])
+end
+local n = 2 + fixed
+for i = 10001, 10000 + sliding do
+  reply[n + 1], reply[n + 2], reply[n + 3] = exact(before[i]), state[i].oldest or 0, state[i].slot
+  n = n + 3
+end
+for i = 20001, 20000 + held do
+  n = n + 1
+  reply[n] = exact(before[i])
+end
+for _, record in ipairs(opened) do
+  local _, made, count = read('<BdH', record)
+  reply[n + 1], reply[n + 2] = made, count
+  n = n + 2
+end
+return reply

@@ -1,11 +1,17 @@
 import { createHash } from "node:crypto";
 import type { RedisClient } from "./client.ts";
+import clock from "./clock.lua" with { type: "text" };
 import { Deadlines } from "./deadlines.ts";
+import extend from "./extend.lua" with { type: "text" };
 import heartbeat from "./heartbeat.lua" with { type: "text" };
+import inspect from "./inspect.lua" with { type: "text" };
 import leave from "./leave.lua" with { type: "text" };
 import renew from "./renew.lua" with { type: "text" };
 import reserve from "./reserve.lua" with { type: "text" };
+import reset from "./reset.lua" with { type: "text" };
 import settle from "./settle.lua" with { type: "text" };
+import sliding from "./sliding.lua" with { type: "text" };
+import tell from "./tell.lua" with { type: "text" };
 
 interface Script {
   readonly source: string;
@@ -19,18 +25,25 @@ function script(source: string): Script {
 
 /** All that Sluice asks of Redis; each runs as one step. */
 const scripts = {
-  reserve: script(reserve),
-  settle: script(settle),
-  renew: script(renew),
+  reserve: script(clock + sliding + reserve),
+  settle: script(clock + sliding + settle),
+  extend: script(clock + sliding + extend),
+  renew: script(clock + renew),
+  tell: script(tell),
+  inspect: script(clock + inspect),
+  reset: script(clock + sliding + reset),
   heartbeat: script(heartbeat),
   leave: script(leave),
 } as const;
+
+/** What a script can be told. */
+export type ScriptArgument = string | number | Buffer;
 
 /** Runs a script. Rejects when there is no connection, when there is no answer in time, and with Redis's own errors. */
 export type RunScript = (
   name: keyof typeof scripts,
   keys: readonly string[],
-  args: readonly (string | number)[],
+  args: readonly ScriptArgument[],
 ) => Promise<unknown>;
 
 /** A script that did not reach Redis and never will. */
@@ -56,7 +69,7 @@ async function run(
   client: RedisClient,
   { sha, source }: Script,
   keys: readonly string[],
-  args: readonly (string | number)[],
+  args: readonly ScriptArgument[],
 ): Promise<unknown> {
   try {
     return await client.evalsha(sha, keys.length, ...keys, ...args);

@@ -1,91 +1,116 @@
--- Ends a request, once: corrects what it took to what it used, or gives it back.
+-- Ends several requests of one organisation that were made in one period, each once: corrects what it took to what it
+-- used, or gives it back.
 --
--- KEYS[1]  the request's record; KEYS[2..] the counters to correct
+-- KEYS[1]  the open requests; KEYS[2..] the counters: calendar windows, then sliding windows, then what is held
 -- ARGV[1]  the time in milliseconds, or '' for the server's own
--- ARGV[2]  after how many milliseconds the request was given up
--- ARGV[3]  '1' to leave a mark, so that a reserve of this request that arrives later takes nothing
--- ARGV[4]  how much longer than they matter keys are kept
--- ARGV[5]  the request's id
--- then four for each counter: kind, what to add, and
---   'f' a calendar window      its end and ''
---   's' a sliding window       its length and the reservation's position in the record
---   'c' what is held now       '' and ''
-local function text(number) return string.format('%.0f', number) end
+-- ARGV[2]  after how many milliseconds a request is given up
+-- ARGV[3]  how much longer than they matter keys are kept
+-- ARGV[4]  numbers of requests, of calendar windows, of sliding windows, of what is held: 4 x u16
+-- ARGV[5]  per request: u16 number of its changes, and bits: 1 to leave a mark where it is unknown, so that a reserve
+--          that arrives later takes nothing
+-- ARGV[6]  per change: u16 counter (as in reserve), u16 its place among the request's reservations, the change as double
+-- ARGV[7]  per calendar window: its end; per sliding window: its length; all doubles
+-- then per calendar window what all changes come to together, then the requests' ids
+local call, unpack = redis.call, unpack
+local read, pack, sub = struct.unpack, struct.pack, string.sub
+local KEYS, ARGV = KEYS, ARGV
 
-local record = redis.call('GET', KEYS[1])
-if not record then
-  if ARGV[3] == '1' then redis.call('SET', KEYS[1], 'x', 'PX', ARGV[2]) end
-  return 0
+local requests, fixed, sliding, held = read('<HHHH', ARGV[4])
+local firstId = 7 + fixed
+local records = call('HMGET', KEYS[1], unpack(ARGV, firstId + 1, firstId + requests))
+local now = clock(ARGV[1])
+local lease, grace = tonumber(ARGV[2]), tonumber(ARGV[3])
+
+-- The sums hold where every request is open and nothing of it was extended or reset.
+local summed = sliding == 0 and held == 0
+local kinds, ended, marks = {}, {}, {}
+for i = 1, requests do
+  local record = records[i]
+  local kind, made
+  if record then kind, made = read('<Bd', record) end
+  if not kind then
+    local _, bits = read('<HB', ARGV[5], 3 * i - 2)
+    if bits == 1 then
+      marks[#marks + 1] = ARGV[firstId + i]
+      marks[#marks + 1] = pack('<BdHB', 120, now, 0, 0)
+    end
+  elseif kind ~= 120 then
+    ended[#ended + 1] = ARGV[firstId + i]
+    if now <= made + lease then kinds[i] = kind end
+  end
+  if kinds[i] ~= 49 then summed = false end
 end
-if record == 'x' then return 0 end
-redis.call('DEL', KEYS[1])
-
-local now
-if ARGV[1] == '' then
-  local time = redis.call('TIME')
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
-else
-  now = tonumber(ARGV[1])
+if #marks > 0 then
+  call('HSET', KEYS[1], unpack(marks))
+  call('PEXPIRE', KEYS[1], 2 * lease + grace)
 end
-if now > tonumber(string.match(record, '^1 (%d+)')) + ARGV[2] then return 0 end
+if #ended == 0 then return 0 end
+call('HDEL', KEYS[1], unpack(ended))
 
-local words
-for i = 2, #KEYS do
-  local key = KEYS[i]
-  local at = 4 * i - 2
-  local kind = ARGV[at]
-  local change = tonumber(ARGV[at + 1])
-  if kind == 'f' then
-    local ends = tonumber(ARGV[at + 2])
+local sums, slots, holds = {}, {}, {}
+if not summed then
+  local at = 1
+  for i = 1, requests do
+    local count = read('<H', ARGV[5], 3 * i - 2)
+    local record, kind = records[i], kinds[i]
+    for j = at, kind and at + 12 * count - 1 or 0, 12 do
+      local counter, place, change = read('<HHd', ARGV[6], j)
+      local reservations = read('<H', record, 10)
+      if kind == 50 then
+        -- What it was extended by; nothing where the counter was reset since.
+        local identity = read('<d', record, 13 + 24 * place)
+        change = identity == 0 and 0 or change - read('<d', record, #record - 8 * (reservations - place) + 1)
+      end
+      if counter < 10000 then
+        sums[counter] = (sums[counter] or 0) + change
+      elseif counter < 20000 then
+        local slot = read('<d', record, 13 + 24 * reservations + 8 * place)
+        local of = slots[counter] or {}
+        slots[counter] = of
+        of[slot] = (of[slot] or 0) + change
+      else
+        local of = holds[counter] or {}
+        holds[counter] = of
+        of[#of + 1] = 'r:' .. ARGV[firstId + i]
+      end
+    end
+    at = at + 12 * count
+  end
+end
+
+for i = 1, fixed do
+  local change = summed and ARGV[7 + i] or sums[i] or 0
+  if change ~= 0 and change ~= '0' then
+    local ends = read('<d', ARGV[7], 8 * i - 7)
     if now < ends then
-      if redis.call('EXISTS', key) == 1 then
-        redis.call('INCRBY', key, change)
-      elseif change > 0 then
-        redis.call('SET', key, text(change), 'PX', text(ends - now + ARGV[4]))
+      local value = call('INCRBY', KEYS[1 + i], change)
+      if value <= 0 then
+        -- Nothing is left, or it was lost: what was taken from it is lost with it.
+        call('DEL', KEYS[1 + i])
+      elseif value == tonumber(change) then
+        call('PEXPIRE', KEYS[1 + i], ends - now + grace)
       end
     end
-  elseif kind == 's' then
-    if not words then
-      words = {}
-      for word in string.gmatch(record, '%S+') do words[#words + 1] = word end
+  end
+end
+for counter, of in pairs(slots) do
+  local i = counter - 10000
+  local length = read('<d', ARGV[7], 8 * (fixed + i) - 7)
+  for slot, change in pairs(of) do
+    if change ~= 0 and now < slot + length then
+      addToSlot(KEYS[1 + fixed + i], slot, change, length, now, grace)
     end
-    local length = tonumber(ARGV[at + 2])
-    local name = words[3 * ARGV[at + 3] + 5]
-    local slot = tonumber(name)
-    if now < slot + length then
-      redis.call('HINCRBY', key, 'n', change)
-      local value = redis.call('HINCRBY', key, name, change)
-      local known = redis.call('HMGET', key, 'o', 'y')
-      local oldest, youngest = tonumber(known[1]), tonumber(known[2])
-      if value == 0 then
-        redis.call('HDEL', key, name)
-        if oldest == slot then
-          local first
-          for _, field in ipairs(redis.call('HKEYS', key)) do
-            local other = tonumber(field)
-            if other and (not first or other < first) then first = other end
-          end
-          if first then
-            redis.call('HSET', key, 'o', text(first))
-          else
-            redis.call('DEL', key)
-          end
-        end
-      elseif value == change then
-        if not oldest or slot < oldest then redis.call('HSET', key, 'o', name) end
-        if not youngest or slot > youngest then redis.call('HSET', key, 'y', name) end
-        if redis.call('PTTL', key) < 0 then
-          redis.call('PEXPIRE', key, text(slot + length - now + ARGV[4]))
-        end
-      end
-    end
-  else
-    local field = 'r:' .. ARGV[5]
-    local held = redis.call('HGET', key, field)
-    if held then
-      redis.call('HDEL', key, field)
-      redis.call('HINCRBY', key, 'n', '-' .. string.match(held, '^%d+'))
-    end
+  end
+end
+for counter, fields in pairs(holds) do
+  local key = KEYS[1 + fixed + sliding + counter - 20000]
+  local total = 0
+  for _, value in ipairs(call('HMGET', key, unpack(fields))) do
+    if value then total = total + string.match(value, '^%d+') end
+  end
+  if total > 0 then
+    call('HDEL', key, unpack(fields))
+    call('HINCRBY', key, 'n', -total)
   end
 end
 return 1
