@@ -6,6 +6,7 @@
  */
 import { Command, CommanderError } from "commander";
 import { version } from "../../package.json";
+import { liftRequestLimit } from "./request-limit.ts";
 
 /** Verbs by name: where their file is. */
 const verbs: Readonly<Record<string, () => Promise<{ register(program: Command): void }>>> = {
@@ -35,6 +36,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 
 const verb = process.argv[2] ?? "";
+if (verb === "start") liftRequestLimit();
 // An unknown verb, or none, is answered with all of them: then, and only then, every file is read.
 const wanted = Object.hasOwn(verbs, verb) ? [verbs[verb]!] : Object.values(verbs);
 for (const load of wanted) (await load()).register(program);

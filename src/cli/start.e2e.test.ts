@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
@@ -71,6 +72,36 @@ test("the first start prints where it listens, then an admin key, a gateway key 
   );
 });
 
+test("more calls are under way at once than Bun lets a process send", async () => {
+  const calls = 300;
+  const held: Socket[] = [];
+  const provider = createServer((socket) => {
+    socket.on("error", () => undefined);
+    held.push(socket);
+  });
+  await new Promise<void>((resolve) => provider.listen(0, "127.0.0.1", resolve));
+  const sluice = start(
+    newDir(),
+    "--openai-base-url",
+    `http://127.0.0.1:${(provider.address() as AddressInfo).port}/v1`,
+  );
+  const url = new URL(await sluice.printed(/sluice ready (http:\S+)\n/));
+  const key = await sluice.printed(/gateway key\s+(slc_\S+)/);
+  const body = JSON.stringify({ model: "gpt-4o", messages: [{ role: "user", content: "hi" }] });
+  // Sockets, because this process may not send more at once either.
+  const clients = Array.from({ length: calls }, () => {
+    const client = connect({ host: url.hostname, port: Number(url.port) });
+    client.on("error", () => undefined);
+    const head = `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${key}\r\n`;
+    client.write(`${head}content-length: ${body.length}\r\n\r\n${body}`);
+    return client;
+  });
+  while (held.length < calls) await Bun.sleep(5);
+  expect(held).toHaveLength(calls);
+  for (const socket of [...clients, ...held]) socket.destroy();
+  provider.close();
+}, 30_000);
+
 test("a later start prints no key, and keys of the first one still work", async () => {
   const dir = newDir();
   const first = start(dir);
@@ -125,7 +156,7 @@ test("SIGTERM, however often it comes, stops accepting, lets a running stream fi
     headers: { authorization: `Bearer ${adminKey}` },
   });
   expect(await records.json()).toMatchObject({ data: [{ status: 200, stream: true, code: "" }] });
-});
+}, 30_000);
 
 test("what still runs after the grace is cut off, and has its row", async () => {
   const dir = newDir();
@@ -156,7 +187,7 @@ test("what still runs after the grace is cut off, and has its row", async () => 
     headers: { authorization: `Bearer ${adminKey}` },
   });
   expect(await records.json()).toMatchObject({ data: [{ status: 499, code: "client_closed", provenance: "partial" }] });
-});
+}, 30_000);
 
 test("a setting that is wrong is refused with what was received and what is accepted, exit 2", async () => {
   const { child } = start(newDir(), "--max-body-bytes", "many");
