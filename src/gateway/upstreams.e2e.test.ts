@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { brotliCompressSync, gzipSync } from "node:zlib";
+import { blackhole, canMakeBlackhole } from "../upstream/testing-blackhole.ts";
 import { type Harness, providerKey, startHarness, until } from "./e2e-harness.ts";
 import {
   type Behaviour,
@@ -234,6 +235,33 @@ describe("a provider that fails before its answer", () => {
     expect(outcome.asked[1]).toBe(0);
   });
 });
+
+test.skipIf(!canMakeBlackhole)(
+  "a provider that cannot be connected to is replaced within the connect time-out (only Linux can show it)",
+  async () => {
+    using hole = await blackhole();
+    using second = await faultyProvider();
+    second.behave = whole(200, completion);
+    await using sluice = await startHarness({
+      config: {
+        upstream: { connect_timeout_seconds: 0.1, retries: 0 },
+        providers: {
+          hole: { kind: "openai", base_url: `${hole.url}/v1` },
+          second: { kind: "openai", base_url: `${second.url}/v1` },
+        },
+        models: {
+          both: { targets: [{ provider: "hole" }, { provider: "second", priority: 2 }] },
+          alone: { targets: [{ provider: "hole" }] },
+        },
+      },
+    });
+    const ask = (model: string) => sluice.post(path, { model, messages: [{ role: "user", content: "hello" }] });
+    expect((await ask("both")).status).toBe(200);
+    const alone = await ask("alone");
+    expect(alone.status).toBe(502);
+    expect(await alone.json()).toMatchObject({ error: { code: "upstream_unreachable" } });
+  },
+);
 
 describe("a provider that fails in its answer", () => {
   test("after the headers of a stream, before its first byte: it is replaced", async () => {
