@@ -16,6 +16,7 @@ import type { Clock, TargetStatus } from "./core/ports.ts";
 import type { Revisions } from "./core/revisions.ts";
 import { createDryRuns } from "./gateway/dry-run.ts";
 import { createGateway } from "./gateway/gateway.ts";
+import { createCalendar } from "./limits/calendar.ts";
 import { createMemoryCounters } from "./limits/memory.ts";
 import { createOverlayKeeper, type OverlayKeeper } from "./policy/control.ts";
 import { createPolicyDirectory } from "./policy/directory.ts";
@@ -231,6 +232,9 @@ export async function startSluice(config: Config): Promise<Running> {
       createRevisionDirectory(policies, revisions, { onErrorOf: (type) => registry.get(type)?.onError }),
       changes,
     ),
+    counters,
+    windowOf: createCalendar(),
+    trail: store.trail,
     usage: store.usage,
     decisions: store.decisions,
     explanations: explainer,

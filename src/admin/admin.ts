@@ -10,6 +10,7 @@ import type { AdminDeps } from "./deps.ts";
 import { exceptionRoutes } from "./exceptions.ts";
 import { explainRoutes } from "./explain.ts";
 import { keyRoutes } from "./keys.ts";
+import { limitRoutes } from "./limits.ts";
 import { maintenanceRoutes } from "./maintenance.ts";
 import { modelRoutes } from "./models.ts";
 import { rememberOperator } from "./operator.ts";
@@ -18,6 +19,7 @@ import { policyRoutes, policyTypeRoutes } from "./policies.ts";
 import { policyTuningRoutes } from "./policy-tuning.ts";
 import { toInputProblem, toInternalProblem, toProblem, toResponse } from "./problems.ts";
 import { revisionRoutes } from "./revisions.ts";
+import { spendRoutes } from "./spend.ts";
 import { systemRoutes } from "./system.ts";
 import { usageRoutes } from "./usage.ts";
 
@@ -76,6 +78,8 @@ export function createAdmin(deps: AdminDeps) {
       .use(exceptionRoutes(deps))
       .use(revisionRoutes(deps))
       .use(usageRoutes(deps))
+      .use(limitRoutes(deps))
+      .use(spendRoutes(deps))
       .use(decisionRoutes(deps))
       .use(explainRoutes(deps))
       .use(systemRoutes(deps))

@@ -10,9 +10,11 @@ import type {
   Setting,
   Status,
   Teams,
+  Trail,
   UsageLedger,
 } from "../core/control.ts";
 import type { DryRuns, Explanations } from "../core/explain.ts";
+import type { Counters } from "../core/limits.ts";
 import type { ModelSwitch } from "../core/models.ts";
 import type { PolicyControl } from "../core/policy-control.ts";
 import type { PolicyStore } from "../core/policy-store.ts";
@@ -41,6 +43,15 @@ export interface AdminDeps {
   readonly decisions: DecisionLog;
   readonly explanations: Explanations;
   readonly dryRuns: DryRuns;
+  /** The counters that requests are limited by. */
+  readonly counters: Pick<Counters, "inspect" | "reset">;
+  /** The calendar window that an instant lies in, in a time zone; milliseconds, the end not included. */
+  readonly windowOf: (
+    now: number,
+    every: "hour" | "day" | "week" | "month",
+    timeZone: string,
+  ) => { readonly start: number; readonly end: number };
+  readonly trail: Trail;
   readonly recorder: Pick<Recorder, "flush" | "dropped">;
   /** How often something was kept from its effect since the start, by what kept it, as `Finding.override` says it. */
   readonly overrideUses: (override: string) => number;

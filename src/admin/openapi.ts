@@ -21,6 +21,7 @@ const tags = [
   { name: "Policies", description: "What may pass, and what the live set is." },
   { name: "Revisions", description: "The policy sets that are kept, and which of them is live." },
   { name: "Overrides", description: "What takes away the effect of policies for a time, and maintenance." },
+  { name: "Limits", description: "What limits have counted, and what was spent." },
   { name: "Usage", description: "What was used and what it cost." },
   { name: "Decisions", description: "What was decided, and why." },
   { name: "System", description: "How the gateway is and how it is set up." },
@@ -38,6 +39,7 @@ const statusTexts: Readonly<Record<string, string>> = {
   413: "The body is too large.",
   422: "It does not fit the policies.",
   500: "An internal error.",
+  503: "The counter store is away.",
 };
 
 /**

@@ -37,7 +37,7 @@ export type Problem = Static<typeof problemSchema>;
 /** Media type of a {@link Problem}. */
 export const problemType = "application/problem+json";
 
-type ProblemStatus = 400 | 401 | 404 | 409 | 412 | 413 | 422 | 500;
+type ProblemStatus = 400 | 401 | 404 | 409 | 412 | 413 | 422 | 500 | 503;
 
 /** Response schemas for these statuses and for those that every route can answer with. */
 export function problems<const S extends readonly ProblemStatus[]>(...statuses: S) {

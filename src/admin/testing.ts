@@ -6,10 +6,13 @@ import { createAdminKeyDirectory, ensureAdminKey } from "../auth/admin-key.ts";
 import { createKeyDirectory } from "../auth/key-directory.ts";
 import { createKeyMint } from "../auth/key-mint.ts";
 import type { PolicyDirectory, Setting } from "../core/control.ts";
+import type { Counters } from "../core/limits.ts";
 import type { CompiledPolicy } from "../core/policy.ts";
 import type { Catalogue, ModelInfo, TokenCounter } from "../core/ports.ts";
 import { Snapshot } from "../core/snapshot.ts";
 import { createDryRuns } from "../gateway/dry-run.ts";
+import { createCalendar } from "../limits/calendar.ts";
+import { createMemoryCounters } from "../limits/memory.ts";
 import { createOverlayKeeper } from "../policy/control.ts";
 import { createPolicyDirectory } from "../policy/directory.ts";
 import { createExplainer } from "../policy/explainer.ts";
@@ -154,6 +157,7 @@ export async function startTestAdmin(policyFiles?: Readonly<Record<string, strin
   const directory = createKeyDirectory({ keys: store.keys, clock, logger, checkSecret });
   const recorder = createRecorder({ sink: store.records, logger });
   const { key: adminKey } = await ensureAdminKey(folder);
+  const counters: Counters = createMemoryCounters({ clock });
   const snapshot = new Snapshot("sha256:test", livePolicies);
   const overlay = await createOverlayKeeper({ store: store.policyStore, clock, logger });
   const files = await testFolder(policyFiles ?? { "org/first.policy.yaml": "rules: [{ id: a, then: warn }]\n" });
@@ -179,6 +183,8 @@ export async function startTestAdmin(policyFiles?: Readonly<Record<string, strin
     keyCache: directory,
     catalogue,
     models: await createModelSwitch(catalogue, store.modelStates),
+    counters,
+    windowOf: createCalendar(),
     recorder,
     policyControl: overlay,
     policies: policyFiles === undefined ? fixedPolicies(snapshot) : createPolicyDirectory(service, loading, () => []),
@@ -231,6 +237,7 @@ export async function startTestAdmin(policyFiles?: Readonly<Record<string, strin
     mint,
     directory,
     recorder,
+    counters,
     adminKey,
     app,
     call,

@@ -278,6 +278,7 @@ describe("the system", () => {
       started_at: "2026-01-31T11:58:59.500Z",
       uptime_seconds: 60,
       revision: "sha256:test",
+      replicas: 3,
       parts: [{ name: "policies", state: "ready", detail: "" }],
       records_dropped: { usage: 0, decision: 0 },
     });

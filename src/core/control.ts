@@ -193,6 +193,8 @@ export interface UsageFilter {
   readonly app?: string;
   readonly env?: string;
   readonly key?: string;
+  /** As {@link UsageRow.userHash}. */
+  readonly userHash?: string;
   readonly model?: string;
   readonly provider?: string;
   readonly decision?: UsageRow["decision"];
@@ -200,8 +202,20 @@ export interface UsageFilter {
   readonly to?: number;
 }
 
-/** What usage can be summed by. `day` and `hour` are UTC. */
-export const usageGroups = ["org", "team", "app", "env", "key", "model", "provider", "surface", "day", "hour"] as const;
+/** What usage can be summed by. Users are their hashes; `day` and `hour` are UTC. */
+export const usageGroups = [
+  "org",
+  "team",
+  "app",
+  "env",
+  "key",
+  "user",
+  "model",
+  "provider",
+  "surface",
+  "day",
+  "hour",
+] as const;
 
 /** One of the {@link usageGroups}. */
 export type UsageGroup = (typeof usageGroups)[number];

@@ -98,6 +98,7 @@ function matching<O>(query: UsageQuery<O>, filter: UsageFilter): UsageQuery<O> {
     ["app", filter.app],
     ["env", filter.env],
     ["key_id", filter.key],
+    ["user_hash", filter.userHash],
     ["model", filter.model],
     ["provider", filter.provider],
     ["decision", filter.decision],
@@ -147,7 +148,7 @@ const periodMs = { day: 86_400_000, hour: 3_600_000 } as const;
 function grouping(group: UsageGroup) {
   // Literals, not parameters: a database must see that the selected and the grouped expression are the same one.
   if (group === "day" || group === "hour") return sql<number | string>`(ts - ts % ${sql.lit(periodMs[group])})`;
-  return sql<number | string>`${sql.ref(group === "key" ? "key_id" : group)}`;
+  return sql<number | string>`${sql.ref(group === "key" ? "key_id" : group === "user" ? "user_hash" : group)}`;
 }
 
 function toGroupValue(group: UsageGroup, value: unknown): string {
