@@ -19,7 +19,6 @@ import type { ActiveOverride, CompiledPolicy } from "../core/policy.ts";
 import type { ToldLimit } from "../core/recorded-facts.ts";
 import type { TokenUsage } from "../core/wire.ts";
 import { SluiceError } from "../errors.ts";
-import { Allowance, type SlicedLimit } from "./allowance.ts";
 import type { GatewayDeps } from "./deps.ts";
 
 /** What became of a request's limits. */
@@ -42,8 +41,16 @@ export interface LimitOutcome {
   readonly assumedPrice: DearestRates | undefined;
   /** What counters said of limits that refused or warned; absent when there were none. */
   readonly told: readonly ToldLimit[] | undefined;
-  /** What the streamed answer may write, where an enforced limit was reserved by slices. */
-  readonly allowance: Allowance | undefined;
+  /** The enforced limits of which a streamed answer reserved only the first slice; absent when there are none. */
+  readonly sliced: readonly Sliced[] | undefined;
+}
+
+/** A limit of which a streamed answer reserved only the first slice. */
+interface Sliced {
+  readonly policy: CompiledPolicy;
+  readonly limit: LimitRequest;
+  /** Seconds until its window ends. */
+  readonly resetSeconds: number;
 }
 
 /** A limit that a policy wants to take from, as the counters see it. */
@@ -64,7 +71,7 @@ class Reserving implements LimitOutcome {
   reservedMicroUsd = 0;
   assumedPrice: DearestRates | undefined;
   told: ToldLimit[] | undefined;
-  allowance: Allowance | undefined;
+  sliced: Sliced[] | undefined;
 }
 
 /** Stands for the maximum of a limit that never refuses: a billion dollars, or as many tokens as nobody uses. */
@@ -185,7 +192,6 @@ function note(
   { granted, states, exhausted, storeDown }: ReserveResult,
   outcome: Reserving,
 ): void {
-  let sliced: SlicedLimit[] | undefined;
   if (granted) outcome.held.push(id);
   if (storeDown) outcome.findings.push(...storeDownWarnings(wanted));
   for (let i = 0; i < wanted.length; i += 1) {
@@ -199,15 +205,14 @@ function note(
     else if (granted && counted && policy.limitGranted !== undefined) warn(deps, owner, wanted[i]!, state, outcome);
     if (policy.mode !== "enforce" || !counted) continue;
     if (granted && limit.slice !== undefined && !limit.soft) {
-      sliced ??= [];
-      sliced.push({ policy, limit, standing: standingOf(deps, owner, limit, state.used, state) });
+      outcome.sliced ??= [];
+      outcome.sliced.push({ policy, limit, resetSeconds: state.resetSeconds });
     }
     if (limit.unit === "tokens" && outcome.reservedTokens === 0) outcome.reservedTokens = limit.amount;
     if (granted ? isTighter(limit, state, outcome.tightest) : spent && takesLonger(limit, state, outcome.tightest)) {
       outcome.tightest = { limit: limit.max, state };
     }
   }
-  if (sliced !== undefined) outcome.allowance = new Allowance(deps, id, sliced);
 }
 
 /** Of limits that had room, the one with the least share left. Money is told in words, and what is held now returns. */
