@@ -26,8 +26,9 @@ class CohereEditor implements StreamEditor<CohereEvent> {
   /** Of the provider's: whether the plan is under way, and what each block of content is. */
   #planning = false;
   readonly #blocks = new Map<string, "text" | "thinking">();
-  /** Of the client's: whether the message has begun, what is open, which calls are taken out and which went out. */
+  /** Of the client's: whether the message has begun and ended, what is open, which calls are taken out and which went out. */
   #begun = false;
+  #ended = false;
   #block: { readonly index: Json; readonly type: "text" | "thinking" } | null = null;
   #call: Json | undefined;
   readonly #taken = new Set<string>();
@@ -68,6 +69,7 @@ class CohereEditor implements StreamEditor<CohereEvent> {
       case "citation-end":
         return this.#citing ? data : null;
       case "message-end":
+        this.#ended = true;
         return this.#lastOf(body, data);
     }
     if (isCall(body)) return this.#writeCall(body, data, out, same);
@@ -92,6 +94,7 @@ class CohereEditor implements StreamEditor<CohereEvent> {
   }
 
   end({ reason, refusal, usage }: EarlyEnd): readonly WireEvent[] {
+    if (this.#ended) return [{ name: "", data: done }];
     const message = { role: "assistant", content: [], tool_plan: "", tool_calls: [], citations: [] };
     const failed = reason === "content_filter" && { error: refusal.message, error_type: refusal.code };
     const delta = {

@@ -95,7 +95,7 @@ class GeminiEditor implements StreamEditor<GeminiEvent> {
   end(ending: EarlyEnd): readonly WireEvent[] {
     const begun = this.#said.size === 0 ? [0] : [...this.#said.keys()];
     const open = begun.filter((choice) => !this.#said.get(choice)?.ended);
-    return [{ name: "", data: JSON.stringify(lastElement(ending, open, this.#head)) }];
+    return open.length === 0 ? [] : [{ name: "", data: JSON.stringify(lastElement(ending, open, this.#head)) }];
   }
 
   /** More of the value that is being streamed. */

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { assemble } from "../assemble.ts";
-import { fixtures } from "../fixtures.ts";
 import { testFixtures } from "../fixtures.conformance.ts";
+import { fixtures } from "../fixtures.ts";
 import { geminiCountTokens } from "../gemini-count-tokens/format.ts";
 import { parseObject } from "../json.ts";
 import { CallKeys, takeGeminiDeltas } from "./answer.ts";

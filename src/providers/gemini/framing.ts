@@ -10,6 +10,7 @@ import { JsonArrayFraming } from "./json-array.ts";
 export class GeminiFraming implements Framing {
   #array: JsonArrayFraming | undefined;
   #events: SseReader | undefined;
+  #lineFeedSent = false;
   /** White space before anything tells. */
   #before: Uint8Array = new Uint8Array(0);
 
@@ -42,17 +43,28 @@ export class GeminiFraming implements Framing {
   }
 
   pass(block: Block): Uint8Array {
-    return this.#framing?.pass(block) ?? block.raw;
+    return this.#wholeLines(this.#framing?.pass(block) ?? block.raw);
   }
 
   rewrite(block: Block, data: string): Uint8Array {
-    return this.#written.rewrite(block, data);
+    return this.#wholeLines(this.#written.rewrite(block, data));
   }
 
   /** Google ends its lines with CRLF. */
   write(event: WireEvent): Uint8Array {
     const bytes = this.#written.write(event);
     return this.#array ? bytes : Buffer.from(Buffer.from(bytes).toString().replaceAll("\n", "\r\n"));
+  }
+
+  /**
+   * A chunk may end between CR and LF, and the LF then begins the next block. Google's SDK, unlike the standard, knows no
+   * line that ends with CR: what is written between the two must find a whole line.
+   */
+  #wholeLines(bytes: Uint8Array): Uint8Array {
+    if (this.#array) return bytes;
+    const own = this.#lineFeedSent && bytes[0] === 10 ? bytes.subarray(1) : bytes;
+    this.#lineFeedSent = own.at(-1) === 13;
+    return this.#lineFeedSent ? Buffer.concat([own, Buffer.from("\n")]) : own;
   }
 
   close(): Uint8Array | null {
