@@ -4,6 +4,8 @@ import { writeChatRequest } from "../openai-chat/write.ts";
 import { openaiPath } from "../openai-path.ts";
 import { createRelay } from "../relay.ts";
 import { readResponsesAnswer } from "./answer.ts";
+import { editResponsesAnswer } from "./edit-answer.ts";
+import { editResponsesStream } from "./editor.ts";
 import { responsesModifiers } from "./modify.ts";
 import { writeResponsesStreamError } from "./refusal.ts";
 import { readResponsesRequest } from "./request.ts";
@@ -19,7 +21,9 @@ export const openaiResponses: WireFormat = {
   writeRequest: (view, edit) => writeChatRequest(view, edit, responsesModifiers),
   tellsUsage: () => true,
   readAnswer: readResponsesAnswer,
-  openStream: () => createRelay(readResponsesStream(), null),
+  editAnswer: editResponsesAnswer,
+  openStream: ({ inspector } = {}) =>
+    createRelay(readResponsesStream(), null, { edit: editResponsesStream, inspector }),
   writeRefusal: openaiChat.writeRefusal,
   writeStreamError: writeResponsesStreamError,
 };
