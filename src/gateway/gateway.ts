@@ -1,3 +1,4 @@
+import { costNanoUsd } from "../core/cost.ts";
 import { type Decision, extend, withDefault } from "../core/decision.ts";
 import type { Identity } from "../core/identity.ts";
 import { createLocalTime } from "../core/local-time.ts";
@@ -310,7 +311,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
     if (call.rules!.inPhase.response.length === 0) return null;
     const usage = summary.usage ?? plainUsage(call.facts!.request.estimated_tokens, 0);
     const provenance = summary.usage === null ? "estimated" : "provider";
-    addAnswerFacts(call.facts!, { status, bytes, latencyMs: call.elapsedMs, summary }, usage, null, provenance);
+    const { price } = call.route!.model;
+    const cost = price === null ? null : costNanoUsd(usage, price);
+    addAnswerFacts(call.facts!, { status, bytes, latencyMs: call.elapsedMs, summary }, usage, cost, provenance);
     const from = performance.now();
     const decision = call.judge("response", summary);
     call.record(decision, (performance.now() - from) * 1000);
