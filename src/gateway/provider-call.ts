@@ -24,7 +24,8 @@ export class ProviderCall implements Wait, UpstreamCall {
   readonly #read: PlainHeaders;
   #headers: Headers | undefined;
   readonly #waits: Waits;
-  readonly #began = performance.now();
+  /** When the call arrived. */
+  readonly #started: number;
   /** When the wait under way is too long; Infinity while nobody waits. */
   #deadline = Number.POSITIVE_INFINITY;
   #limitMs = 0;
@@ -39,6 +40,7 @@ export class ProviderCall implements Wait, UpstreamCall {
 
   constructor(call: Call, format: WireFormat, client: Request, read: PlainHeaders, waits: Waits) {
     const { targets } = call.route!;
+    this.#started = call.started;
     this.surface = call.surface;
     this.targets = targets;
     this.#target = targets[0]!;
@@ -173,9 +175,9 @@ export class ProviderCall implements Wait, UpstreamCall {
     this.#limitMs = ms;
     this.#deadline = now + ms;
     const total = this.#answer?.totalMs ?? Number.POSITIVE_INFINITY;
-    if (this.#began + total < this.#deadline) {
+    if (this.#started + total < this.#deadline) {
       this.#limitMs = total;
-      this.#deadline = this.#began + total;
+      this.#deadline = this.#started + total;
     }
     return now;
   }
