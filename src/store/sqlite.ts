@@ -6,8 +6,12 @@ import { connectionPragmas, prepareInserts } from "./sqlite-inserts.ts";
 import { SqliteWriter } from "./sqlite-writer.ts";
 import type { Tables } from "./tables.ts";
 
-/** How long a statement waits for another writer. The wait blocks this process, so it is short. */
+/** How long a statement of its own waits for another writer. The wait blocks this process, so it is short. */
 const busyTimeoutMs = 1000;
+/** How long a transaction waits for its turn, without blocking anything but what needs this connection. */
+const turnTimeoutMs = 10_000;
+/** How long a starting process waits for another one that migrates. It has nothing else to do. */
+const migrationTimeoutMs = 60_000;
 
 /**
  * For a file that is new; one that has its pages keeps their size. A page is written twice, to the log and from there
@@ -32,7 +36,7 @@ export function openSqlite(path: string): Engine {
 
   return {
     db,
-    beginMigration: ["begin immediate"],
+    beginMigration: [`pragma busy_timeout = ${migrationTimeoutMs}`, "begin immediate"],
     insertMany: (inserts) =>
       writer === undefined ? db.connection().execute(async () => insertAll(inserts)) : writer.insertMany(inserts),
     isDuplicate: (error) =>
@@ -47,13 +51,35 @@ export function openSqlite(path: string): Engine {
 /**
  * Transactions take the write lock as they begin. One that first reads and then writes would otherwise fail whenever
  * another connection, such as the records' one, wrote in between.
+ *
+ * They wait for the lock between two attempts and not inside one: with several processes writing, SQLite's own waiting
+ * would hold up every request of this one.
  */
 class Dialect extends BunSqliteDialect {
   override createDriver(): Driver {
     const driver = super.createDriver();
     driver.beginTransaction = async (connection) => {
-      await connection.executeQuery(CompiledQuery.raw("begin immediate"));
+      const run = (sql: string) => connection.executeQuery(CompiledQuery.raw(sql));
+      const giveUpAt = performance.now() + turnTimeoutMs;
+      await run("pragma busy_timeout = 0");
+      try {
+        for (let attempt = 1; ; attempt += 1) {
+          try {
+            return void (await run("begin immediate"));
+          } catch (error) {
+            if (!isBusy(error) || performance.now() > giveUpAt) throw error;
+          }
+          // Not in step with others that wait, too.
+          await Bun.sleep(Math.min(attempt, 10) * (1 + Math.random()));
+        }
+      } finally {
+        await run(`pragma busy_timeout = ${busyTimeoutMs}`);
+      }
     };
     return driver;
   }
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && "code" in error && String(error.code).startsWith("SQLITE_BUSY");
 }

@@ -1,0 +1,49 @@
+import { Database } from "bun:sqlite";
+import { expect, test } from "bun:test";
+import { temporaryStore } from "./testing.ts";
+
+const chat = { organisation: "default", team: "", name: "chat", labels: {} };
+
+test("a change waits for another process's write without holding up anything else", async () => {
+  await using store = await temporaryStore();
+  await store.applications.create(chat);
+  using other = new Database(store.path);
+  other.run("begin immediate");
+  let done = false;
+  const changing = store.applications.update("chat", { disabled: true }, null).finally(() => {
+    done = true;
+  });
+  // Timers go on: with SQLite's own waiting this process would stand still until that gave up.
+  let longest = 0;
+  for (let i = 0, last = performance.now(); i < 50; i += 1) {
+    await Bun.sleep(1);
+    const now = performance.now();
+    longest = Math.max(longest, now - last);
+    last = now;
+  }
+  expect(done).toBe(false);
+  expect(longest).toBeLessThan(500);
+  other.run("commit");
+  expect(await changing).toMatchObject({ outcome: "changed", value: { disabled: true } });
+});
+
+test("two processes that change the same row in turns lose nothing", async () => {
+  await using store = await temporaryStore();
+  await store.applications.create(chat);
+  const program = `
+    const { openStore } = await import(${JSON.stringify(`${import.meta.dir}/store.ts`)});
+    const store = await openStore({ path: ${JSON.stringify(store.path)}, clock: Date });
+    for (let i = 0; i < 50; i += 1) {
+      const { outcome } = await store.applications.update("chat", { labels: { by: "child" } }, null);
+      if (outcome !== "changed") throw new Error(outcome);
+    }
+    await store.close();`;
+  const child = Bun.spawn([process.execPath, "-e", program], { stdout: "ignore", stderr: "inherit" });
+  for (let i = 0; i < 50; i += 1) {
+    const { outcome } = await store.applications.update("chat", { labels: { by: "parent" } }, null);
+    expect(outcome).toBe("changed");
+    await Bun.sleep(1);
+  }
+  expect(await child.exited).toBe(0);
+  expect((await store.applications.find("chat"))?.version).toBe(101);
+});
