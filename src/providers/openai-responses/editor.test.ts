@@ -1,5 +1,6 @@
-import { expect } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import OpenAI from "openai";
+import type { StreamEvent, StreamInspector } from "../../core/stream.ts";
 import { type JudgedMessage, testEditor } from "../editor.conformance.ts";
 import { fixtures } from "../fixtures.ts";
 import { openaiResponses } from "./format.ts";
@@ -144,4 +145,101 @@ testEditor({
   judge,
   finish: { length: "max_output_tokens", content_filter: "content_filter" },
   toolFinish: null,
+});
+
+describe("what a text was replaced by is what every event says of it:", () => {
+  const secret = "s3cret";
+  /** Takes the secret out of whatever a model wrote, where one event has all of it. */
+  const hiding: StreamInspector = {
+    see: () => undefined,
+    inspect: ({ pieces }: StreamEvent) =>
+      pieces.length === 0 ? null : { texts: pieces.map(({ text }) => text.replaceAll(secret, "-")) },
+    finish: () => null,
+  };
+  const shown = (bytes: Uint8Array) => {
+    const relay = openaiResponses.openStream({ inspector: hiding });
+    return Buffer.concat([relay.write(bytes) ?? Buffer.of(), relay.end() ?? Buffer.of()]).toString();
+  };
+  const textOf = async (text: string) => (await judge(Buffer.from(text))).text;
+
+  test("its end, its part, its item and the whole response, with what tells where in it something stands", async () => {
+    const annotations = [{ type: "url_citation", start_index: 3, end_index: 9, url: "https://a.example", title: "a" }];
+    const logprobs = [{ token: secret, logprob: 0, bytes: [], top_logprobs: [] }];
+    const noted = {
+      ...message(0, `my ${secret}`),
+      content: [{ type: "output_text", text: `my ${secret}`, annotations, logprobs }],
+    };
+    const at = { item_id: "msg_0", output_index: 0, content_index: 0 };
+    const bytes = events(
+      begin,
+      ["output_item.added", { output_index: 0, item: { ...noted, content: [] } }],
+      ["content_part.added", { ...at, part: { type: "output_text", text: "", annotations: [] } }],
+      ["output_text.delta", { ...at, delta: `my ${secret}`, logprobs }],
+      ["output_text.done", { ...at, text: `my ${secret}`, logprobs }],
+      ["content_part.done", { ...at, part: noted.content[0]! }],
+      ["output_item.done", { output_index: 0, item: noted }],
+      ["completed", { response: { ...response("completed", [noted]).response, output_text: `my ${secret}` } }],
+    );
+    const out = shown(bytes);
+    expect(out).not.toContain(secret);
+    expect(out).not.toContain("start_index");
+    expect(await textOf(out)).toBe("my -");
+    expect(out).toContain('"output_text":"my -"');
+  });
+
+  test.each([
+    ["only at its end", "output_text.done", { item_id: "msg_0", content_index: 0, text: secret }],
+    [
+      "only with its part",
+      "content_part.done",
+      { item_id: "msg_0", content_index: 0, part: { type: "output_text", text: secret } },
+    ],
+    ["only with its item", "output_item.done", { item: message(0, secret) }],
+    ["of a call only with its item", "output_item.done", { item: call(0, "f", `{"a":"${secret}"}`) }],
+    ["of a call only at its end", "function_call_arguments.done", { item_id: "fc_0", arguments: `{"a":"${secret}"}` }],
+    [
+      "of a thought only with its item",
+      "output_item.done",
+      { item: { id: "rs_0", type: "reasoning", summary: [{ type: "summary_text", text: secret }] } },
+    ],
+  ])("one that came %s", (_, type, members) => {
+    const out = shown(events(begin, [type, { output_index: 0, ...members }]));
+    expect(out).not.toContain(secret);
+    expect(out).toContain("-");
+  });
+
+  test("one that came only with the whole response, and in a cut one the rest of it", () => {
+    const whole = events(begin, ["completed", response("completed", [message(0, `a ${secret}`)])]);
+    expect(shown(whole)).toContain('"text":"a -"');
+    const at = { item_id: "msg_0", output_index: 0, content_index: 0 };
+    const rest = events(
+      begin,
+      ["output_text.delta", { ...at, delta: "a " }],
+      ["incomplete", response("incomplete", [message(0, `a ${secret}`)])],
+    );
+    expect(shown(rest)).toContain('"text":"a -"');
+  });
+});
+
+test("a whole response is written otherwise, its calls taken out", () => {
+  const whole = {
+    ...response("completed", [message(0, "my s3cret"), call(1, "search", '{"q":"x"}'), call(2, "read", "{}")]).response,
+    output_text: "my s3cret",
+  };
+  const editor = openaiResponses.editAnswer!(whole as never);
+  expect(editor.pieces.map(({ kind, tool, text }) => [kind, tool, text])).toEqual([
+    ["text", "", "my s3cret"],
+    ["tool_name", "1", "search"],
+    ["tool_arguments", "1", '{"q":"x"}'],
+    ["tool_name", "2", "read"],
+    ["tool_arguments", "2", "{}"],
+  ]);
+  const texts = editor.pieces.map(({ text }) => text);
+  expect(JSON.parse(editor.write(texts))).toEqual(whole);
+  const changed = JSON.parse(editor.write(["my -", null, null, "read", '{"a":1}']));
+  expect(changed).toEqual({
+    ...whole,
+    output: [message(0, "my -"), call(2, "read", '{"a":1}')],
+    output_text: "my -",
+  });
 });

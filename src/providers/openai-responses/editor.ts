@@ -125,6 +125,7 @@ class ResponsesEditor implements StreamEditor<ResponsesEvent> {
   /** Puts the texts in their places, and makes what repeats them say the same. Answers whether anything changed. */
   #put({ type, said, pieces, places }: ResponsesEvent, texts?: readonly (string | null)[]): boolean {
     let changed = differs(pieces, texts);
+    // Before the end of a text an event may announce it with nothing in it.
     const final = isFinal(type);
     let next = 0;
     for (const [i, { key, item, delta, holder, member, also }] of said.entries()) {
@@ -134,7 +135,7 @@ class ResponsesEditor implements StreamEditor<ResponsesEvent> {
       if (this.#items.get(item) === null) continue;
       const sent = (this.#sent.get(key) ?? "") + out;
       this.#sent.set(key, sent);
-      const now = delta ? out : isPiece || final ? sent : holder[member];
+      const now = delta ? out : final || holder[member] !== "" ? sent : "";
       if (now === holder[member]) continue;
       holder[member] = now;
       also();
