@@ -38,7 +38,7 @@ export function connectRedis(
   return client;
 
   function place(): Omit<RedisOptions, "replyMapping"> {
-    const common = { enableAutoPipelining: true, db: database };
+    const common = { ...gathering, db: database };
     if (kind === "single") return { ...common, ...hosts[0]! };
     return {
       ...common,
@@ -50,10 +50,16 @@ export function connectRedis(
   }
 }
 
+/**
+ * Commands of one turn of the event loop go together. Scripts have gathered what there is already, and would only wait for
+ * each other: ioredis sends the next of such groups when the one before has been answered.
+ */
+const gathering = { enableAutoPipelining: true, autoPipeliningIgnoredCommands: ["evalsha", "eval"] };
+
 function connectCluster(hosts: RedisAddress["hosts"], redisOptions: Options): Cluster {
   return new Cluster([...hosts], {
     enableOfflineQueue: false,
-    enableAutoPipelining: true,
+    ...gathering,
     clusterRetryStrategy: retryAfter,
     // What a cluster that moves slots answers is tried again, but not for ever.
     maxRedirections: 4,

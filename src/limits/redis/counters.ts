@@ -6,7 +6,8 @@ import type { Ending, RemoteCounters } from "../remote.ts";
 import { inspectCounters, noteOf, resetCounter } from "./inspection.ts";
 import { OrganisationKeys, type RedisCounter, slotLengthOf } from "./keys.ts";
 import { type Asked, type ReserveReply, readReserve, writeReserve } from "./reserve-batch.ts";
-import { NotSent, type RunScript, type ScriptArgument } from "./scripts.ts";
+import type { ScriptArgument } from "./script-command.ts";
+import { NotSent, type RunScript } from "./scripts.ts";
 import { changesOf, type Ended, writeExtend, writeSettle } from "./settle-batch.ts";
 import { Turns } from "./turns.ts";
 
@@ -105,6 +106,8 @@ export function createRedisCounters({
   /** In the order they were made. */
   const holdings = new Map<string, Holding>();
   const organisations = new Map<string, Organisation>();
+  /** The same, found without making a name. */
+  const byObject = new WeakMap<LimitOwner, Organisation>();
   /** How much Redis's clock is ahead of this process's. */
   let ahead = 0;
 
@@ -114,6 +117,8 @@ export function createRedisCounters({
   const scriptTime = () => ({ given: given(), now: now(), leaseMs });
 
   function organisationOf(owner: LimitOwner): Organisation {
+    const known = byObject.get(owner);
+    if (known !== undefined) return known;
     const name = `${owner.id} ${owner.timeZone}`;
     let organisation = organisations.get(name);
     if (organisation === undefined) {
@@ -125,6 +130,7 @@ export function createRedisCounters({
       };
       organisations.set(name, organisation);
     }
+    byObject.set(owner, organisation);
     return organisation;
   }
 

@@ -1,6 +1,7 @@
 import type { CounterPage, InspectedCounter, InspectQuery, LimitUnit, LimitWindow } from "../../core/limits.ts";
 import { calendarUnits, identityOf, type OrganisationKeys, type RedisCounter } from "./keys.ts";
-import type { RunScript, ScriptArgument } from "./scripts.ts";
+import type { ScriptArgument } from "./script-command.ts";
+import type { RunScript } from "./scripts.ts";
 
 /** What scripts are told of time. */
 export interface ScriptTime {

@@ -1,7 +1,7 @@
 import type { CounterState, Reservation, ReserveResult } from "../../core/limits.ts";
 import { SluiceError } from "../../errors.ts";
 import type { OrganisationKeys, RedisCounter } from "./keys.ts";
-import type { ScriptArgument } from "./scripts.ts";
+import type { ScriptArgument } from "./script-command.ts";
 
 /** What scripts call the first of each kind of counter; calendar windows are numbered from 1. */
 export const firstSliding = 10_001;
@@ -51,9 +51,9 @@ export function writeReserve(
   let until = from + leaseMs;
   let total = 0;
   for (const { reservations } of asked) total += reservations.length;
-  const sizes = new DataView(new ArrayBuffer(3 * asked.length));
-  const items = new DataView(new ArrayBuffer(itemBytes * total));
   const records = new DataView(new ArrayBuffer(recordBytes * total));
+  const items = new DataView(new ArrayBuffer(itemBytes * total));
+  const sizes = new DataView(new ArrayBuffer(3 * asked.length));
   const calendar: RedisCounter[] = [];
   const sliding: RedisCounter[] = [];
   const held: RedisCounter[] = [];
@@ -104,13 +104,14 @@ export function writeReserve(
   const openRequests = organisation.openRequests(period);
   const keys = [openRequests, organisation.openRequests(period - 1)];
   const args: ScriptArgument[] = [given, from, until, leaseMs, holdMs, graceMs];
-  args.push(bytes(counts(asked.length, calendar.length, sliding.length, held.length)));
   const sums = calendar.map(sumOf);
-  args.push(bytes(sizes), bytes(items), bytes(records), bytes(together(calendar, sums, sliding, held)));
-  for (let i = 0; i < calendar.length; i += 1) {
-    keys.push(calendar[i]!.name);
-    args.push(String(sums[i]));
-  }
+  const sizesAndSums = [
+    counts(asked.length, calendar.length, sliding.length, held.length),
+    sizes,
+    together(calendar, sums, sliding, held),
+  ];
+  args.push(bytes(...sizesAndSums, records, items));
+  for (const { name } of calendar) keys.push(name);
   for (const { name } of sliding) keys.push(name);
   for (const { name } of held) keys.push(name);
   for (const { requestId } of asked) args.push(requestId);
@@ -167,8 +168,8 @@ export function counts(...all: readonly number[]): DataView {
   return view;
 }
 
-export function bytes({ buffer }: DataView): Buffer {
-  return Buffer.from(buffer as ArrayBuffer);
+export function bytes(...views: readonly DataView[]): Buffer {
+  return Buffer.concat(views.map(({ buffer }) => Buffer.from(buffer as ArrayBuffer)));
 }
 
 /** What is known of a counter while a batch is replayed. */

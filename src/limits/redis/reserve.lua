@@ -8,15 +8,16 @@
 -- ARGV[4]  after how many milliseconds a request is given up
 -- ARGV[5]  after how many milliseconds what it holds of concurrency returns
 -- ARGV[6]  how much longer than they matter keys are kept
--- ARGV[7]  numbers of requests, of calendar windows, of sliding windows, of what is held: 4 x u16
--- ARGV[8]  per request: u16 number of its reservations, u8 bits: 1 of a sliding window among them, 2 of concurrency
--- ARGV[9]  per reservation: u16 counter (from 1, from 10001 for sliding windows, from 20001 for what is held), then as
---          doubles its maximum and its amount
--- ARGV[10] per reservation, for the record: the counter's identity, the amount, and when the window ends (0 for
---          concurrency, -1 for a sliding window); all doubles
--- ARGV[11] per counter: what all requests ask of it together, the least of their maxima; then per calendar window its
---          end, and per sliding window its length and that of one slot; all doubles
--- then per calendar window once more what is asked, as text, and the requests' ids
+-- ARGV[7]  what follows here, one after another and without gaps:
+--   numbers of requests, of calendar windows, of sliding windows, of what is held: 4 x u16
+--   per request: u16 number of its reservations, u8 bits: 1 of a sliding window among them, 2 of concurrency
+--   per counter: what all requests ask of it together, the least of their maxima; doubles
+--   per calendar window: its end; per sliding window: its length and that of one slot; doubles
+--   per reservation, for the record: the counter's identity, the amount, and when the window ends (0 for concurrency,
+--     -1 for a sliding window); doubles
+--   per reservation: u16 counter (from 1, from 10001 for sliding windows, from 20001 for what is held), then as doubles
+--     its maximum and its amount
+-- ARGV[8..]  the requests' ids
 --
 -- Answers 'stale' and the time when a window or the period is not the current one: nothing was touched then. Else
 --   per request one letter: 1 taken, 0 not taken, x given up before it arrived, r open already: nothing was taken
@@ -26,7 +27,7 @@
 --   per r: when it was made and the number of its reservations
 --
 -- The record of an open request: u8 kind (49 open; 50 with what it was extended by; 120 given up), when it was made,
--- u16 number of its reservations, u8 bits; its part of ARGV[10]; if there is a sliding window, for each reservation its
+-- u16 number of its reservations, u8 bits; its part of what is given for records; if there is a sliding window, for each reservation its
 -- slot; with kind 50, what each was extended by. All but what is named otherwise are doubles.
 local call, unpack = redis.call, unpack
 local read, pack, sub, rep = struct.unpack, struct.pack, string.sub, string.rep
@@ -35,12 +36,16 @@ local KEYS, ARGV = KEYS, ARGV
 local now = clock(ARGV[1])
 if now < tonumber(ARGV[2]) or now >= tonumber(ARGV[3]) then return { 'stale', now } end
 local lease, hold, grace = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local requests, fixed, sliding, held = read('<HHHH', ARGV[7])
-local sizes = { read('<' .. rep('HB', requests), ARGV[8]) }
+local given = ARGV[7]
+local requests, fixed, sliding, held = read('<HHHH', given)
+local sizes = { read('<' .. rep('HB', requests), given, 9) }
 local counters = fixed + sliding + held
-local asked = { read('<' .. rep('d', 2 * counters), ARGV[11]) }
-local spans = 16 * counters + 1
-local firstId = 11 + fixed
+local asked = { read('<' .. rep('d', 2 * counters), given, 9 + 3 * requests) }
+local spans = 9 + 3 * requests + 16 * counters
+local firstRecord = spans + 8 * fixed + 16 * sliding
+local firstWant = firstRecord
+for i = 1, requests do firstWant = firstWant + 24 * sizes[2 * i - 1] end
+local firstId = 7
 
 -- What can fail without having changed anything comes first.
 local records = call('HMGET', KEYS[1], unpack(ARGV, firstId + 1, firstId + requests))
@@ -54,7 +59,7 @@ end
 
 local used, before, state = {}, {}, {}
 for i = 1, sliding do
-  local length, slotLength = read('<dd', ARGV[11], spans + 8 * fixed + 16 * (i - 1))
+  local length, slotLength = read('<dd', given, spans + 8 * fixed + 16 * (i - 1))
   local sum, oldest, youngest = slide(KEYS[2 + fixed + i], length, now)
   local slot = (math.floor(now / slotLength) + 1) * slotLength
   -- A clock that was set back keeps counting in the youngest slot.
@@ -94,13 +99,19 @@ end
 
 -- A calendar window first takes all that is asked of it, and gives back afterwards what was not granted: mostly all is,
 -- and one step is less than reading and writing.
-local values, undone, taken = {}, {}, 0
+local values, texts, undone, taken = {}, {}, {}, 0
+local function textOf(number)
+  local text = string.format('%.0f', number)
+  texts[number] = text
+  return text
+end
 local ok, problem = pcall(function()
   for i = 1, fixed do
-    local value = call('INCRBY', KEYS[2 + i], ARGV[11 + i])
+    local sum = asked[2 * i - 1]
+    local value = call('INCRBY', KEYS[2 + i], texts[sum] or textOf(sum))
     -- From here on a number of Lua's is not exact: read it from what there was before.
     if value >= 9007199254740992 then
-      value = call('INCRBY', KEYS[2 + i], '-' .. ARGV[11 + i])
+      value = call('INCRBY', KEYS[2 + i], -sum)
       undone[i] = true
       roomy = false
     elseif value > asked[2 * i] then
@@ -112,7 +123,7 @@ local ok, problem = pcall(function()
 end)
 if not ok then
   for i = 1, taken do
-    if not undone[i] then call('INCRBY', KEYS[2 + i], '-' .. ARGV[11 + i]) end
+    if not undone[i] then call('INCRBY', KEYS[2 + i], -asked[2 * i - 1]) end
     if undone[i] and values[i] == 0 or values[i] == asked[2 * i - 1] then call('DEL', KEYS[2 + i]) end
   end
   return redis.error_reply(type(problem) == 'table' and problem.err or problem)
@@ -128,7 +139,7 @@ else
     before[i] = undone[i] and values[i] or values[i] - asked[2 * i - 1]
     used[i] = before[i]
   end
-  local at = 1
+  local at = firstWant
   for i = 1, requests do
     local count = sizes[2 * i - 1]
     local record = records[i] or (older and older[i])
@@ -140,7 +151,7 @@ else
       letters[i] = 'r'
       opened[#opened + 1] = record
     else
-      local wants = { read('<' .. rep('Hdd', count), ARGV[9], at) }
+      local wants = { read('<' .. rep('Hdd', count), given, at) }
       -- One after another, so that two reservations on one counter see each other. Written so that no sum can leave the
       -- integers that a double holds exactly.
       granted[i] = true
@@ -173,7 +184,7 @@ for i = 1, fixed do
     if (roomy and values[i] or used[i]) == 0 then
       call('DEL', KEYS[2 + i])
     else
-      call('PEXPIRE', KEYS[2 + i], (read('<d', ARGV[11], spans + 8 * (i - 1))) - now + grace)
+      call('PEXPIRE', KEYS[2 + i], (read('<d', given, spans + 8 * (i - 1))) - now + grace)
     end
   end
 end
@@ -185,7 +196,7 @@ end
 
 -- The records.
 local heads, fields = {}, {}
-local at, place = 1, 1
+local at, place = firstWant, firstRecord
 for i = 1, requests do
   local count, bits = sizes[2 * i - 1], sizes[2 * i]
   if roomy or granted[i] then
@@ -195,11 +206,11 @@ for i = 1, requests do
       head = pack('<BdHB', 49, now, count, bits)
       heads[form] = head
     end
-    local record = head .. sub(ARGV[10], place, place + 24 * count - 1)
+    local record = head .. sub(given, place, place + 24 * count - 1)
     if bits ~= 0 then
       local slots, holds = {}, {}
       for j = 1, count do
-        local counter, _, amount = read('<Hdd', ARGV[9], at + 18 * (j - 1))
+        local counter, _, amount = read('<Hdd', given, at + 18 * (j - 1))
         slots[j] = counter > 10000 and counter < 20000 and state[counter].slot or 0
         if counter > 20000 and amount > 0 then holds[counter] = (holds[counter] or 0) + amount end
       end

@@ -9,6 +9,7 @@ import leave from "./leave.lua" with { type: "text" };
 import renew from "./renew.lua" with { type: "text" };
 import reserve from "./reserve.lua" with { type: "text" };
 import reset from "./reset.lua" with { type: "text" };
+import { type ScriptArgument, ScriptCommand } from "./script-command.ts";
 import settle from "./settle.lua" with { type: "text" };
 import sliding from "./sliding.lua" with { type: "text" };
 import tell from "./tell.lua" with { type: "text" };
@@ -35,9 +36,6 @@ const scripts = {
   heartbeat: script(heartbeat),
   leave: script(leave),
 } as const;
-
-/** What a script can be told. */
-export type ScriptArgument = string | number | Buffer;
 
 /** Runs a script. Rejects when there is no connection, when there is no answer in time, and with Redis's own errors. */
 export type RunScript = (
@@ -72,7 +70,7 @@ async function run(
   args: readonly ScriptArgument[],
 ): Promise<unknown> {
   try {
-    return await client.evalsha(sha, keys.length, ...keys, ...args);
+    return await client.sendCommand(new ScriptCommand(sha, keys, args));
   } catch (error) {
     // A server that is new, or that was told to forget its scripts.
     if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error;

@@ -1,7 +1,7 @@
 import type { ActualAmounts, LimitUnit, Reservation } from "../../core/limits.ts";
 import type { RedisCounter } from "./keys.ts";
 import { bytes, counts, firstHeld, firstSliding } from "./reserve-batch.ts";
-import type { ScriptArgument } from "./scripts.ts";
+import type { ScriptArgument } from "./script-command.ts";
 
 /** By how much one reservation of a request changes when it ends. */
 export interface Change {
@@ -84,17 +84,22 @@ export function writeSettle(
     }
   }
   const args: ScriptArgument[] = [given, leaseMs, graceMs];
-  args.push(bytes(counts(ended.length, calendar.length, sliding.length, held.length)));
-  args.push(bytes(sizes), bytes(items), bytes(endsAndLengths(calendar, sliding)));
+  const sizesOfAll = counts(ended.length, calendar.length, sliding.length, held.length);
+  args.push(bytes(sizesOfAll, sizes, sumsAndSpans(calendar, sliding), items));
   const keys = [openRequests];
-  for (const { name, asked } of calendar) {
-    keys.push(name);
-    args.push(asked);
-  }
-  for (const { name } of sliding) keys.push(name);
-  for (const { name } of held) keys.push(name);
+  for (const list of [calendar, sliding, held]) for (const { name } of list) keys.push(name);
   for (const { requestId } of ended) args.push(requestId);
   return { keys, args };
+}
+
+function sumsAndSpans(calendar: readonly RedisCounter[], sliding: readonly RedisCounter[]): DataView {
+  const view = new DataView(new ArrayBuffer(16 * calendar.length + 8 * sliding.length));
+  for (let i = 0; i < calendar.length; i += 1) {
+    view.setFloat64(16 * i, calendar[i]!.asked, true);
+    view.setFloat64(16 * i + 8, calendar[i]!.span.end, true);
+  }
+  for (const [i, { length }] of sliding.entries()) view.setFloat64(16 * calendar.length + 8 * i, length, true);
+  return view;
 }
 
 /** How much more an open request asks for, as the extend script takes it; `undefined` when that is nothing. */

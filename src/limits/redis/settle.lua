@@ -5,18 +5,21 @@
 -- ARGV[1]  the time in milliseconds, or '' for the server's own
 -- ARGV[2]  after how many milliseconds a request is given up
 -- ARGV[3]  how much longer than they matter keys are kept
--- ARGV[4]  numbers of requests, of calendar windows, of sliding windows, of what is held: 4 x u16
--- ARGV[5]  per request: u16 number of its changes, and bits: 1 to leave a mark where it is unknown, so that a reserve
---          that arrives later takes nothing
--- ARGV[6]  per change: u16 counter (as in reserve), u16 its place among the request's reservations, the change as double
--- ARGV[7]  per calendar window: its end; per sliding window: its length; all doubles
--- then per calendar window what all changes come to together, then the requests' ids
+-- ARGV[4]  what follows here, one after another and without gaps:
+--   numbers of requests, of calendar windows, of sliding windows, of what is held: 4 x u16
+--   per request: u16 number of its changes, u8 bits: 1 to leave a mark where it is unknown, so that a reserve that
+--     arrives later takes nothing
+--   per calendar window: what all changes come to together, and its end; per sliding window: its length; doubles
+--   per change: u16 counter (as in reserve), u16 its place among the request's reservations, the change as double
+-- ARGV[5..]  the requests' ids
 local call, unpack = redis.call, unpack
 local read, pack, sub = struct.unpack, struct.pack, string.sub
 local KEYS, ARGV = KEYS, ARGV
 
-local requests, fixed, sliding, held = read('<HHHH', ARGV[4])
-local firstId = 7 + fixed
+local given = ARGV[4]
+local requests, fixed, sliding, held = read('<HHHH', given)
+local spans = 9 + 3 * requests
+local firstId = 4
 local records = call('HMGET', KEYS[1], unpack(ARGV, firstId + 1, firstId + requests))
 local now = clock(ARGV[1])
 local lease, grace = tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -29,7 +32,7 @@ for i = 1, requests do
   local kind, made
   if record then kind, made = read('<Bd', record) end
   if not kind then
-    local _, bits = read('<HB', ARGV[5], 3 * i - 2)
+    local _, bits = read('<HB', given, 6 + 3 * i)
     if bits == 1 then
       marks[#marks + 1] = ARGV[firstId + i]
       marks[#marks + 1] = pack('<BdHB', 120, now, 0, 0)
@@ -49,12 +52,12 @@ call('HDEL', KEYS[1], unpack(ended))
 
 local sums, slots, holds = {}, {}, {}
 if not summed then
-  local at = 1
+  local at = spans + 16 * fixed + 8 * sliding
   for i = 1, requests do
-    local count = read('<H', ARGV[5], 3 * i - 2)
+    local count = read('<H', given, 6 + 3 * i)
     local record, kind = records[i], kinds[i]
     for j = at, kind and at + 12 * count - 1 or 0, 12 do
-      local counter, place, change = read('<HHd', ARGV[6], j)
+      local counter, place, change = read('<HHd', given, j)
       local reservations = read('<H', record, 10)
       if kind == 50 then
         -- What it was extended by; nothing where the counter was reset since.
@@ -79,15 +82,15 @@ if not summed then
 end
 
 for i = 1, fixed do
-  local change = summed and ARGV[7 + i] or sums[i] or 0
-  if change ~= 0 and change ~= '0' then
-    local ends = read('<d', ARGV[7], 8 * i - 7)
+  local change, ends = read('<dd', given, spans + 16 * (i - 1))
+  if not summed then change = sums[i] or 0 end
+  if change ~= 0 then
     if now < ends then
       local value = call('INCRBY', KEYS[1 + i], change)
       if value <= 0 then
         -- Nothing is left, or it was lost: what was taken from it is lost with it.
         call('DEL', KEYS[1 + i])
-      elseif value == tonumber(change) then
+      elseif value == change then
         call('PEXPIRE', KEYS[1 + i], ends - now + grace)
       end
     end
@@ -95,7 +98,7 @@ for i = 1, fixed do
 end
 for counter, of in pairs(slots) do
   local i = counter - 10000
-  local length = read('<d', ARGV[7], 8 * (fixed + i) - 7)
+  local length = read('<d', given, spans + 16 * fixed + 8 * (i - 1))
   for slot, change in pairs(of) do
     if change ~= 0 and now < slot + length then
       addToSlot(KEYS[1 + fixed + i], slot, change, length, now, grace)

@@ -45,9 +45,7 @@ export function openRedisSignals({ url, logger, probeMs = 5_000 }: RedisSignalsS
   const sender = connectRedis(address, () => undefined);
 
   listener.on("ready", () => void join());
-  listener.on("close", () => {
-    connected = false;
-  });
+  listener.on("close", () => problem("the connection was closed"));
   listener.on("message", (_channel: string, from: string) => {
     if (from !== own) onSignal();
   });
