@@ -88,7 +88,11 @@ export async function startSluice(config: Config): Promise<Running> {
   const store = await openStore({ path: join(values.data_dir, "sluice.db"), clock });
   const { redis_url: redisUrl, redis } = values;
   const recorder = createRecorder({ sink: store.records, logger });
-  const metrics = createMetrics({ dropped: () => recorder.dropped, targets: () => upstream.status() });
+  const metrics = createMetrics({
+    dropped: () => recorder.dropped,
+    targets: () => upstream.status(),
+    replicas: () => shared?.health().replicas ?? null,
+  });
   // Loaded only where it is used: what is not configured costs nothing.
   const signals =
     redisUrl === undefined

@@ -44,7 +44,7 @@ export function register(program: Command): void {
   addSettings(revoke, "data_dir").action((id: string) =>
     withStore(revoke, async (store) => {
       if ((await store.keys.revoke(id, Date.now())) === null) revoke.error(`error: there is no key '${id}'`);
-      console.log(`revoked ${id}; a running gateway refuses it within 30 seconds, through its admin API at once`);
+      console.log(`revoked ${id}; a running gateway refuses it within seconds, through its admin API at once`);
     }),
   );
 }

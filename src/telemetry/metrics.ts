@@ -19,6 +19,8 @@ const maxClientValues = 200;
 export function createMetrics(sources: {
   readonly dropped: () => Readonly<Record<string, number>>;
   readonly targets?: () => readonly TargetStatus[];
+  /** Live replicas; `null` while nobody counts them. */
+  readonly replicas?: () => number | null;
 }) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -113,6 +115,7 @@ export function createMetrics(sources: {
     "Looks at the database for changes of other replicas that failed.",
     [],
   );
+  const replicas = gauge(registry, "sluice_replicas", "Live replicas that share the counter store, as last known.", []);
   const dropped = total(registry, "sluice_log_dropped_total", "Records that did not fit the queue.", ["log"]);
 
   const overrideUses = new Map<string, number>();
@@ -152,6 +155,7 @@ export function createMetrics(sources: {
     /** The text for a scrape. */
     async text(): Promise<string> {
       for (const [log, count] of Object.entries(sources.dropped())) dropped([log], count);
+      replicas([], sources.replicas?.() ?? 1);
       for (const { id, ...target } of sources.targets?.() ?? []) {
         inFlight([id], target.inFlight);
         queued([id], target.queued);
