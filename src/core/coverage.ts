@@ -34,7 +34,7 @@ export const wordless: ReadonlySet<Surface> = new Set<Surface>([
 /** What this version's gateway does: the one place that says what is enforced where. */
 export const standings: Standings = {
   request: everywhere({ whole: "enforced", streamed: "enforced" }),
-  stream: everywhere({ whole: "not_asked", streamed: "refused" }),
+  stream: everywhere({ whole: "not_asked", streamed: "enforced" }),
   response: everywhere({ whole: "enforced", streamed: "held_back" }),
   usage: everywhere({ whole: "recorded", streamed: "recorded" }),
 };
@@ -58,16 +58,27 @@ export interface PolicyCoverage {
 
 /** Says where a policy is enforced, and how. */
 export function coverageOf(
-  { id, mode, scope, evaluate, limits }: Pick<CompiledPolicy, "id" | "mode" | "scope" | "evaluate" | "limits">,
+  {
+    id,
+    mode,
+    scope,
+    evaluate,
+    limits,
+    answer,
+  }: Pick<CompiledPolicy, "id" | "mode" | "scope" | "evaluate" | "limits" | "answer">,
   known: Standings = standings,
 ): PolicyCoverage {
-  const asked = phases.filter(
-    (phase) => evaluate[phase] !== undefined || (phase === "request" && limits !== undefined),
-  );
+  const takesPart = (phase: Phase, stream: boolean) =>
+    evaluate[phase] !== undefined ||
+    (phase === "request" && limits !== undefined) ||
+    // The words of an answer are looked at where they are: in a stream event by event.
+    (answer !== undefined && phase === (stream ? "stream" : "response"));
   const cells = surfaces.flatMap((surface) =>
     [false, true].map((stream): CoverageCell => {
       if (!mayBeOn(scope, surface)) return { surface, stream, state: "out_of_scope", phases: {} };
-      const states = asked.map((phase) => [phase, known[phase][surface][stream ? "streamed" : "whole"]] as const);
+      const states = phases
+        .filter((phase) => takesPart(phase, stream))
+        .map((phase) => [phase, known[phase][surface][stream ? "streamed" : "whole"]] as const);
       const state = coverageStates.find((one) => states.some(([, other]) => other === one)) ?? "not_asked";
       return { surface, stream, state, phases: Object.fromEntries(states) };
     }),

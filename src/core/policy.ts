@@ -147,6 +147,8 @@ export interface CompiledPolicy {
   readonly evaluate: { readonly [P in Phase]?: Ask };
   /** What it looks for in answers: in phase response where they come whole, in phase stream where they are streamed. */
   readonly answer?: AnswerGuard;
+  /** Whether {@link answer} concerns this request; always when absent. */
+  readonly answers?: (facts: Facts) => boolean;
   /** Asks, after the request was modified, the rules that are marked `recheck`; absent when there are none. */
   readonly recheck?: Ask;
   /** Its rules, or the reasons that its plugin may give. */

@@ -11,6 +11,8 @@ export interface RuleSet {
   readonly reads: ReadonlySet<FactName>;
   /** The policies that declare limits. */
   readonly limiting: readonly CompiledPolicy[];
+  /** The policies that look for something in the words of answers. */
+  readonly answering: readonly CompiledPolicy[];
   /** The policies that take part in each phase. */
   readonly inPhase: { readonly [P in Phase]: readonly CompiledPolicy[] };
   /**
@@ -119,6 +121,7 @@ function toRuleSet(policies: readonly CompiledPolicy[]): RuleSet {
     policies,
     reads: new Set(policies.flatMap((policy) => policy.reads)),
     limiting: policies.filter((policy) => policy.limits !== undefined),
+    answering: policies.filter((policy) => policy.answer !== undefined),
     inPhase: {
       request: inPhase("request"),
       stream: inPhase("stream"),

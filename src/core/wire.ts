@@ -117,6 +117,10 @@ export interface StreamRelay extends Pick<StreamReader, "summary" | "complete" |
   write(chunk: Uint8Array): Uint8Array | null;
   /** The provider's stream has ended: the bytes that were held back, `null` for none. */
   end(): Uint8Array | null;
+  /** Whether events wait because the inspector holds them. */
+  readonly holding: boolean;
+  /** Asks the inspector again about what waits; answers as {@link write} does. */
+  resume(): Uint8Array | null;
   /** Whether the inspector ended the answer: the client has all it gets, and nothing more is to be read. */
   readonly ended: boolean;
   /** Bytes that end the stream with an error, where that depends on how it is framed; absent or `undefined`: as the format says. */

@@ -12,10 +12,20 @@ import { Call, policyFailures } from "./call.ts";
 import type { GatewayDeps } from "./deps.ts";
 import { type AddressOf, addAnswerFacts, addTokenFacts, type FactSources, plainUsage, requestFacts } from "./facts.ts";
 import { type PlainHeaders, presentedKey, towardsClient } from "./headers.ts";
+import { type AnswerInspector, inspectStream } from "./inspect.ts";
+import { guardAnswer, joinDecisions } from "./inspect-whole.ts";
+import { limitFacts } from "./limit-facts.ts";
 import { type LimitOutcome, reserveLimits } from "./limits.ts";
 import { modifyRequest } from "./modify.ts";
 import { ProviderCall } from "./provider-call.ts";
-import { type HeadedRefusal, refusalResponse, refuseByError, refuseByPolicy, setSluiceHeaders } from "./refusal.ts";
+import {
+  type HeadedRefusal,
+  refusalResponse,
+  refuseByError,
+  refuseByFinding,
+  refuseByPolicy,
+  setSluiceHeaders,
+} from "./refusal.ts";
 import { relayStream, type StreamEnd } from "./relay.ts";
 import { Together } from "./together.ts";
 import { Waits } from "./waits.ts";
@@ -133,10 +143,14 @@ export function createGateway(deps: GatewayDeps): Gateway {
         await answers.turn();
         return whole(call, format, response, bytes);
       }
-      const relay = format.openStream({ withholdUsage: provider.withholdsUsage });
+      const inspector = inspectStream(deps, call, failed);
+      const withholdUsage = provider.withholdsUsage;
+      const tellUsage = inspector !== undefined && !withholdUsage && format.tellsUsage(call.view!);
+      const relay = format.openStream(inspector ? { withholdUsage, tellUsage, inspector } : { withholdUsage });
+      if (inspector !== undefined) inspector.summary = () => relay.summary();
       return call.rules!.inPhase.response.length > 0
-        ? await heldBack(call, format, answer, relay, provider)
-        : streamed(call, format, answer, relay, provider);
+        ? await heldBack(call, format, answer, { relay, inspector, provider })
+        : streamed(call, format, answer, { relay, inspector, provider });
     } catch (cause) {
       // A failure of the provider's may be our time-out; anything else is a bug, and told as one.
       const error = cause instanceof SluiceError ? provider.failure(cause) : cause;
@@ -203,7 +217,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   function reserve(call: Call, decision: Decision, from: number): HeadedRefusal | null | Promise<HeadedRefusal | null> {
     const { limiting } = call.rules!;
     if (limiting.length === 0 || decision.effect === "deny") return conclude(call, decision, from);
-    const reserving = reserveLimits(deps, call.id, call.identity!, limiting, call.facts!);
+    const reserving = reserveLimits(deps, call.id, call.identity!, call.rules!, call.facts!);
     return reserving instanceof Promise
       ? concludeReserved(reserving, call, decision, from)
       : conclude(call, decision, from, reserving);
@@ -215,6 +229,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
 
   function conclude(call: Call, decided: Decision, from: number, limits?: LimitOutcome): HeadedRefusal | null {
     call.limits = limits;
+    if (limits?.reserved !== undefined) Object.assign(call.facts!, limitFacts(limits.reserved));
     const decision = limits === undefined || limits.findings.length === 0 ? decided : extend(decided, limits.findings);
     call.decision = decision;
     call.record(decision, (performance.now() - from) * 1000);
@@ -229,12 +244,13 @@ export function createGateway(deps: GatewayDeps): Gateway {
     refusal: HeadedRefusal,
     ledgerStatus?: number,
     summary?: AnswerSummary,
+    complete = true,
   ): Response {
     const { body, init } = refusalResponse(call, format, refusal);
     const status = ledgerStatus ?? refusal.status;
     const responseBytes = Buffer.byteLength(body);
     const code = ledgerStatus === clientClosed ? streamCodes.abandoned : refusal.code;
-    call.end({ status, code, responseBytes, complete: true, ...(summary && { summary }) });
+    call.end({ status, code, responseBytes, complete, ...(summary && { summary }) });
     return new Response(body, init);
   }
 
@@ -248,9 +264,11 @@ export function createGateway(deps: GatewayDeps): Gateway {
     if (unusable) throw new SluiceError("upstream_invalid", { provider: target.provider });
 
     const summary = body === null ? emptySummary : format.readAnswer(body);
-    const refusal = judgeResponse(call, response.status, bytes.byteLength, summary);
+    const guarded = response.ok && body !== null ? guardAnswer(call, format, body, failed) : undefined;
+    const refusal = judgeResponse(call, response.status, bytes.byteLength, summary, guarded?.decision);
     if (refusal !== null) return refuse(call, format, refusal, undefined, summary);
-    return passOn(call, response, bytes, summary, response.ok ? "" : "upstream_error", true);
+    const shown = guarded?.body ? Buffer.from(guarded.body) : bytes;
+    return passOn(call, response, shown, summary, response.ok ? "" : "upstream_error", true);
   }
 
   /**
@@ -261,8 +279,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     call: Call,
     format: WireFormat,
     { response, body }: UpstreamAnswer,
-    relay: StreamRelay,
-    provider: ProviderCall,
+    { relay, inspector, provider }: Relaying,
   ): Promise<Response> {
     const chunks: Uint8Array[] = [];
     let size = 0;
@@ -271,24 +288,46 @@ export function createGateway(deps: GatewayDeps): Gateway {
         provider.reading();
         const { done, value } = await body!.read();
         provider.arrived();
-        ended = done;
-        const chunk = done ? relay.end() : relay.write(value!);
-        if (chunk === null) continue;
-        size += chunk.byteLength;
-        if (size > deps.maxBodyBytes) throw new SluiceError("upstream_invalid", { provider: provider.provider });
-        chunks.push(chunk);
+        keep(done ? relay.end() : relay.write(value!));
+        for (let waiting = waitOf(relay, inspector); waiting !== null; waiting = waitOf(relay, inspector)) {
+          await waiting;
+          keep(relay.resume());
+        }
+        ended = done || relay.ended;
       }
     } catch (cause) {
       throw provider.failure(cause);
     }
-    provider.done();
+    if (relay.ended) provider.abort();
+    else provider.done();
     call.upstreamMs = call.elapsedMs - call.sentMs;
     deps.metrics.upstream(provider.provider, call.upstreamMs / 1000);
     const summary = relay.summary();
-    const refusal = judgeResponse(call, response.status, size, summary);
-    if (refusal !== null) return refuse(call, format, refusal, undefined, summary);
-    const code = relay.complete ? "" : "upstream_interrupted";
+    if (inspector !== undefined) recordStream(call, inspector);
+    const stopped = inspector?.ended ?? null;
+    // Of what a rule ends the client has seen nothing yet: it is told as of an answer that comes whole.
+    const refusal =
+      stopped !== null && inspector!.reason === "content_filter"
+        ? refuseByFinding(call, stopped, "stream")
+        : judgeResponse(call, response.status, size, summary);
+    if (refusal !== null) return refuse(call, format, refusal, undefined, summary, relay.complete);
+    const code = stopped?.code ?? (relay.complete ? "" : "upstream_interrupted");
     return passOn(call, response, Buffer.concat(chunks), summary, code, relay.complete);
+
+    function keep(chunk: Uint8Array | null): void {
+      if (chunk === null) return;
+      size += chunk.byteLength;
+      if (size > deps.maxBodyBytes) throw new SluiceError("upstream_invalid", { provider: provider.provider });
+      chunks.push(chunk);
+    }
+  }
+
+  /** Writes the decision of phase stream, if there is one: policies took part in it. */
+  function recordStream(call: Call, inspector: AnswerInspector): void {
+    if (!inspector.decides) return;
+    const { decision, micros } = inspector.conclude();
+    deps.metrics.evaluated("stream", micros / 1e6);
+    call.record(decision, micros);
   }
 
   function passOn(
@@ -306,16 +345,27 @@ export function createGateway(deps: GatewayDeps): Gateway {
     return new Response(bytes, { status, headers });
   }
 
-  /** Asks the response phase, if any policy takes part in it. */
-  function judgeResponse(call: Call, status: number, bytes: number, summary: AnswerSummary): HeadedRefusal | null {
-    if (call.rules!.inPhase.response.length === 0) return null;
+  /**
+   * Asks the response phase, if any policy takes part in it.
+   *
+   * @param guarded what was found in the words of the answer
+   */
+  function judgeResponse(
+    call: Call,
+    status: number,
+    bytes: number,
+    summary: AnswerSummary,
+    guarded?: Decision,
+  ): HeadedRefusal | null {
+    if (call.rules!.inPhase.response.length === 0 && guarded === undefined) return null;
     const usage = summary.usage ?? plainUsage(call.facts!.request.estimated_tokens, 0);
     const provenance = summary.usage === null ? "estimated" : "provider";
     const { price } = call.route!.model;
     const cost = price === null ? null : costNanoUsd(usage, price);
     addAnswerFacts(call.facts!, { status, bytes, latencyMs: call.elapsedMs, summary }, usage, cost, provenance);
     const from = performance.now();
-    const decision = call.judge("response", summary);
+    const asked = call.judge("response", summary);
+    const decision = guarded === undefined ? asked : joinDecisions(asked, guarded);
     call.record(decision, (performance.now() - from) * 1000);
     return decision.effect === "deny" ? refuseByPolicy(call, decision) : null;
   }
@@ -325,8 +375,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     call: Call,
     format: WireFormat,
     { response, body: source }: UpstreamAnswer,
-    relay: StreamRelay,
-    provider: ProviderCall,
+    { relay, inspector, provider }: Relaying,
   ): Response {
     call.upstreamMs = call.elapsedMs - call.sentMs;
     deps.metrics.streams(1);
@@ -340,14 +389,17 @@ export function createGateway(deps: GatewayDeps): Gateway {
         const refusal = refuseByError(call, failure);
         return relay.writeError?.(refusal) ?? format.writeStreamError(refusal);
       },
+      waiting: () => inspector?.waiting ?? null,
       ended(how, bytes) {
         deps.metrics.streams(-1);
         // From here the time is the provider's and the client's: what Sluice adds to each event is in the bench.
         call.upstreamMs += call.elapsedMs - Math.max(call.firstByteMs, 0);
         deps.metrics.upstream(provider.provider, call.upstreamMs / 1000);
+        if (inspector !== undefined) recordStream(call, inspector);
+        const failed = how === "complete" && relay.error !== "";
         call.end({
           status: how === "abandoned" ? clientClosed : response.status,
-          code: how === "complete" && relay.error !== "" ? "upstream_error" : streamCodes[how],
+          code: inspector?.ended?.code ?? (failed ? "upstream_error" : streamCodes[how]),
           responseBytes: bytes,
           summary: relay.summary(),
           complete: how === "complete",
@@ -358,6 +410,18 @@ export function createGateway(deps: GatewayDeps): Gateway {
     setSluiceHeaders(call, headers);
     return new Response(body, { status: response.status, headers });
   }
+}
+
+/** A stream on its way: what carries it, what looks at it, and where it comes from. */
+interface Relaying {
+  readonly relay: StreamRelay;
+  readonly inspector: AnswerInspector | undefined;
+  readonly provider: ProviderCall;
+}
+
+/** What events that wait wait for, where it is not more of the stream. */
+function waitOf(relay: StreamRelay, inspector: AnswerInspector | undefined): Promise<void> | null {
+  return relay.holding && !relay.ended ? (inspector?.waiting ?? null) : null;
 }
 
 /** Prices and records are of the target that answered, or failed last. */
@@ -371,6 +435,7 @@ const streamCodes: Readonly<Record<StreamEnd, string>> = {
   truncated: "upstream_interrupted",
   interrupted: "upstream_interrupted",
   abandoned: "client_closed",
+  stopped: "",
 };
 
 const emptySummary: AnswerSummary = { usage: null, finishReason: "", model: "", text: "" };

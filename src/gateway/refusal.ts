@@ -1,4 +1,5 @@
 import { type Decision, type Finding, noPolicyCode, noPolicyMessage } from "../core/decision.ts";
+import type { Phase } from "../core/phases.ts";
 import type { Refusal, WireFormat } from "../core/wire.ts";
 import { errorCatalogue, fillPlaceholders, SluiceError } from "../errors.ts";
 import type { Call } from "./call.ts";
@@ -11,18 +12,22 @@ export interface HeadedRefusal extends Refusal {
 /** What a client is told of a deny. The finding that explains it is the first one in canonical order. */
 export function refuseByPolicy(call: Call, decision: Decision): HeadedRefusal {
   const finding: Finding | undefined = decision.findings[0];
+  if (finding !== undefined) return refuseByFinding(call, finding, decision.phase);
   const sluice = {
     decision_id: call.decisionId(decision.phase),
-    policy: finding?.policy ?? "sluice",
-    rule: finding?.rule ?? "default",
+    policy: "sluice",
+    rule: "default",
     revision: call.snapshot.revision,
   };
-  if (finding === undefined) {
-    return { status: 403, code: noPolicyCode, message: noPolicyMessage, type: "policy_denied", sluice };
-  }
+  return { status: 403, code: noPolicyCode, message: noPolicyMessage, type: "policy_denied", sluice };
+}
+
+/** What a client is told of the finding that refuses its call, or ends its answer. */
+export function refuseByFinding(call: Call, finding: Finding, phase: Phase): HeadedRefusal {
+  const { policy, rule, status, code, message } = finding;
+  const sluice = { decision_id: call.decisionId(phase), policy, rule, revision: call.snapshot.revision };
   // Money that is spent does not come back by trying again.
-  const headers = finding.status === 402 ? { "x-should-retry": "false", ...finding.headers } : finding.headers;
-  const { status, code, message } = finding;
+  const headers = status === 402 ? { "x-should-retry": "false", ...finding.headers } : finding.headers;
   return { status, code, message, type: "policy_denied", sluice, ...(headers && { headers }) };
 }
 

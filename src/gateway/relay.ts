@@ -4,12 +4,14 @@ import type { SluiceError } from "../errors.ts";
 import type { ProviderCall } from "./provider-call.ts";
 
 /** How a relayed stream ended. */
-export type StreamEnd = "complete" | "truncated" | "interrupted" | "abandoned";
+export type StreamEnd = "complete" | "truncated" | "interrupted" | "abandoned" | "stopped";
 
 /** What the relay tells while it runs. */
 export interface RelayEvents {
   firstByte(): void;
-  /** Called exactly once. */
+  /** Resolves when events that wait may be asked about again; `null` when only more of the stream can tell. */
+  waiting(): Promise<void> | null;
+  /** Called exactly once. `stopped`: a rule or limit ended the answer, and the call at the provider with it. */
   ended(how: StreamEnd, bytes: number): void;
   /** Bytes that tell the client of a provider that broke off. */
   interruption(failure: SluiceError): string;
@@ -37,6 +39,12 @@ export function relayStream(
     provider.done();
     events.ended(how, bytes);
   };
+  const show = (controller: ReadableStreamDefaultController<Uint8Array>, forward: Uint8Array | null): boolean => {
+    if (forward === null) return false;
+    bytes += forward.byteLength;
+    controller.enqueue(forward);
+    return true;
+  };
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
@@ -50,17 +58,27 @@ export function relayStream(
               started = true;
               events.firstByte();
             }
-            const forward = done ? relay.end() : relay.write(value!);
-            if (forward !== null) {
-              bytes += forward.byteLength;
-              controller.enqueue(forward);
+            let shown = show(controller, done ? relay.end() : relay.write(value!));
+            while (relay.holding && !relay.ended) {
+              const waiting = events.waiting();
+              if (waiting === null) break;
+              await waiting;
+              if (over) return;
+              shown = show(controller, relay.resume()) || shown;
+            }
+            if (relay.ended) {
+              provider.abort();
+              void source.cancel().catch(() => undefined);
+              controller.close();
+              end("stopped");
+              return;
             }
             if (done) {
               controller.close();
               end(relay.complete ? "complete" : "truncated");
               return;
             }
-            if (forward !== null) return;
+            if (shown) return;
           }
         } catch (error) {
           // The client left while a chunk was awaited: `cancel` has seen to everything.
@@ -68,10 +86,11 @@ export function relayStream(
           const failure = provider.failure(error);
           provider.abort();
           const held = relay.end();
-          if (held !== null) controller.enqueue(held);
-          controller.enqueue(new TextEncoder().encode(events.interruption(failure)));
+          show(controller, held);
+          // What waited may have been what a rule ends the answer for: then it has its ending.
+          if (!relay.ended) controller.enqueue(new TextEncoder().encode(events.interruption(failure)));
           controller.close();
-          end("interrupted");
+          end(relay.ended ? "stopped" : "interrupted");
         }
       },
       async cancel() {

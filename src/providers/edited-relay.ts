@@ -72,6 +72,15 @@ export class EditedRelay implements StreamRelay {
     return this.#given();
   }
 
+  get holding(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  resume(): Uint8Array | null {
+    if (!this.ended) this.#drain(false);
+    return this.#given();
+  }
+
   summary(): AnswerSummary {
     return this.#reader.summary();
   }

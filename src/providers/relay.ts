@@ -37,6 +37,7 @@ export function createRelay(
 
 class PlainRelay implements StreamRelay {
   readonly ended = false;
+  readonly holding = false;
   readonly #framing: Framing;
   readonly #reader: StreamReader;
   readonly #withhold: Withhold | null;
@@ -70,6 +71,10 @@ class PlainRelay implements StreamRelay {
     if (last === null) return null;
     const changed = this.#read([last]);
     return changed === null ? last.raw : joinBytes(changed);
+  }
+
+  resume(): null {
+    return null;
   }
 
   summary(): AnswerSummary {

@@ -16,8 +16,8 @@ export async function judgeChat(bytes: Uint8Array): Promise<JudgedMessage> {
     text: choices.map(({ message }) => message.content ?? "").join(""),
     calls: choices.flatMap(({ message }) =>
       (message.tool_calls ?? []).map((call) => {
-        const { name, arguments: given } = call.function;
-        return { name, arguments: argumentsOf(given) };
+        if (call.type !== "function") throw new Error("only functions are called");
+        return { name: call.function.name, arguments: argumentsOf(call.function.arguments) };
       }),
     ),
     finish: choices[0]!.finish_reason,
