@@ -1,13 +1,19 @@
 import { LRUCache } from "lru-cache";
 import type { Modification } from "../core/decision.ts";
-import { type Redaction, redactedText } from "../core/modifiable.ts";
+import { type Redaction, redactedText, ScannerRedaction } from "../core/modifiable.ts";
 import { compilePattern, type Pattern } from "../sdk/pattern.ts";
+import { redactText, replaced } from "../sdk/scan.ts";
+import { jsonScanner } from "../sdk/scan-json.ts";
 import { decodeString, type JsonNode, type Splice, skipSpace, skipString, skipWord, spliced } from "./json-tree.ts";
 
 /** What becomes of one text. */
-export type Redact = (text: string) => string;
+export interface Redact {
+  (text: string): string;
+  /** The same of JSON, where values are looked at together with their keys; value by value when absent. */
+  readonly json?: (text: string) => string;
+}
 
-/** Characters of one request that expressions are tried on at most: a quarter of a second on a slow machine. */
+/** Characters of one request that expressions and scanners are tried on at most: a quarter of a second on a slow machine. */
 export const maxPatternCharacters = 2 ** 21;
 
 /** Redactions are written in policies, so there are few; compiled, they are kept. */
@@ -23,11 +29,16 @@ const literals = new LRUCache<string, RegExp>({ max: 256 });
  */
 export function redactor(changes: readonly Modification[]): Redact {
   const steps = changes.map(({ value }) => redactStep(value as Redaction));
-  return (text) => steps.reduce((redacted, step) => (redacted === "" ? redacted : step(redacted)), text);
+  const redact: Redact = (text) =>
+    steps.reduce((redacted, step) => (redacted === "" ? redacted : step(redacted)), text);
+  if (steps.every(({ json }) => json === undefined)) return redact;
+  const json = (text: string) => steps.reduce((redacted, step) => redactJson(redacted, step), text);
+  return Object.assign(redact, { json });
 }
 
 function redactStep(redaction: Redaction): Redact {
   if (isList(redaction)) return replaceLiterals(redaction, redactedText);
+  if (redaction instanceof ScannerRedaction) return scanStep(redaction);
   const { replace = redactedText } = redaction;
   if ("literals" in redaction) return replaceLiterals(redaction.literals, replace);
   let pattern = patterns.get(redaction.pattern);
@@ -35,13 +46,33 @@ function redactStep(redaction: Redaction): Redact {
     pattern = compilePattern(redaction.pattern, maxPatternCharacters);
     patterns.set(redaction.pattern, pattern);
   }
+  const within = bound();
+  return (text) => {
+    within(text);
+    return pattern.test(text) ? pattern.replaceAll(text, replace) : text;
+  };
+}
+
+function scanStep({ scanner }: ScannerRedaction): Redact {
+  const within = bound();
+  return Object.assign((text: string) => redactText(scanner, within(text)), {
+    json(text: string) {
+      const compound = /^\s*[[{]/.test(text);
+      if (!compound) return redactValues(text, (value) => redactText(scanner, within(value)));
+      return replaced(text, jsonScanner(scanner).scan(within(text), 0, true).matches);
+    },
+  });
+}
+
+/** Keeps account of what is looked through. */
+function bound(): (text: string) => string {
   let looked = 0;
   return (text) => {
     looked += text.length;
     if (looked > maxPatternCharacters) {
       throw new Error(`redaction looks through at most ${maxPatternCharacters} characters of a request`);
     }
-    return pattern.test(text) ? pattern.replaceAll(text, replace) : text;
+    return text;
   };
 }
 
@@ -73,6 +104,10 @@ function isList(redaction: Redaction): redaction is readonly string[] {
  * @param text valid JSON
  */
 export function redactJson(text: string, redact: Redact): string {
+  return redact.json === undefined ? redactValues(text, redact) : redact.json(text);
+}
+
+function redactValues(text: string, redact: Redact): string {
   const splices: Splice[] = [];
   for (let at = skipSpace(text, 0); at < text.length; at = skipSpace(text, at)) {
     const code = text.charCodeAt(at);
@@ -106,7 +141,18 @@ function isJson(text: string): boolean {
 
 /** Members that hold bytes, seals, or words of the format itself: nothing that a model reads as text. */
 const formal = new Set([
-  ...["type", "role", "id", "tool_call_id", "tool_use_id", "file_id", "server_name", "tool_name", "media_type"],
+  ...[
+    "type",
+    "role",
+    "id",
+    "tool_call_id",
+    "call_id",
+    "tool_use_id",
+    "file_id",
+    "server_name",
+    "tool_name",
+    "media_type",
+  ],
   ...["data", "file_data", "signature", "encrypted_content", "encrypted_index", "cache_control"],
   ...["image_url", "video_url"],
 ]);
@@ -161,8 +207,8 @@ export class PromptRedaction {
   /** Arguments are JSON in a string, or JSON itself; the input of a tool of free form is a text. */
   #called(key: string, value: JsonNode): void {
     if (value.kind === "string") {
-      const redact: Redact = key === "input" ? this.#redact : (text) => redactArguments(text, this.#redact);
-      this.#string(value, redact);
+      const ofArguments: Redact = (text) => redactArguments(text, this.#redact);
+      this.#string(value, key === "input" ? this.#redact : ofArguments);
       return;
     }
     const before = this.#text.slice(value.start, value.end);
