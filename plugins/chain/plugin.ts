@@ -8,6 +8,7 @@ import {
   type RuleHit,
   t,
 } from "../../src/sdk/index.ts";
+import { joinAnswers } from "./answers.ts";
 import { type Judge, judgeAll, judgeAny, judgeFirst, type Phase, type Step } from "./steps.ts";
 
 const phases = ["request", "stream", "response", "usage"] as const;
@@ -77,6 +78,7 @@ export default definePlugin({
     }));
     checkNames(steps);
     if (mode === "any") checkAlternatives(steps);
+    if (mode !== "all") checkNoAnswers(steps, mode);
 
     const inOwnWords = (hit: RuleHit): RuleHit => ({
       ...hit,
@@ -95,9 +97,11 @@ export default definePlugin({
       return asked === undefined ? [] : [[phase, renamed(asked, inOwnWords)] as const];
     });
 
+    const answer = joinAnswers(steps, inOwnWords);
     const limiting = steps.filter(({ policy }) => policy.limits !== undefined);
     const instance: PluginInstance<"noStepPasses"> = {
       ...Object.fromEntries(handlers),
+      ...(answer && { answer }),
       reads: [...new Set(steps.flatMap(({ policy }) => policy.reads))],
       monotone: mode === "any" ? [] : monotoneOf(steps.map(({ policy }) => policy)),
       rules: [
@@ -156,6 +160,15 @@ function checkNames(steps: readonly Step[]): void {
   for (const [i, { label }] of steps.entries()) {
     if (steps.findIndex((step) => step.label === label) === i) continue;
     throw new PluginConfigError(`steps.${i}.name`, `the name '${label}' is there twice`);
+  }
+}
+
+/** What is in an answer shows bit by bit: no step can wait for what another one says of the whole. */
+function checkNoAnswers(steps: readonly Step[], mode: string): void {
+  for (const [i, { policy }] of steps.entries()) {
+    if (policy.answer === undefined) continue;
+    const message = `a step that looks for something in answers goes only with mode all, not with mode ${mode}`;
+    throw new PluginConfigError(`steps.${i}.uses`, message);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Modification } from "./decision.ts";
+import type { TextScanner } from "./stream.ts";
 
 /** What a rule can do to a part of a request. `cap` also sets when the client sent nothing. */
 export const modificationOps = [
@@ -126,7 +127,24 @@ export type Redaction =
   /** Literals, found wherever they stand, case included. */
   | { readonly literals: readonly string[]; readonly replace?: string }
   /** An expression in RE2's syntax. */
-  | { readonly pattern: string; readonly replace?: string };
+  | { readonly pattern: string; readonly replace?: string }
+  | ScannerRedaction;
+
+/** What a policy type's own scanner finds, replaced as it says. As JSON, and so wherever it is written down, it is its types. */
+export class ScannerRedaction {
+  readonly scanner: TextScanner;
+  /** What is told of it: what was found. */
+  readonly types: readonly string[];
+
+  constructor(scanner: TextScanner, types: readonly string[]) {
+    this.scanner = scanner;
+    this.types = types;
+  }
+
+  toJSON(): { readonly types: readonly string[] } {
+    return { types: this.types };
+  }
+}
 
 const maxLiterals = 1_000;
 const maxLiteral = 1_024;
@@ -206,6 +224,7 @@ function areTexts(value: unknown, size: number): boolean {
 }
 
 function redactionProblem(value: unknown, patternProblem: (source: string) => string | null): string | null {
+  if (value instanceof ScannerRedaction) return null;
   const accepted = "a list of texts, or a map with 'pattern' or 'literals', and 'replace'";
   if (Array.isArray(value)) return literalsProblem(value);
   if (typeof value !== "object" || value === null) return `'redact' needs ${accepted}, not ${shown(value)}`;
@@ -242,6 +261,7 @@ const unrecorded: ReadonlySet<string> = new Set<ModifiablePath>(["messages", "st
 
 /** A modification as records may hold it: with its value where that says nothing of a prompt or a person. */
 export function recordedModification({ op, path, value }: Modification): Modification {
+  if (value instanceof ScannerRedaction) return { op, path, value: value.toJSON() };
   return value === undefined || unrecorded.has(path) || !Object.hasOwn(modifiableCatalogue, path)
     ? { op, path }
     : { op, path, value };

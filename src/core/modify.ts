@@ -4,6 +4,7 @@ import {
   type ModifiableSpec,
   modifiableCatalogue,
   modificationProblem,
+  ScannerRedaction,
   textsOf,
 } from "./modifiable.ts";
 
@@ -102,9 +103,10 @@ function mergeOne(
 
 /** Each change once: git's before what was added, those of higher priority first, else by what they say. */
 function united(asked: readonly Asked[]): readonly Modification[] {
-  const known = new Map<string, Modification>();
+  const known = new Map<unknown, Modification>();
   for (const { change } of [...asked].sort(byPriority)) {
-    const key = canonical(change.value);
+    // Two scanners for the same types may find different things.
+    const key = change.value instanceof ScannerRedaction ? change.value.scanner : canonical(change.value);
     if (!known.has(key)) known.set(key, change);
   }
   return [...known.values()];

@@ -20,7 +20,17 @@ export interface PluginDirectory {
 
 type Parts = Pick<
   CompiledPolicy,
-  "evaluate" | "reads" | "monotone" | "limits" | "limitHit" | "limitGranted" | "dispose" | "rules" | "explain"
+  | "evaluate"
+  | "answer"
+  | "answers"
+  | "reads"
+  | "monotone"
+  | "limits"
+  | "limitHit"
+  | "limitGranted"
+  | "dispose"
+  | "rules"
+  | "explain"
 >;
 
 /** A policy's part that was made by a plugin, with the gates before it. */
@@ -81,7 +91,7 @@ function gated(parts: Parts, compiled: readonly ReturnType<typeof compileConditi
   const gates = compiled.filter((gate) => gate !== null);
   if (gates.length === 0) return parts;
   const open = (facts: Facts) => gates.every((gate) => gate.test(facts));
-  const { limits, monotone } = parts;
+  const { answer, limits, monotone } = parts;
   const evaluate = Object.entries(parts.evaluate).map(([phase, ask]) => {
     const asked: Ask = (facts, content) => (open(facts) ? ask(facts, content) : notApplicable);
     return [phase, asked] as const;
@@ -90,6 +100,7 @@ function gated(parts: Parts, compiled: readonly ReturnType<typeof compileConditi
     ...parts,
     reads: [...new Set([...parts.reads, ...gates.flatMap((gate) => gate.reads)])],
     evaluate: Object.fromEntries(evaluate) as { [P in Phase]?: Ask },
+    ...(answer && { answers: open }),
     ...(monotone && { monotone: monotone.filter((fact) => gates.every((gate) => gate.risesWith(fact))) }),
     ...(limits && { limits: (facts: Facts) => (open(facts) ? limits(facts) : []) }),
   };

@@ -5,7 +5,18 @@ export { type FactName, type FactSpec, type Facts, factEntries, readFact } from 
 export { compileGlob, compileGlobs } from "../core/glob.ts";
 export type { LimitScope, LimitUnit, LimitWindow, OnStoreDown } from "../core/limits.ts";
 export { createLocalTime, type LocalTime } from "../core/local-time.ts";
-export { type Content, notApplicable, type RuleHit, type Verdict } from "../core/policy.ts";
+export {
+  type AnswerGuard,
+  type CallGuard,
+  type CallVerdict,
+  type Content,
+  notApplicable,
+  type RuleHit,
+  type TextGuard,
+  type ToolCall,
+  type Verdict,
+} from "../core/policy.ts";
+export type { PieceKind, TextMatch, TextScanner } from "../core/stream.ts";
 export { ConfigErrors, type ConfigProblem } from "./config.ts";
 export {
   type CompletionDemand,
@@ -36,3 +47,7 @@ export {
   type PolicyHit,
   type PolicyInput,
 } from "./policy.ts";
+export { patternScanner, replaced, type ScanPattern } from "./scan.ts";
+export { jsonScanner, scanWhole } from "./scan-json.ts";
+export { literalScanner, type ScanLiteral } from "./scan-literals.ts";
+export { unionScanner } from "./scan-union.ts";

@@ -40,7 +40,7 @@ export interface PluginLookup {
 /** What a plugin with a config contributes to a compiled policy. */
 export type Instantiated = Pick<
   CompiledPolicy,
-  "reads" | "evaluate" | "monotone" | "limits" | "limitHit" | "limitGranted" | "dispose"
+  "reads" | "evaluate" | "answer" | "monotone" | "limits" | "limitHit" | "limitGranted" | "dispose"
 > & {
   readonly rules: readonly RuleInfo[];
   /** What it says of its config. */
@@ -58,6 +58,7 @@ export const instanceKeys = [
   "stream",
   "response",
   "usage",
+  "answer",
   "limits",
   "granted",
   "rules",
@@ -107,6 +108,7 @@ function make(plugin: Plugin, config: unknown, lent: Lent): Instantiated {
     ...(instance.notes && {
       notes: instance.notes.map(({ path, message }) => ({ path: fromDotted(parsed, path), message })),
     }),
+    ...(instance.answer && { answer: instance.answer }),
     ...(instance.monotone && { monotone: instance.monotone }),
     ...(instance.limits && { limits: instance.limits, limitHit: limitHits(plugin) }),
     ...(instance.granted && { limitGranted: instance.granted }),
@@ -239,6 +241,8 @@ export function checkInstance(plugin: Plugin, instance: unknown): string[] {
       problems.push(...unknownFacts(value as readonly string[]));
     } else if (key === "rules" || key === "notes") {
       if (value !== undefined && !Array.isArray(value)) problems.push(`'${key}' must be a list`);
+    } else if (key === "answer") {
+      if (value !== undefined && !isAnswerGuard(value)) problems.push("'answer' must have 'texts', 'calls' or both");
     } else if (value !== undefined && typeof value !== "function") {
       problems.push(`the hook '${key}' must be a function`);
     } else if (handlerKeys.includes(key) && !(plugin.phases as readonly string[]).includes(key)) {
@@ -248,8 +252,22 @@ export function checkInstance(plugin: Plugin, instance: unknown): string[] {
   const works = ["limits", ...plugin.phases].some(
     (key) => typeof (instance as Record<string, unknown>)[key] === "function",
   );
-  if (!works) problems.push("create gave back no handler and no limits, so the policy would do nothing");
+  if (!works && (instance as PluginInstance).answer === undefined) {
+    problems.push("create gave back no handler and no limits, so the policy would do nothing");
+  }
   return problems;
+}
+
+function isAnswerGuard(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const { texts, calls } = value as Readonly<Record<string, unknown>>;
+  return (texts === undefined ? calls !== undefined : Array.isArray(texts) && texts.length > 0) && isCallGuard(calls);
+}
+
+function isCallGuard(calls: unknown): boolean {
+  if (calls === undefined) return true;
+  const { needsArguments, judge } = (calls ?? {}) as Readonly<Record<string, unknown>>;
+  return typeof needsArguments === "function" && typeof judge === "function";
 }
 
 /** A sentence for each name that is not a fact. */

@@ -3,7 +3,7 @@ import type { Effect, Modification, OnError } from "../core/decision.ts";
 import type { FactName, Facts } from "../core/facts.ts";
 import type { LimitRequest, LimitStanding } from "../core/limits.ts";
 import type { Phase } from "../core/phases.ts";
-import type { CompiledPolicy, Content, RuleHit, RuleInfo, Verdict } from "../core/policy.ts";
+import type { AnswerGuard, CompiledPolicy, Content, RuleHit, RuleInfo, Verdict } from "../core/policy.ts";
 
 /** Why a plugin refuses or warns: an id, the message with `{placeholders}`, and the HTTP status of the refusal. */
 export interface ReasonSpec {
@@ -61,7 +61,7 @@ export interface PluginTools<R extends Readonly<Record<string, ReasonSpec>>> {
 }
 
 /** A policy type at work inside another one. Whoever made it disposes it. */
-export interface NestedPolicy extends Pick<CompiledPolicy, "evaluate" | "reads" | "monotone" | "dispose"> {
+export interface NestedPolicy extends Pick<CompiledPolicy, "evaluate" | "answer" | "reads" | "monotone" | "dispose"> {
   /** Its reasons. */
   readonly rules: readonly RuleInfo[];
   readonly limits?: (facts: Facts) => readonly NestedLimit[];
@@ -87,6 +87,11 @@ export interface PluginInstance<K extends string = string> {
   readonly response?: Handler;
   readonly stream?: Handler;
   readonly usage?: Handler;
+  /**
+   * What is looked for in the words of the answer, whether it comes whole or as a stream; nothing of the answer has to
+   * wait but what may become a find.
+   */
+  readonly answer?: AnswerGuard;
   /**
    * What the request takes from shared counters; the host reserves the limits of all policies together and settles
    * them afterwards. The reason's message may use `{limit}`, `{used}`, `{amount}`, `{unit}`, `{window}`, `{reset_seconds}`

@@ -83,39 +83,45 @@ class PatternScanner implements TextScanner {
 
   /** The first match from a place on; without one the place up to which there is none. */
   #search(text: string, from: number, last: boolean): Pending | number {
+    for (let at = from; ; ) {
+      const found = this.#attempt(text, at, last);
+      if (!(typeof found === "number" && found < 0)) return found;
+      at = ~found + widthAt(text, ~found);
+    }
+  }
+
+  /**
+   * Looks from a place on. When no match begins at some place, and what begins after it can be told only by looking from
+   * there, it answers with that place's complement. A function without closures: it runs for every character.
+   */
+  #attempt(text: string, from: number, last: boolean): Pending | number {
     const automaton = this.#automaton;
     const begins = this.#begins;
     const longest = this.#longest;
-    const { ascii, classes } = this.#program;
+    const program = this.#program;
+    const { ascii, classes } = program;
+    const { length } = text;
     let pos = from;
     let state = automaton.idle(this.#classBefore(text, from));
     let pending: Pending | null = null;
     /** The earliest beginning whose matches a check has refused. */
     let refused = -1;
     let shadowed = false;
-    /** Begins anew after a place at which no match begins. */
-    const again = (begin: number) => {
-      pos = begin + widthAt(text, begin);
-      state = automaton.idle(this.#classBefore(text, pos));
-      pending = null;
-      refused = -1;
-      shadowed = false;
-    };
 
     for (;;) {
       let cls = classes;
       let width = 0;
-      if (pos < text.length) {
+      if (pos < length) {
         const code = text.charCodeAt(pos);
         width = 1;
         if (code < 128) cls = ascii[code]!;
-        else if (code < 0xd800 || code > 0xdbff) cls = this.#program.classOf(code);
+        else if (code < 0xd800 || code > 0xdbff) cls = program.classOf(code);
         else {
           const point = text.codePointAt(pos)!;
-          cls = this.#program.classOf(point);
+          cls = program.classOf(point);
           // Half a character: what it is shows when the other half comes.
           if (point > 0xffff) width = 2;
-          else if (!last && pos + 1 === text.length) width = 0;
+          else if (!last && pos + 1 === length) width = 0;
         }
       }
       if (width === 0 && !last) return this.#sure(text, state, pos) ?? (state.groups === 0 ? pos : begins[0]!);
@@ -145,10 +151,7 @@ class PatternScanner implements TextScanner {
 
       if (state.groups > 0 && pos - begins[0]! > longest) {
         if (pending !== null && pending.start === begins[0]) return pending;
-        if (shadowed) {
-          again(begins[0]!);
-          continue;
-        }
+        if (shadowed) return ~begins[0]!;
         while (state.groups > 0 && pos - begins[0]! > longest) {
           begins.copyWithin(0, 1, state.groups);
           state = automaton.withoutOldest(state);
@@ -156,10 +159,7 @@ class PatternScanner implements TextScanner {
       }
       // What a refused match stood before may have begun later; that is known only without it.
       if (refused !== -1 && (state.groups === 0 || begins[0]! > refused)) {
-        if (shadowed && (pending === null || pending.start > refused)) {
-          again(refused);
-          continue;
-        }
+        if (shadowed && (pending === null || pending.start > refused)) return ~refused;
         refused = -1;
       }
       if (pending !== null && (state.groups === 0 || width === 0)) return pending;
