@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import fc from "fast-check";
 import { retryAdvice } from "./failure.ts";
 
 const now = Date.parse("2026-01-31T12:00:00Z");
@@ -66,6 +67,28 @@ describe("how long the provider wants to be left alone", () => {
     expect(advice(503, {}, { error: { message: "retry after 33 seconds" } })?.waitMs).toBeUndefined();
     expect(advice(503, { "retry-after": "1" })?.waitMs).toBe(1000);
   });
+});
+
+test("whatever a provider sends, there is an advice, and a wait that is a number of milliseconds", () => {
+  const header = fc.oneof(
+    fc.string(),
+    fc.nat().map(String),
+    fc.date({ noInvalidDate: true }).map((date) => date.toUTCString()),
+  );
+  const headerValue = header.map((text) => text.replace(/[^\x20-\x7e]/g, " "));
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 400, max: 599 }),
+      headerValue,
+      headerValue,
+      fc.uint8Array(),
+      (status, one, other, body) => {
+        const found = retryAdvice(status, new Headers({ "retry-after": one, "retry-after-ms": other }), body, now);
+        const ms = found?.waitMs;
+        return ms === undefined || (Number.isFinite(ms) && ms >= 0);
+      },
+    ),
+  );
 });
 
 const fixtures = join(import.meta.dir, "../../../shared/fixtures");
