@@ -55,8 +55,8 @@ const providerOnly = new Set([
 /** Where SDKs put their key, in the order looked at. */
 const keyHeaders = ["x-api-key", "api-key", "x-goog-api-key"] as const;
 
-/** The paths whose clients may put their key into the query, as Google's do. */
-const keyInQuery = /^https?:\/\/[^/]+\/v1beta\/[^?#]*\?/;
+/** The paths whose clients may put their key into the query, as Google's do: a method of a model. */
+const keyInQuery = /^https?:\/\/[^/]+\/(?:v1beta|v1|v1alpha)\/(?:models|tunedModels)\/[^?#]*(?::|%3A)[^/?#]*\?/i;
 
 /**
  * The gateway key of a request, from wherever the client's SDK puts its API key.

@@ -16,18 +16,22 @@ export interface GeminiCall {
   readonly method: string;
 }
 
+/** The API's versions: older and newer clients differ in the one they name. What is sent on is always the widest. */
+const versions = ["v1beta", "v1", "v1alpha"] as const;
+
 /**
  * The paths of all Gemini surfaces. Clients put `models/` or `tunedModels/` before the model; some put `models/` before
  * a name that has one of them already.
  */
-export const geminiPaths = [
-  "/v1beta/models/:call",
-  "/v1beta/tunedModels/:call",
-  "/v1beta/models/models/:call",
-  "/v1beta/models/tunedModels/:call",
-] as const;
+export const geminiPaths = versions.flatMap((version) => [
+  `/${version}/models/:call`,
+  `/${version}/tunedModels/:call`,
+  `/${version}/models/models/:call`,
+  `/${version}/models/tunedModels/:call`,
+]);
 
-const root = "/v1beta/";
+const root = `/${versions[0]}/`;
+const callPath = /^(?:https?:\/\/[^/]+)?\/(?:v1beta|v1|v1alpha)\/((?:models|tunedModels)\/.*):([^:/]*)$/;
 const longestModel = 256;
 /** Names that Google's parameters go by that say who calls: none is for the provider, who gets its own. */
 const credentials = new Set(["key", "access_token", "oauth_token"]);
@@ -36,12 +40,8 @@ const encodings = new Set(["alt", "$alt", "callback", "$callback"]);
 
 /** Which model and method a URL or path names; `null` for one that is no such call. */
 export function geminiCall(url: string): GeminiCall | null {
-  const path = decoded(pathOf(url));
-  const start = path.indexOf(root);
-  const colon = path.lastIndexOf(":");
-  if (start === -1 || colon < start) return null;
-  const model = path.slice(start + root.length, colon);
-  return { model: bareModel(model), method: path.slice(colon + 1) };
+  const [, model, method] = callPath.exec(decoded(pathOf(url))) ?? [];
+  return model === undefined || method === undefined ? null : { model: bareModel(model), method };
 }
 
 /** Whether a URL asks for one of these methods. */
