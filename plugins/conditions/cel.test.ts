@@ -50,6 +50,7 @@ const valuesOf: Readonly<Record<FactType, fc.Arbitrary<unknown>>> = {
   timestamp: times,
   "list<string>": fc.array(texts, { maxLength: 3 }),
   "map<string, string>": maps,
+  "map<string, double>": fc.dictionary(keys, doubles, { maxKeys: 3 }),
 };
 const patterns = fc.constantFrom("a", "^a", "a$", "(?i)A", "[ab]+", "\\\\", "\\n", "^$", "\\p{L}", "(a+)+$", "😀");
 
@@ -89,6 +90,14 @@ function leafOf(name: string, type: FactType, closed: readonly string[] | undefi
         leaf(["eq", "ne"], texts, path),
         leaf(["in", "not_in"], fc.array(texts, { minLength: 1, maxLength: 3 }), path),
         leaf(["matches"], patterns, path),
+      );
+    }
+    case "map<string, double>": {
+      const path = keys.map((key) => `${name}.${key}`);
+      return fc.oneof(
+        leaf(["contains", "not_contains"], keys),
+        leaf(["eq", "ne", "gt", "gte", "lt", "lte"], doubles, path),
+        leaf(["in", "not_in"], fc.array(doubles, { minLength: 1, maxLength: 3 }), path),
       );
     }
   }

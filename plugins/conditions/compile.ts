@@ -46,6 +46,7 @@ const operators: Readonly<Record<FactSpec["type"], readonly Comparison[]>> = {
   timestamp: ordered,
   "list<string>": ["contains", "not_contains"],
   "map<string, string>": ["contains", "not_contains"],
+  "map<string, double>": ["contains", "not_contains"],
 };
 /** Each of these is true exactly where its opposite is not. */
 const opposites: Readonly<Partial<Record<Comparison, Comparison>>> = {
@@ -133,12 +134,12 @@ function subjectOf(path: string, phase: Phase, report: (message: string) => void
   if (rest.length === 0) return { fact, type: spec.type, values: spec.values, cel: fact, exists: "", read: value };
   return {
     fact,
-    type: "string",
+    type: spec.type === "map<string, double>" ? "double" : "string",
     values: undefined,
     cel: `${fact}[${JSON.stringify(key)}]`,
     exists: `${JSON.stringify(key)} in ${fact}`,
     read(facts) {
-      const map = value(facts) as Readonly<Record<string, string>>;
+      const map = value(facts) as Readonly<Record<string, unknown>>;
       return Object.hasOwn(map, key) ? map[key] : undefined;
     },
   };

@@ -1,3 +1,4 @@
+import { surfaces } from "../../src/core/phases.ts";
 import { testPlugin } from "../../src/sdk/testing.ts";
 import conditions from "./plugin.ts";
 
@@ -121,7 +122,7 @@ testPlugin(conditions, {
     {
       config: only("request.surface", "eq", "telephone"),
       at: "when.value",
-      message: "request.surface is never 'telephone'; values: chat, messages",
+      message: `request.surface is never 'telephone'; values: ${surfaces.join(", ")}`,
     },
     { config: { when: { or: [{ fact: "request.stream", op: "gt", value: true }] } }, at: "when.or.0.op" },
     { config: only("now", "gt", "2026-01-31"), at: "when.value" },

@@ -32,6 +32,7 @@ function readFact(name: FactName, writer: FunctionWriter): Code {
       case "list<string>":
         return writer.keep(writer.call("texts", path, String(size), String(element), literal(name)));
       case "map<string, string>":
+      case "map<string, double>":
         return writer.call("map", path);
     }
   }

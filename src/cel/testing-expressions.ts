@@ -128,6 +128,8 @@ export class ExpressionMaker {
         return this.#listed(() => (once(5) ? pick(largeInts) : pick(ints)));
       case "map<string, string>":
         return `{"a": ${quote(pick(oddTexts))}, "x-tier": "12"}`;
+      case "map<string, double>":
+        return `{"a": ${pick(doubles)}, "tier": ${pick(doubles)}}`;
       case "map<string, int>":
         return `{"a": ${pick(ints)}, "user": ${pick(largeInts)}, "": 3}`;
     }
@@ -229,6 +231,7 @@ export class ExpressionMaker {
       (depth) => `double(${this.make("string", depth)})`,
       (depth) => `least(${this.make("double", depth)}, ${this.make("double", depth)})`,
       (depth) => `clamp(${this.make("double", depth)}, 0.5, ${this.make("double", depth)})`,
+      (depth) => `${this.make("map<string, double>", depth)}[${this.make("string", depth)}]`,
     ],
     string: [
       (depth) => `(${this.make("string", depth)} + ${this.make("string", depth)})`,
@@ -273,6 +276,7 @@ export class ExpressionMaker {
       (depth) => this.#macro("map", "list<int>", depth, () => this.make("int", depth)),
     ],
     "map<string, string>": [(depth) => `{"a": ${this.make("string", depth)}, "tier": ${this.make("string", depth)}}`],
+    "map<string, double>": [(depth) => `{"a": ${this.make("double", depth)}, "tier": ${this.make("double", depth)}}`],
     "map<string, int>": [(depth) => `{"a": ${this.make("int", depth)}, "b c": ${this.make("int", depth)}}`],
   };
 }
@@ -312,6 +316,10 @@ export function oddFact(chance: Chance, name: FactName, { type, max = 1, values 
     case "map<string, string>":
       return Object.fromEntries(
         ["tier", "a", "x-tier", ""].filter(() => chance.once(2)).map((key) => [key, chance.pick(oddTexts)]),
+      );
+    case "map<string, double>":
+      return Object.fromEntries(
+        ["tier", "a", "x-tier", ""].filter(() => chance.once(2)).map((key) => [key, chance.pick([0, -0, 0.5, 1e300])]),
       );
     default:
       throw new Error(`no values for ${name}`);

@@ -1,7 +1,15 @@
 import { type Phase, surfaces } from "./phases.ts";
 
 /** The types a fact can have; the names are CEL's. */
-export type FactType = "string" | "int" | "double" | "bool" | "timestamp" | "list<string>" | "map<string, string>";
+export type FactType =
+  | "string"
+  | "int"
+  | "double"
+  | "bool"
+  | "timestamp"
+  | "list<string>"
+  | "map<string, string>"
+  | "map<string, double>";
 
 /**
  * How a replay gets the value: `input` from the recorded identity and request summary, `recorded` from the decision
@@ -32,6 +40,8 @@ const always = ["request", "stream", "response", "usage"] as const;
 const afterwards = ["response", "usage"] as const;
 const whileStreaming = ["stream"] as const;
 const both = ["request", "usage"] as const;
+/** From when limits are reserved. */
+const onceReserved = ["stream", "response", "usage"] as const;
 
 /**
  * Everything a rule can read, by dotted path: the one list from which the CEL environments, the TypeScript types,
@@ -269,6 +279,48 @@ export const factCatalogue = {
     doc: "Request headers that the configuration allows policies to read, with lower-case names.",
   },
 
+  "limits.used": {
+    type: "map<string, double>",
+    phases: onceReserved,
+    max: 64,
+    replay: "recorded",
+    doc: "What is used or held of each limit that the request took from, by its policy's name, such as rate_limit for org/rate-limit; of several limits of a policy the tightest. This request's share is what it reserved, in phase usage what it used.",
+  },
+  "limits.limit": {
+    type: "map<string, double>",
+    phases: onceReserved,
+    max: 64,
+    replay: "recorded",
+    doc: "The maximum of each of these limits.",
+  },
+  "limits.remaining": {
+    type: "map<string, double>",
+    phases: onceReserved,
+    max: 64,
+    replay: "recorded",
+    doc: "What is left of each of these limits; 0 when more was used than there is.",
+  },
+  "budget.spent_usd": {
+    type: "map<string, double>",
+    phases: onceReserved,
+    max: 64,
+    replay: "recorded",
+    doc: "US dollars spent or held of each budget in money that the request took from, by its policy's name.",
+  },
+  "budget.limit_usd": {
+    type: "map<string, double>",
+    phases: onceReserved,
+    max: 64,
+    replay: "recorded",
+    doc: "US dollars of each of these budgets.",
+  },
+  "budget.fraction": {
+    type: "map<string, double>",
+    phases: onceReserved,
+    max: 64,
+    replay: "recorded",
+    doc: "The part of each of these budgets that is spent or held; more than 1 when more was spent than there is.",
+  },
   "event.type": {
     type: "string",
     phases: whileStreaming,
@@ -391,6 +443,7 @@ type ValueOf<T extends FactType> = {
   timestamp: Date;
   "list<string>": readonly string[];
   "map<string, string>": Readonly<Record<string, string>>;
+  "map<string, double>": Readonly<Record<string, number>>;
 }[T];
 
 type Catalogue = typeof factCatalogue;
@@ -431,6 +484,7 @@ const zeroes: { readonly [T in FactType]: () => ValueOf<T> } = {
   timestamp: () => new Date(0),
   "list<string>": () => [],
   "map<string, string>": () => ({}),
+  "map<string, double>": () => ({}),
 };
 
 /** Facts in which every field holds its type's zero value; the start of every test and dry run. */

@@ -13,6 +13,7 @@ import type { RuleSet, Snapshot } from "../core/snapshot.ts";
 import type { AnswerSummary, RequestView, TokenUsage } from "../core/wire.ts";
 import type { GatewayDeps } from "./deps.ts";
 import { addAnswerFacts, isPromptBound, plainUsage } from "./facts.ts";
+import { limitFacts } from "./limit-facts.ts";
 import { actualAmounts, type LimitOutcome } from "./limits.ts";
 
 /** How a call ended, as far as the gateway saw it. */
@@ -314,6 +315,7 @@ export class Call implements Content {
     if (this.limits === undefined) return;
     const { held, reservedTokens, reservedMicroUsd } = this.limits;
     const actual = actualAmounts(usage, costNano, this.limits);
+    if (this.limits.reserved !== undefined) Object.assign(this.facts!, limitFacts(this.limits.reserved, actual));
     for (const id of held) {
       try {
         const settling = this.#deps.counters.settle(id, actual);

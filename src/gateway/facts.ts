@@ -70,6 +70,8 @@ export function requestFacts(sources: FactSources, reads: ReadonlySet<FactName>)
       source_ip: reads.has("request.source_ip") ? sources.addressOf(sources.request) : "",
       headers: reads.has("request.headers") ? pick(headers, sources.policyHeaders) : noPairs,
     },
+    limits: unknown.limits,
+    budget: unknown.budget,
     event: unknown.event,
     stream: unknown.stream,
     response: unknown.response,

@@ -428,3 +428,25 @@ test("what a budget warned of is found again in the record of the decision", asy
   expect(JSON.stringify(explained)).toContain("100 % of this day's budget are used");
   expect(explained).toMatchObject({ differences: [] });
 });
+
+test("rules that are asked after the call read how limits stand", async () => {
+  await start({
+    "team-money": budget("usd_per_day: 0.03"),
+    tokens: daily("tokens: 9000, requests: 20"),
+    before: "phase: response\nrules: [{ id: held, when: limits.used.tokens == 1.0, then: warn }]\n",
+    after: `phase: usage
+rules:
+  - { id: tokens, when: limits.used.tokens == 1.0 && limits.limit.tokens == 20.0 && limits.remaining.tokens == 19.0, then: warn }
+  - { id: money, when: budget.spent_usd.team_money == 0.00022 && budget.limit_usd.team_money == 0.03, then: warn }
+  - { id: share, when: "budget.fraction.team_money > 0.007 && !has(budget.fraction.tokens)", then: warn }
+`,
+  });
+  const { headers } = await done();
+  const request_id = headers.get("sluice-request-id");
+  await sluice.ledger(request_id);
+  const { data } = (await sluice.admin(`decisions?request_id=${request_id}`)) as {
+    data: { phase: string; reasons: { rule: string }[] }[];
+  };
+  const rules = data.flatMap(({ phase, reasons }) => reasons.map(({ rule }) => `${phase} ${rule}`)).sort();
+  expect(rules).toEqual(["response held", "usage money", "usage share", "usage tokens"]);
+});

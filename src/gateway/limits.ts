@@ -17,9 +17,11 @@ import type {
 import { createLocalTime } from "../core/local-time.ts";
 import type { ActiveOverride, CompiledPolicy } from "../core/policy.ts";
 import type { ToldLimit } from "../core/recorded-facts.ts";
+import type { RuleSet } from "../core/snapshot.ts";
 import type { TokenUsage } from "../core/wire.ts";
 import { SluiceError } from "../errors.ts";
 import type { GatewayDeps } from "./deps.ts";
+import { type ReservedLimit, readsLimits } from "./limit-facts.ts";
 
 /** What became of a request's limits. */
 export interface LimitOutcome {
@@ -41,6 +43,8 @@ export interface LimitOutcome {
   readonly assumedPrice: DearestRates | undefined;
   /** What counters said of limits that refused or warned; absent when there were none. */
   readonly told: readonly ToldLimit[] | undefined;
+  /** The enforced limits that were reserved, where rules may ask how they stand. */
+  readonly reserved: readonly ReservedLimit[] | undefined;
   /** The enforced limits of which a streamed answer reserved only the first slice; absent when there are none. */
   readonly sliced: readonly Sliced[] | undefined;
 }
@@ -72,6 +76,7 @@ class Reserving implements LimitOutcome {
   assumedPrice: DearestRates | undefined;
   told: ToldLimit[] | undefined;
   sliced: Sliced[] | undefined;
+  reserved: ReservedLimit[] | undefined;
 }
 
 /** Stands for the maximum of a limit that never refuses: a billion dollars, or as many tokens as nobody uses. */
@@ -89,11 +94,13 @@ export function reserveLimits(
   deps: GatewayDeps,
   requestId: string,
   identity: Identity,
-  policies: readonly CompiledPolicy[],
+  rules: RuleSet,
   facts: Facts,
 ): LimitOutcome | Promise<LimitOutcome> {
   const { org } = identity;
+  const { limiting: policies } = rules;
   const outcome = new Reserving();
+  if (readsLimits(rules)) outcome.reserved = [];
   const enforced: Wanted[] = [];
   const observed: Wanted[] = [];
   for (const policy of policies) {
@@ -204,6 +211,7 @@ function note(
     if (spent) refuse(deps, owner, wanted[i]!, state, longestWait(states, exhausted), outcome);
     else if (granted && counted && policy.limitGranted !== undefined) warn(deps, owner, wanted[i]!, state, outcome);
     if (policy.mode !== "enforce" || !counted) continue;
+    if (granted) outcome.reserved?.push({ policy: policy.id, limit, used: state.used });
     if (granted && limit.slice !== undefined && !limit.soft) {
       outcome.sliced ??= [];
       outcome.sliced.push({ policy, limit, resetSeconds: state.resetSeconds });

@@ -20,6 +20,8 @@ export function factSchema({ type, doc: description, values }: Pick<FactSpec, "t
       return t.String({ pattern: instantPattern, description: `${description} Such as 2026-11-20T19:00:00Z.` });
     case "list<string>":
       return t.Array(t.String(), { description });
+    case "map<string, double>":
+      return t.Record(t.String(), t.Number(), { description });
     default:
       return t.Record(t.String(), t.String(), { description });
   }
