@@ -12,7 +12,7 @@ const root = join(import.meta.dir, "..", "..");
 export interface HarnessOptions {
   /** Policy files by path below the policies folder; a folder with one harmless policy when absent. */
   readonly policies?: Readonly<Record<string, string>>;
-  /** Base URL of the stand-in, without a path; the providers `openai`, `anthropic`, `gemini` and `cohere` point to it. */
+  /** Base URL of the stand-in, without a path; the providers named after the kinds point to it. */
   readonly upstream?: string;
   /** More keys of sluice.config.yaml. */
   readonly config?: Readonly<Record<string, unknown>>;
@@ -58,6 +58,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   const providers = upstream && {
     openai: { kind: "openai", base_url: `${upstream}/v1`, api_key: providerKey },
     anthropic: { kind: "anthropic", base_url: upstream, api_key: providerKey },
+    azure: { kind: "azure", base_url: upstream, api_key: providerKey, api_version: "2024-10-21" },
     gemini: { kind: "gemini", base_url: upstream, api_key: providerKey },
     cohere: { kind: "cohere", base_url: upstream, api_key: providerKey },
   };

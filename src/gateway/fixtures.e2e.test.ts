@@ -4,7 +4,7 @@ import { type Harness, standIn, startHarness } from "./e2e-harness.ts";
 
 /** How the recordings of one API are asked for again. */
 interface Asking {
-  readonly provider: "openai" | "anthropic" | "gemini" | "cohere";
+  readonly provider: "openai" | "azure" | "anthropic" | "gemini" | "cohere";
   readonly path: (fixture: Fixture, model: string) => string;
   /** For recordings without a model, and without a request: the least that gets such an answer. */
   readonly model: string;
@@ -16,15 +16,52 @@ interface Asking {
 const messages = [{ role: "user", content: "hello" }];
 const contents = [{ role: "user", parts: [{ text: "hello" }] }];
 const geminiPath = (method: string) => (_fixture: Fixture, model: string) => `/v1beta/models/${model}:${method}`;
+/** Azure's deployments are called as their models are. */
+const azurePath = (name: string) => (_fixture: Fixture, model: string) =>
+  `/azure/openai/deployments/${encodeURIComponent(model)}/${name}?api-version=2024-10-21`;
 const gemini = { provider: "gemini", model: "gemini-2.5-flash", least: () => ({ contents }), inPath: true } as const;
 
+const chat: Asking = {
+  provider: "openai",
+  path: () => "/v1/chat/completions",
+  model: "gpt-4o",
+  // A recording that holds usage in a stream came from a client that asked for it.
+  least: (model, stream) => ({ model, messages, ...(stream && { stream, stream_options: { include_usage: true } }) }),
+};
+const completions: Asking = {
+  provider: "openai",
+  path: () => "/v1/completions",
+  model: "gpt-3.5-turbo-instruct",
+  least: (model, stream) => ({ model, prompt: "hello", ...(stream && { stream }) }),
+};
+const embeddings: Asking = {
+  provider: "openai",
+  path: () => "/v1/embeddings",
+  model: "text-embedding-3-small",
+  least: (model) => ({ model, input: "hello" }),
+};
+const azure = { provider: "azure", inPath: true } as const;
+
+/** By API, or by provider and API. */
 const askings: Readonly<Record<string, Asking>> = {
-  chat: {
+  chat,
+  "openai-compat": chat,
+  completions,
+  embeddings,
+  responses: {
     provider: "openai",
-    path: () => "/v1/chat/completions",
+    path: () => "/v1/responses",
     model: "gpt-4o",
-    // A recording that holds usage in a stream came from a client that asked for it.
-    least: (model, stream) => ({ model, messages, ...(stream && { stream, stream_options: { include_usage: true } }) }),
+    least: (model, stream) => ({ model, input: "hello", ...(stream && { stream }) }),
+  },
+  "azure/chat": { ...chat, ...azure, path: azurePath("chat/completions") },
+  "azure/completions": { ...completions, ...azure, path: azurePath("completions") },
+  "azure/embeddings": { ...embeddings, ...azure, path: azurePath("embeddings") },
+  count_tokens: {
+    provider: "anthropic",
+    path: () => "/v1/messages/count_tokens",
+    model: "claude-sonnet-4-5",
+    least: (model) => ({ model, messages }),
   },
   messages: {
     provider: "anthropic",
@@ -100,7 +137,8 @@ describe.skipIf(replayed.skip !== "")(`every recorded payload ${replayed.skip}`,
 
       const row = await sluice.ledger(response.headers.get("sluice-request-id"));
       const { expectedUsage } = fixture.meta;
-      if (expectedUsage === null) {
+      // Nothing but zeroes, beside a text, was not counted.
+      if (expectedUsage === null || Object.values(expectedUsage).every((count) => !count)) {
         expect(row.provenance).not.toBe(fixture.meta.status < 400 ? "provider" : "");
       } else {
         const names = usageNames.filter((name) => expectedUsage[name] !== undefined);
@@ -131,11 +169,12 @@ const usageNames = [
 ] as const;
 
 function askingOf({ meta }: Fixture): Asking {
-  return askings[meta.api]!;
+  return askings[`${meta.provider}/${meta.api}`] ?? askings[meta.api]!;
 }
 
 function modelOf(fixture: Fixture): string {
-  return String(recordedRequest(fixture)?.model ?? fixture.meta.model ?? askingOf(fixture).model);
+  const model = String(recordedRequest(fixture)?.model ?? fixture.meta.model ?? askingOf(fixture).model);
+  return askingOf(fixture).provider === "azure" ? `our-${model}` : model;
 }
 
 /** The recorded request, else the least one that gets such an answer. */
