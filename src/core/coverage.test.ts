@@ -28,7 +28,7 @@ describe("a policy's coverage", () => {
     ["rules of the finished call", { usage: quiet }, { whole: "recorded", streamed: "recorded" }],
     ["rules of request and answer", { request: quiet, response: quiet }, { whole: "enforced", streamed: "held_back" }],
     ["rules of request and call", { request: quiet, usage: quiet }, { whole: "enforced", streamed: "enforced" }],
-    ["rules of a stream's events", { stream: quiet }, { whole: "not_asked", streamed: "refused" }],
+    ["rules of a stream's events", { stream: quiet }, { whole: "not_asked", streamed: "enforced" }],
     ["nothing at all", {}, { whole: "not_asked", streamed: "not_asked" }],
   ] as const)("is, of %s", (_, evaluate, { whole, streamed }) => {
     const expected = surfaces.flatMap((surface) => [
@@ -51,6 +51,14 @@ describe("a policy's coverage", () => {
     expect(covered({ scope, evaluate: { request: quiet } })).toMatchObject({ chat, messages });
   });
 
+  test("is, of what is looked for in answers, that of the phase in which their words are seen", () => {
+    const { cells } = coverageOf({ id: "org/a", mode: "enforce", scope: {}, evaluate: {}, answer: {} });
+    expect(cells.slice(0, 2)).toEqual([
+      { surface: "chat", stream: false, state: "enforced", phases: { response: "enforced" } },
+      { surface: "chat", stream: true, state: "enforced", phases: { stream: "enforced" } },
+    ]);
+  });
+
   test("tells each phase by itself", () => {
     const { cells } = coverageOf({
       id: "org/a",
@@ -68,9 +76,13 @@ describe("a policy's coverage", () => {
 });
 
 test("a phase is enforced when it is on some surface, whole and streamed", () => {
-  expect(enforcedPhases()).toEqual(["request", "response", "usage"]);
-  const { stream } = standings;
-  const having = (chat: Standings["stream"]["chat"]): Standings => ({ ...standings, stream: { ...stream, chat } });
+  expect(enforcedPhases()).toEqual([...phases]);
+  const having = (standing: Standings["stream"]["chat"]): Standings => ({
+    ...standings,
+    stream: Object.fromEntries(surfaces.map((surface) => [surface, standing])) as Standings["stream"],
+  });
   expect(enforcedPhases(having({ whole: "not_asked", streamed: "enforced" }))).toEqual([...phases]);
-  expect(enforcedPhases(having({ whole: "not_asked", streamed: "not_asked" }))).not.toContain("stream");
+  for (const streamed of ["refused", "not_asked"] as const) {
+    expect(enforcedPhases(having({ whole: "not_asked", streamed }))).not.toContain("stream");
+  }
 });
