@@ -450,3 +450,45 @@ rules:
   const rules = data.flatMap(({ phase, reasons }) => reasons.map(({ rule }) => `${phase} ${rule}`)).sort();
   expect(rules).toEqual(["response held", "usage money", "usage share", "usage tokens"]);
 });
+
+describe("a stream that reserves by slices", () => {
+  const long = { stream: true, max_tokens: 1000 };
+  /** Says a thousand words, each a token, until the client has enough. */
+  const talking = () => {
+    let said = 0;
+    const body = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        said += 1;
+        if (said <= 1000) controller.enqueue(new TextEncoder().encode(words(" word")));
+        else controller.close();
+      },
+    });
+    return new Response(body, { headers: { "content-type": "text/event-stream" } });
+  };
+
+  test("is ended where no other slice fits, and settled within the budget", async () => {
+    reply = talking;
+    // Its prompt, and four slices of 100 tokens; all of its maximum would never fit.
+    await start({ money: budget("usd_per_day: 0.00402, slice_completion_tokens: 100") });
+    const response = await chat(long);
+    const text = await response.text();
+    expect(response.status).toBe(200);
+    expect(text).toContain("budget_exceeded");
+    expect(text).toEndWith("data: [DONE]\n\n");
+    const row = await sluice.ledger(response.headers.get("sluice-request-id"));
+    const tokens = row.completion_tokens as number;
+    expect(tokens).toBeGreaterThan(300);
+    expect(tokens).toBeLessThanOrEqual(400);
+    await until(async () => (await microUsed(0.00402)) === 20 + 10 * tokens);
+  });
+
+  test("leaves room for others meanwhile, and gives back what it did not write", async () => {
+    reply = () => new Response(words(" word") + lastEvents, { headers: { "content-type": "text/event-stream" } });
+    await start({
+      tokens: "uses: rate_limit\nwith: { windows: [{ every: day, tokens: 9000 }], slice_completion_tokens: 50 }\n",
+    });
+    const { headers } = await done(long);
+    expect(headers.get("ratelimit-remaining")).toBe(String(9000 - 8 - 50));
+    await until(async () => (await tokensUsed()) === spent.tokens);
+  });
+});
