@@ -90,6 +90,27 @@ describe("a case is judged as the server would", () => {
     expect(failures).toEqual([]);
   });
 
+  test("by budgets: what they warn of, what they let pass, and the day they begin anew", async () => {
+    const request = "input: { now: '2026-11-30T23:00:00Z', request: { estimated_tokens: 10 } }";
+    const tests_ = (id: string, ...cases: string[]) => tests(id, "", ...cases.map((one) => `${request}, ${one}`));
+    const { failures } = await run({
+      "org/money.policy.yaml": "uses: budget\nwith: { tokens_per_month: 1000, default_completion_tokens: 90 }\n",
+      "org/money.test.yaml": tests_(
+        "org/money",
+        "mocks: { limits: { tokens/month: { used: 749 } } }, expect: { decision: allow }",
+        'mocks: { limits: { tokens/month: { used: 750, resetSeconds: 3600 } } }, expect: { decision: warn, code: budget_75, message: "75 % of this month\'s budget are used: 750 of 1000 tokens; it begins anew on 2026-12-01." }',
+        'mocks: { limits: { tokens/month: { used: 901, resetSeconds: 3599 } } }, expect: { decision: deny, status: 402, headers: {}, message: "901 of 1000 tokens of this month\'s budget are used, and the request may take 100; the budget begins anew on 2026-11-30." }',
+      ),
+      "org/soft.policy.yaml": "uses: budget\nwith: { tokens_per_day: 10, hard: false }\n",
+      "org/soft.test.yaml": tests_(
+        "org/soft",
+        "expect: { decision: allow }",
+        "mocks: { limits: { tokens/day: { used: 500 } } }, expect: { decision: warn, code: budget_100 }",
+      ),
+    });
+    expect(failures).toEqual([]);
+  });
+
   test("by several policies together, the strictest of which decides", async () => {
     const { failures } = await run({
       "org/cap.policy.yaml": cap,
