@@ -1,5 +1,5 @@
 /** For tests: a port of this machine that takes no connection and does not say so, as a host that drops packets. */
-import { dlopen, FFIType, ptr } from "bun:ffi";
+import { dlopen, ptr } from "bun:ffi";
 import { connect, type Socket } from "node:net";
 
 /** Linux drops what comes when the queue of a socket that nobody accepts from is full. */
@@ -12,13 +12,12 @@ export interface Blackhole extends Disposable {
 
 /** Makes one; only where {@link canMakeBlackhole}. */
 export async function blackhole(): Promise<Blackhole> {
-  const { i32, pointer, u32 } = { i32: FFIType.i32, pointer: FFIType.ptr, u32: FFIType.u32 };
   const libc = dlopen("libc.so.6", {
-    socket: { args: [i32, i32, i32], returns: i32 },
-    bind: { args: [i32, pointer, u32], returns: i32 },
-    listen: { args: [i32, i32], returns: i32 },
-    getsockname: { args: [i32, pointer, pointer], returns: i32 },
-    close: { args: [i32], returns: i32 },
+    socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+    bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
+    listen: { args: ["i32", "i32"], returns: "i32" },
+    getsockname: { args: ["i32", "ptr", "ptr"], returns: "i32" },
+    close: { args: ["i32"], returns: "i32" },
   });
   const [inet, streams] = [2, 1];
   const fd = libc.symbols.socket(inet, streams, 0);

@@ -47,9 +47,8 @@ interface Failure {
   /** The answer that came all the same. */
   readonly response?: Response;
   readonly error?: unknown;
-  /** Whether it may be tried again at the same target, and at another. */
+  /** Whether it may be tried again at the same target; at another it always may. */
   readonly here: boolean;
-  readonly elsewhere: boolean;
   /** What the provider asked for. */
   readonly waitMs?: number | undefined;
 }
@@ -73,14 +72,14 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     return lane;
   }
 
-  /** An attempt was answered with an error: `null` when the answer is to be passed on as it is. */
+  /** Reads an answer that is an error: a failure where another attempt is worth it, else the answer to be passed on. */
   async function refused(target: RoutedTarget, response: Response): Promise<Failure | Response> {
     const { status, headers } = response;
     metrics.upstreamError(target.provider, `status_${status}`);
     const body = await response.bytes();
     const again = new Response(body, response);
     const advice = retryAdvice(status, headers, body, clock.now());
-    return advice === null ? again : { target, response: again, elsewhere: true, ...advice };
+    return advice === null ? again : { target, response: again, ...advice };
   }
 
   /** Waits until the same target may be tried again. Answers `false` when it is not worth it. */
@@ -95,22 +94,58 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     return true;
   }
 
+  /** Makes attempts at one target, which has a place for them, until one is to be passed on or no other is worth it. */
+  async function ask(call: UpstreamCall, target: RoutedTarget, lane: Lane, startedAt: number, leftMs: number) {
+    const { settings } = lane;
+    const kind = classOf(call.surface, target.thinksLong);
+    const firstByteMs = settings.firstByteMs[kind][call.stream ? "stream" : "whole"];
+    for (let attempt = 1, left = leftMs; ; attempt += 1) {
+      const signal = call.begin(Math.min(firstByteMs, left), lane);
+      const request = call.prepare(target, signal);
+      const trial = lane.begin();
+      let failure: Failure;
+      try {
+        const response = await transport(request);
+        if (response.status < 400) {
+          const source = call.stream && response.ok && response.body !== null ? response.body.getReader() : null;
+          const chunk = source === null ? undefined : await source.read();
+          const body = chunk === undefined ? null : new ReadAhead(chunk, source!);
+          lane.passed(trial);
+          return new Answer(target, response, body, chunk?.value, settings.idleMs[kind], settings.totalMs, lane);
+        }
+        const found = await refused(target, response);
+        // Out of breath, or asked wrongly, is not out of order.
+        if (found instanceof Response || response.status === 429) lane.passed(trial);
+        else lane.failed(trial, found);
+        if (found instanceof Response) return passOn(target, found);
+        failure = found;
+      } catch (error) {
+        if (call.gone) {
+          lane.abandoned(trial);
+          throw error;
+        }
+        metrics.upstreamError(target.provider, call.expired ? "upstream_timeout" : "upstream_unreachable");
+        lane.failed(trial, error);
+        // What was asked and never answered is not asked there again: it may be at work on it still.
+        failure = { target, error, here: !call.expired };
+      }
+      if (!(await mayRetry(call, lane, failure, attempt, startedAt))) return failure;
+      left = settings.totalMs - (clock.now() - startedAt);
+    }
+  }
+
   async function send(call: UpstreamCall): Promise<UpstreamAnswer> {
-    const { targets, surface, stream } = call;
     const startedAt = clock.now();
     let failure: Failure | undefined;
     let busyMs = Number.POSITIVE_INFINITY;
-    for (const target of targets) {
+    for (const target of call.targets) {
       const lane = laneOf(target);
-      const { settings } = lane;
-      let leftMs = settings.totalMs;
-      if (failure !== undefined) {
-        const spentMs = clock.now() - startedAt;
-        leftMs -= spentMs;
-        if (!failure.elsewhere || call.gone || spentMs > settings.budgetMs || leftMs <= 0) break;
-      }
+      const { budgetMs, totalMs } = lane.settings;
+      const spentMs = failure === undefined ? 0 : clock.now() - startedAt;
+      if (failure !== undefined && (call.gone || spentMs > budgetMs || spentMs >= totalMs)) break;
       const entering = lane.admits && lane.enter(call);
       const entered = typeof entering === "boolean" ? entering : await entering;
+      // A breaker may have opened while the call waited for its turn.
       if (!entered || !lane.admits) {
         if (entered) lane.leave();
         if (call.gone) break;
@@ -120,53 +155,22 @@ export function createUpstream(options: UpstreamOptions): Upstream {
         continue;
       }
       if (failure !== undefined) metrics.upstreamRetry(target.provider, "failover");
-      const kind = classOf(surface, target.thinksLong);
-      const firstByteMs = settings.firstByteMs[kind][stream ? "stream" : "whole"];
-      // Whoever takes the answer leaves the lane when it has been read.
-      let held = true;
+      // Whoever takes an answer that is not read yet leaves the lane when it has been.
+      let held = false;
       try {
-        for (let attempt = 1; ; attempt += 1) {
-          const signal = call.begin(Math.min(firstByteMs, leftMs), lane);
-          const request = call.prepare(target, signal);
-          const trial = lane.begin();
-          try {
-            let response = await transport(request);
-            if (response.status < 400) {
-              const source = stream && response.ok && response.body !== null ? response.body.getReader() : null;
-              const chunk = source === null ? undefined : await source.read();
-              const body = chunk === undefined ? null : new ReadAhead(chunk, source!);
-              lane.passed(trial);
-              held = false;
-              return new Answer(target, response, body, chunk?.value, settings.idleMs[kind], settings.totalMs, lane);
-            }
-            const found = await refused(target, response);
-            if (found instanceof Response) {
-              response = found;
-              lane.passed(trial);
-              return new Answer(target, response, null, undefined, settings.idleMs[kind], settings.totalMs, undefined);
-            }
-            failure = found;
-            // Out of breath is not out of order.
-            if (response.status === 429) lane.passed(trial);
-            else lane.failed(trial, failure);
-          } catch (error) {
-            if (call.gone) {
-              lane.abandoned(trial);
-              throw error;
-            }
-            metrics.upstreamError(target.provider, call.expired ? "upstream_timeout" : "upstream_unreachable");
-            lane.failed(trial, error);
-            // What was asked and never answered is not asked there again: it may be at work on it still.
-            failure = { target, error, here: !call.expired, elsewhere: true };
-          }
-          if (!(await mayRetry(call, lane, failure, attempt, startedAt))) break;
-          leftMs = settings.totalMs - (clock.now() - startedAt);
+        const outcome = await ask(call, target, lane, startedAt, totalMs - spentMs);
+        if (outcome instanceof Answer) {
+          held = outcome.holds;
+          return outcome;
         }
+        failure = outcome;
       } finally {
-        if (held) lane.leave();
+        if (!held) lane.leave();
       }
     }
-    return conclude(failure, busyMs);
+    if (failure === undefined) throw unavailable(busyMs);
+    if (failure.response === undefined) throw failure.error;
+    return passOn(failure.target, failure.response);
   }
 
   return {
@@ -178,14 +182,14 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   };
 }
 
-/** Nothing more is tried: the answer to the last attempt, or its failure. */
-function conclude(failure: Failure | undefined, busyMs: number): UpstreamAnswer {
-  if (failure === undefined) {
-    const ms = Number.isFinite(busyMs) ? busyMs : 0;
-    throw new SluiceError("upstream_unavailable", { seconds: Math.max(1, Math.ceil(ms / 1000)) });
-  }
-  const { response, target, error } = failure;
-  if (response === undefined) throw error;
+/** No target could be asked. */
+function unavailable(busyMs: number): SluiceError {
+  const ms = Number.isFinite(busyMs) ? busyMs : 0;
+  return new SluiceError("upstream_unavailable", { seconds: Math.max(1, Math.ceil(ms / 1000)) });
+}
+
+/** An answer that was read already: nothing of it can be waited for. */
+function passOn(target: RoutedTarget, response: Response): Answer {
   return new Answer(target, response, null, undefined, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, undefined);
 }
 
@@ -214,6 +218,11 @@ class Answer implements UpstreamAnswer {
     this.idleMs = idleMs;
     this.totalMs = totalMs;
     this.#lane = lane;
+  }
+
+  /** Whether a place is held for it until it is released. */
+  get holds(): boolean {
+    return this.#lane !== undefined;
   }
 
   release(broken: boolean): void {
