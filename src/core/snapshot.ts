@@ -39,14 +39,22 @@ export class Snapshot {
   readonly #index: ScopeIndex;
   // Weak: entries go when the identity object is replaced or dropped, so nothing here can be stale.
   readonly #callers = new WeakMap<Identity, Caller>();
+  readonly #onDisposed: (() => void) | undefined;
   #users = 0;
   #retiring: PromiseWithResolvers<void> | undefined;
 
-  constructor(revision: string, policies: readonly CompiledPolicy[], defaultEffect: "allow" | "deny" = "allow") {
+  /** @param onDisposed is called once, after the policies were disposed */
+  constructor(
+    revision: string,
+    policies: readonly CompiledPolicy[],
+    defaultEffect: "allow" | "deny" = "allow",
+    onDisposed?: () => void,
+  ) {
     this.revision = revision;
     this.policies = [...policies].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
     this.defaultEffect = defaultEffect;
     this.#index = new ScopeIndex(this.policies);
+    this.#onDisposed = onDisposed;
   }
 
   /** The policies in scope for this caller, model and surface. */
@@ -90,9 +98,9 @@ export class Snapshot {
 
   #dispose({ resolve, reject }: PromiseWithResolvers<void>): void {
     const failures: unknown[] = [];
-    for (const policy of this.policies) {
+    for (const dispose of [...this.policies.map((policy) => () => policy.dispose?.()), () => this.#onDisposed?.()]) {
       try {
-        policy.dispose?.();
+        dispose();
       } catch (error) {
         failures.push(error);
       }

@@ -3,6 +3,7 @@ import { emptyOverlay, type OverlayProblem, type PolicyOverlay } from "../core/o
 import { Snapshot } from "../core/snapshot.ts";
 import { setProblems, setWarnings } from "./checks/set.ts";
 import { type CompiledFile, type CompileTools, compileFile } from "./compile.ts";
+import { CompiledFolder } from "./compiled-folder.ts";
 import { conflicts, duplicateIds } from "./conflicts.ts";
 import { readData } from "./data.ts";
 import { readExceptions } from "./exception-file.ts";
@@ -20,6 +21,8 @@ export interface LoadOptions extends Pick<CompileTools, "dir" | "registry" | "ce
   readonly allowEmpty?: boolean;
   /** What the control plane lays over the folder; nothing when absent. */
   readonly overlay?: PolicyOverlay;
+  /** A folder of the same policies that is part of a set that lives: the same files are not compiled again. */
+  readonly known?: CompiledFolder | undefined;
 }
 
 /** Where a policy came from. */
@@ -39,6 +42,8 @@ export type LoadResult =
       /** By policy id. */
       readonly sources: ReadonlyMap<string, LoadedSource>;
       readonly files: readonly PolicyFile[];
+      /** The folder without what is laid over it, for further sets that are made of the same files. */
+      readonly folder: CompiledFolder;
       /** What is probably not meant, and keeps nothing from being live. */
       readonly warnings: readonly Problem[];
       /** The policies as they were compiled, before any exception. */
@@ -67,6 +72,16 @@ const policyKinds: readonly FileKind[] = ["policy", "cel", "typescript"];
 
 /** Compiles what was read. Every resource that a refused set had taken is given back. */
 export async function compileTree(tree: PolicyTree, options: LoadOptions): Promise<LoadResult> {
+  const { known, overlay = emptyOverlay } = options;
+  const same = known?.digest === tree.digest && tree.problems.length === 0;
+  const folder = same ? known : await compileFolder(tree, options);
+  return folder instanceof CompiledFolder ? makeSet(folder, tree, overlay) : folder;
+}
+
+async function compileFolder(
+  tree: PolicyTree,
+  options: LoadOptions,
+): Promise<CompiledFolder | (LoadResult & { readonly ok: false })> {
   const { dir, registry, cel, deployment = {} } = options;
   const problems: Problem[] = [...tree.problems];
   const ofKind = (...kinds: readonly FileKind[]) => tree.files.filter(({ kind }) => kinds.includes(kind));
@@ -100,34 +115,41 @@ export async function compileTree(tree: PolicyTree, options: LoadOptions): Promi
     dispose(own);
     return { ok: false, problems: sortProblems(problems), files: tree.files };
   }
-  const { overlay = emptyOverlay } = options;
-  const { manifest } = read;
-  const laid = await layOver({ compiled: own, tools, manifest }, overlay);
-  for (const policy of laid.replaced) policy.dispose?.();
-  const sources = [...own, ...laid.files].map(
-    ({ id, file, owner }) => [id, { path: file.path, text: file.text, owner }] as const,
-  );
-  const snapshot = new Snapshot(
-    revisionOf(tree.digest, overlay),
-    applyExceptions(laid.policies, exceptions),
-    manifest.default,
-  );
-  const { files } = tree;
-  const { problems: overlayProblems, files: overlayFiles } = laid;
-  return {
-    ok: true,
-    snapshot,
-    sources: new Map(sources),
-    files,
-    warnings,
-    compiled: own,
-    tools,
-    manifest,
-    exceptions,
-    overlay,
-    overlayProblems,
-    overlayFiles,
-  };
+  const { digest } = tree;
+  return new CompiledFolder({ digest, compiled: own, tools, manifest: read.manifest, exceptions, warnings });
+}
+
+/** Makes a set of a folder and what is laid over it. The folder is held as long as the set's snapshot lives. */
+async function makeSet(folder: CompiledFolder, { digest, files }: PolicyTree, overlay: PolicyOverlay) {
+  const { compiled, tools, manifest, exceptions, warnings } = folder;
+  const release = folder.hold();
+  try {
+    const laid = await layOver(folder, overlay);
+    for (const policy of laid.replaced) policy.dispose?.();
+    const sources = [...compiled, ...laid.files].map(
+      ({ id, file, owner }) => [id, { path: file.path, text: file.text, owner }] as const,
+    );
+    const revision = revisionOf(digest, overlay);
+    const policies = applyExceptions(laid.policies, exceptions);
+    return {
+      ok: true,
+      snapshot: new Snapshot(revision, policies, manifest.default, release),
+      sources: new Map(sources),
+      files,
+      folder,
+      warnings,
+      compiled,
+      tools,
+      manifest,
+      exceptions,
+      overlay,
+      overlayProblems: laid.problems,
+      overlayFiles: laid.files,
+    } as const;
+  } catch (error) {
+    release();
+    throw error;
+  }
 }
 
 /** Milliseconds of compiling after which requests get their turn: a large set takes longer than any of them may wait. */

@@ -47,7 +47,7 @@ export interface LaidOver {
   readonly problems: readonly OverlayProblem[];
   /** Policies that were compiled for the overlay. */
   readonly made: readonly CompiledPolicy[];
-  /** Policies of the folder that stand in no copy, because tuned ones stand in their place. */
+  /** Policies that stand in no copy, because tuned ones stand in their place, and have something to give back. */
   readonly replaced: readonly CompiledPolicy[];
 }
 

@@ -142,7 +142,12 @@ export async function createPolicyService(options: PolicyServiceOptions): Promis
   /** A pin that cannot be honoured does not hold the files back: git is the authority. */
   const isPinned = () => pin !== null && inPin.length === 0;
   const compile = (tree: PolicyTree) =>
-    compileTree(tree, { ...loading, dir, ...(overlay !== undefined && { overlay: overlay() }) });
+    compileTree(tree, {
+      ...loading,
+      dir,
+      known: set?.result.folder,
+      ...(overlay !== undefined && { overlay: overlay() }),
+    });
 
   async function follow(anew: boolean): Promise<void> {
     try {
