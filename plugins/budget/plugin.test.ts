@@ -298,7 +298,8 @@ testPlugin(budget, {
   accepts: [
     { usd_per_day: 0.000001 },
     { usd_per_week: 1e9, warn_at: [1, 100] },
-    { tokens_per_day: 500, default_completion_tokens: 500, slice_completion_tokens: 500 },
+    { tokens_per_day: 1, default_completion_tokens: 1, slice_completion_tokens: 1, onStoreDown: "allow" },
+    { usd_per_day: 1, onUnpriced: "default", default_price: { input: 0, output: 1e6 } },
     { usd_per_day: 1, default_completion_tokens: 500_000, onUnpriced: "flag" },
   ],
   refuses: [
@@ -320,6 +321,10 @@ testPlugin(budget, {
     },
     { config: { usd_per_day: 1, default_price: { input: 1, output: 1 } }, at: "default_price" },
     { config: { usd_per_day: 1, onUnpriced: "default", default_price: { input: 1 } }, at: "default_price" },
+    {
+      config: { usd_per_day: 1, onUnpriced: "default", default_price: { input: 1, output: 1_000_001 } },
+      at: "default_price.output",
+    },
     {
       config: { tokens_per_day: 99, default_completion_tokens: 100 },
       at: "default_completion_tokens",

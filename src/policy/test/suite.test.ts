@@ -99,7 +99,7 @@ describe("a case is judged as the server would", () => {
         "org/money",
         "mocks: { limits: { tokens/month: { used: 749 } } }, expect: { decision: allow }",
         'mocks: { limits: { tokens/month: { used: 750, resetSeconds: 3600 } } }, expect: { decision: warn, code: budget_75, message: "75 % of this month\'s budget are used: 750 of 1000 tokens; it begins anew on 2026-12-01." }',
-        'mocks: { limits: { tokens/month: { used: 901, resetSeconds: 3599 } } }, expect: { decision: deny, status: 402, headers: {}, message: "901 of 1000 tokens of this month\'s budget are used, and the request may take 100; the budget begins anew on 2026-11-30." }',
+        'mocks: { limits: { tokens/month: { used: 901, resetSeconds: 3599 } } }, expect: { decision: deny, status: 402, message: "901 of 1000 tokens of this month\'s budget are used, and the request may take 100; the budget begins anew on 2026-11-30." }',
       ),
       "org/soft.policy.yaml": "uses: budget\nwith: { tokens_per_day: 10, hard: false }\n",
       "org/soft.test.yaml": tests_(
