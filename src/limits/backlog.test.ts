@@ -48,7 +48,6 @@ function open(changes: Partial<ConstructorParameters<typeof Backlog>[0]> = {}) {
   let dropped = 0;
   const backlog = new Backlog({
     remote: store,
-    run: (action) => action(),
     leaseSeconds: 3600,
     maxPending: 100,
     onDropped: (count) => {

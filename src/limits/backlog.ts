@@ -4,8 +4,6 @@ import type { Ending, RemoteCounters } from "./remote.ts";
 /** Settings of {@link Backlog}. */
 export interface BacklogOptions {
   readonly remote: Pick<RemoteCounters, "reserve" | "ending" | "windowOf" | "isCurrent">;
-  /** Runs what needs the store; rejects when it is away. */
-  readonly run: <T>(action: () => Promise<T>) => Promise<T>;
   /** After how long the store has given a request up, so that it need not be ended any more. */
   readonly leaseSeconds: number;
   /** Most requests that wait to be ended, and most counters that wait to be charged. */
@@ -88,13 +86,12 @@ export class Backlog {
   }
 
   async #tell(some: readonly Pending[]): Promise<Pending[]> {
-    const { run } = this.#options;
-    const outcomes = await Promise.allSettled(some.map(({ ending }) => run(ending)));
+    const outcomes = await Promise.allSettled(some.map(({ ending }) => ending()));
     return some.filter((_, i) => outcomes[i]!.status === "rejected");
   }
 
   async #flushCharges(): Promise<void> {
-    const { remote, run } = this.#options;
+    const { remote } = this.#options;
     const byOwner = Map.groupBy(this.#charges.values(), ({ owner }) => owner.id);
     this.#charges = new Map();
     const left = [...byOwner.values()].flatMap((all) => chunks(all));
@@ -104,9 +101,9 @@ export class Backlog {
         .filter((charge) => remote.isCurrent(charge))
         .map(({ reservation, amount }) => ({ ...reservation, max: Number.MAX_SAFE_INTEGER, amount }));
       try {
-        await run(() => remote.reserve(id, some![0]!.owner, taking));
+        await remote.reserve(id, some![0]!.owner, taking);
         const kept = remote.ending(id, {});
-        if (kept !== undefined) await run(kept).catch(() => this.add(kept));
+        if (kept !== undefined) await kept().catch(() => this.add(kept));
       } catch {
         // It may have been taken all the same: that is undone first, the next time, and then it is charged anew.
         const undo = remote.ending(id, null);

@@ -58,3 +58,8 @@ export function createBreaker({ enabled, openMs, onChange, onFailure, ignores }:
     close: () => circuit.shutdown(),
   };
 }
+
+/** Whether an error says no more than that a breaker did not let pass. */
+export function wasNotTried(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "EOPENBREAKER";
+}

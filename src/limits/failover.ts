@@ -21,7 +21,8 @@ export interface FailoverOptions {
   readonly remote: RemoteCounters;
   /** Counts while the store is away, and nothing else. */
   readonly local: MemoryCounters;
-  readonly breaker: Breaker;
+  /** Stands around all that the store is asked; what it does not let pass is not asked for at all. */
+  readonly breaker: Pick<Breaker, "state">;
   readonly backlog: Backlog;
   readonly clock: Clock;
   /** This replica's place among those that live; the last one known while the store is away. */
@@ -74,16 +75,14 @@ export function createFailover(options: FailoverOptions): Counters {
     return result;
   }
 
-  async function withStore(requestId: string, owner: LimitOwner, reservations: readonly Reservation[]) {
-    try {
-      return await breaker.run(() => remote.reserve(requestId, owner, reservations));
-    } catch (error) {
+  function withStore(requestId: string, owner: LimitOwner, reservations: readonly Reservation[]) {
+    return remote.reserve(requestId, owner, reservations).catch((error: unknown) => {
       if (error instanceof RangeError) throw error;
       // It may have been taken all the same.
       const undo = remote.ending(requestId, null);
       if (undo !== undefined) backlog.add(undo);
       return withoutStore(requestId, owner, reservations);
-    }
+    });
   }
 
   function end(requestId: string, actual: ActualAmounts | null): void | Promise<void> {
@@ -102,7 +101,7 @@ export function createFailover(options: FailoverOptions): Counters {
 
   async function endInStore(ending: Ending): Promise<void> {
     try {
-      await breaker.run(ending);
+      await ending();
     } catch {
       backlog.add(ending);
     }
@@ -116,7 +115,7 @@ export function createFailover(options: FailoverOptions): Counters {
 
   async function extendInStore(requestId: string, holding: RemoteHolding, more: ActualAmounts): Promise<boolean> {
     try {
-      return await breaker.run(() => remote.extend(requestId, more));
+      return await remote.extend(requestId, more);
     } catch (error) {
       if (error instanceof RangeError) throw error;
       return extendWithoutStore(holding, more);
@@ -140,7 +139,7 @@ export function createFailover(options: FailoverOptions): Counters {
 
   async function ask<T>(question: () => Promise<T>): Promise<T> {
     try {
-      return await breaker.run(question);
+      return await question();
     } catch (cause) {
       throw new SluiceError("store_unavailable", {}, { cause });
     }

@@ -239,13 +239,15 @@ export function createRedisCounters({
   }
 
   return {
-    async reserve(requestId, owner, reservations) {
+    reserve(requestId, owner, reservations) {
       const known = holdings.get(requestId);
       if (known?.asking !== undefined) return known.asking;
-      if (known?.result !== undefined && now() <= known.at + leaseMs) return known.result;
-      if (reservations.length === 0) return { granted: true, states: [], exhausted: [] };
-      for (const { key, amount } of reservations) {
-        if (!Number.isSafeInteger(amount) || amount < 0) throw new RangeError(`cannot reserve ${amount} of ${key}`);
+      if (known?.result !== undefined && now() <= known.at + leaseMs) return Promise.resolve(known.result);
+      if (reservations.length === 0) return Promise.resolve({ granted: true, states: [], exhausted: [] });
+      for (let i = 0; i < reservations.length; i += 1) {
+        const { key, amount } = reservations[i]!;
+        if (Number.isSafeInteger(amount) && amount >= 0) continue;
+        return Promise.reject(new RangeError(`cannot reserve ${amount} of ${key}`));
       }
       forget();
       const { reserving, settling } = organisationOf(owner);

@@ -1,13 +1,13 @@
 import type { Counters, OnStoreDown } from "../../core/limits.ts";
 import type { Clock, Logger } from "../../core/ports.ts";
 import { Backlog } from "../backlog.ts";
-import { type BreakerState, createBreaker } from "../breaker.ts";
+import { type BreakerState, createBreaker, wasNotTried } from "../breaker.ts";
 import { createFailover } from "../failover.ts";
 import { createMemoryCounters } from "../memory.ts";
 import { connectRedis } from "./client.ts";
 import { createRedisCounters } from "./counters.ts";
 import { createReplicas } from "./replicas.ts";
-import { createScripts } from "./scripts.ts";
+import { createScripts, NotSent, type RunScript } from "./scripts.ts";
 import { parseRedisUrl, redisUrlForms, shownAddress } from "./url.ts";
 
 /** Settings of {@link openRedisCounters}. Times are milliseconds. */
@@ -75,10 +75,7 @@ export async function openRedisCounters(settings: RedisCountersSettings): Promis
     problem = error instanceof Error ? error.message : String(error);
   };
   const client = connectRedis(address, note);
-  const run = createScripts(client, commandTimeoutMs);
-  const name = Bun.randomUUIDv7("base64url");
-  const replicas = createReplicas({ run, name, silenceMs: missedBeats * heartbeatMs });
-  const remote = createRedisCounters({ run, leaseSeconds, holdSeconds });
+  const send = createScripts(client, commandTimeoutMs);
   let closed = false;
   let beaten = false;
 
@@ -98,9 +95,19 @@ export async function openRedisCounters(settings: RedisCountersSettings): Promis
     },
   });
   metrics.breaker("redis", "closed");
+  // Around each script and not each request: a script that gathers many is one call that succeeds or fails.
+  const run: RunScript = async (...call) => {
+    try {
+      return await breaker.run(() => send(...call));
+    } catch (error) {
+      throw wasNotTried(error) ? new NotSent("Redis is away") : error;
+    }
+  };
+  const name = Bun.randomUUIDv7("base64url");
+  const replicas = createReplicas({ run, name, silenceMs: missedBeats * heartbeatMs });
+  const remote = createRedisCounters({ run, leaseSeconds, holdSeconds });
   const backlog = new Backlog({
     remote,
-    run: breaker.run,
     leaseSeconds,
     maxPending,
     onDropped(count) {
@@ -137,11 +144,11 @@ export async function openRedisCounters(settings: RedisCountersSettings): Promis
   async function beatOnce(): Promise<void> {
     if (breaker.state === "open") return;
     try {
-      await breaker.run(replicas.beat);
+      await replicas.beat();
       beaten = true;
       await backlog.flush();
       if (performance.now() - renewed < (holdSeconds * 1000) / 3) return;
-      await breaker.run(remote.renew);
+      await remote.renew();
       renewed = performance.now();
     } catch {
       // Noted by the breaker; the next one tries again.
