@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { blackhole, canMakeBlackhole } from "../upstream/testing-blackhole.ts";
-import { type Harness, providerKey, startHarness, until } from "./e2e-harness.ts";
+import { type Harness, providerKey, standIn, startHarness, until } from "./e2e-harness.ts";
 import {
   type Behaviour,
   chunk,
@@ -494,6 +494,99 @@ test("more calls than may be under way wait for their turn; those that wait too 
   await until(() => at.first.requests === 2);
   held[1]!();
   expect((await Promise.all(calls)).map(({ status }) => status)).toEqual([200, 200]);
+});
+
+describe("each target gets what is its own", () => {
+  const seen: { path: string; headers: Record<string, string>; body: Record<string, unknown> }[] = [];
+  let status = 200;
+  const provider = standIn(async (request) => {
+    const url = new URL(request.url);
+    const body = (await request.json()) as Record<string, unknown>;
+    seen.push({ path: url.pathname + url.search, headers: Object.fromEntries(request.headers), body });
+    return Response.json(status === 200 ? JSON.parse(completion) : { error: {} }, { status });
+  });
+  let sluice: Harness;
+  beforeAll(async () => {
+    const { url } = provider;
+    sluice = await startHarness({
+      config: {
+        upstream: { retries: 0, breaker_enabled: false },
+        providers: {
+          openai: { base_url: `${url}/v1`, api_key: "key-of-openai" },
+          azure: { base_url: url, api_key: "key-of-azure", api_version: "2024-10-21" },
+          anthropic: { base_url: url, api_key: "key-of-anthropic" },
+          gemini: { base_url: url, api_key: "key-of-gemini" },
+          cohere: { base_url: url, api_key: "key-of-cohere" },
+        },
+        models: {
+          all: {
+            targets: [
+              { provider: "openai", model: "gpt-4o" },
+              { provider: "azure", model: "our-deployment", priority: 2 },
+              { provider: "openai", model: "gpt-4o-mini", priority: 3 },
+            ],
+          },
+        },
+      },
+    });
+  });
+  afterAll(async () => {
+    await sluice[Symbol.asyncDispose]();
+    provider[Symbol.dispose]();
+  });
+  beforeEach(() => {
+    seen.length = 0;
+    status = 200;
+  });
+
+  test("its path, its model's name and its credentials, and nothing of the one before", async () => {
+    status = 500;
+    await (await sluice.post(path, { model: "all", messages: [{ role: "user", content: "hello" }] })).bytes();
+    expect(seen.map((one) => [one.path, one.body.model])).toEqual([
+      ["/v1/chat/completions", "gpt-4o"],
+      ["/openai/deployments/our-deployment/chat/completions?api-version=2024-10-21", "our-deployment"],
+      ["/v1/chat/completions", "gpt-4o-mini"],
+    ]);
+    const keys = seen.map(({ headers }) => [headers.authorization, headers["api-key"]]);
+    expect(keys).toEqual([
+      ["Bearer key-of-openai", undefined],
+      [undefined, "key-of-azure"],
+      ["Bearer key-of-openai", undefined],
+    ]);
+  });
+
+  const hello = [{ role: "user", content: "hello" }];
+  test.each([
+    [
+      "/azure/openai/deployments/mine/chat/completions?api-version=2025-01-01",
+      { messages: hello },
+      "/openai/deployments/mine/chat/completions?api-version=2025-01-01",
+      ["api-key", "key-of-azure"],
+    ],
+    [
+      "/v1/messages",
+      { model: "claude-opus-4-5", max_tokens: 5, messages: hello },
+      "/v1/messages",
+      ["x-api-key", "key-of-anthropic"],
+    ],
+    [
+      "/v1beta/models/gemini-2.5-flash:generateContent",
+      { contents: [{ parts: [{ text: "hello" }] }] },
+      "/v1beta/models/gemini-2.5-flash:generateContent",
+      ["x-goog-api-key", "key-of-gemini"],
+    ],
+    [
+      "/v2/chat",
+      { model: "command-a-03-2025", messages: hello },
+      "/v2/chat",
+      ["authorization", "Bearer key-of-cohere"],
+    ],
+  ] as const)("%s", async (asked, body, sent, [name, value]) => {
+    const response = await sluice.post(asked, body);
+    expect([response.status, await response.text()]).toEqual([200, JSON.stringify(JSON.parse(completion))]);
+    expect(seen.map((one) => [one.path, one.headers[name]])).toEqual([[sent, value]]);
+    expect(JSON.stringify(seen)).not.toContain(sluice.key);
+  });
 });
 
 test("calls are spread by weight", async () => {
