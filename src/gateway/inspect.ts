@@ -1,10 +1,10 @@
 import { AnswerLog, type PolicyFailed } from "../core/answer-log.ts";
 import type { Decision, Finding } from "../core/decision.ts";
-import type { CompiledPolicy } from "../core/policy.ts";
 import type { Channel, EarlyEnd, Piece, StreamEvent, StreamInspector, StreamVerdict } from "../core/stream.ts";
 import { CallGuards } from "../core/stream-calls.ts";
 import { StreamRules } from "../core/stream-rules.ts";
 import { TextGuards } from "../core/stream-text.ts";
+import { answeringPolicies } from "../core/stream-whole.ts";
 import type { AnswerSummary, Refusal } from "../core/wire.ts";
 import type { Call } from "./call.ts";
 import type { GatewayDeps } from "./deps.ts";
@@ -21,20 +21,12 @@ const slack = { exact: 1.05, estimated: 1.5, tokens: 16 } as const;
 
 /** What looks at one streamed answer; `undefined` when no rule of the call takes part and no limit can run out. */
 export function inspectStream(deps: GatewayDeps, call: Call, failed: PolicyFailed): AnswerInspector | undefined {
-  const { stream } = call.rules!.inPhase;
-  const answering = answeringPolicies(call);
+  const { answering, inPhase } = call.rules!;
   const sliced = call.limits?.sliced ?? [];
   const most = enforcedMaximum(call);
-  if (stream.length === 0 && answering.length === 0 && sliced.length === 0 && most === Number.POSITIVE_INFINITY) {
-    return undefined;
-  }
-  return new AnswerInspector(deps, call, failed, answering, most);
-}
-
-/** The policies whose guards concern this call. */
-export function answeringPolicies({ rules, facts }: Pick<Call, "rules" | "facts">): readonly CompiledPolicy[] {
-  const { answering } = rules!;
-  return answering.length === 0 ? answering : answering.filter(({ answers }) => answers?.(facts!) ?? true);
+  const asked = inPhase.stream.length > 0 || answering.length > 0;
+  if (!asked && sliced.length === 0 && most === Number.POSITIVE_INFINITY) return undefined;
+  return new AnswerInspector(deps, call, failed, most);
 }
 
 /** The maximum of tokens that is held to although it is the provider's to keep: where policies rely on it. */
@@ -70,21 +62,24 @@ export class AnswerInspector implements StreamInspector {
   /** Why the answer was ended, once it was. */
   reason: EarlyEnd["reason"] | null = null;
   #ended: Finding | null = null;
+  /** What ends the answer before it began: a policy that could not say whether it is concerned. */
+  readonly #refused: Finding | null;
   #micros = 0;
   readonly #decides: boolean;
 
-  constructor(deps: GatewayDeps, call: Call, failed: PolicyFailed, answering: readonly CompiledPolicy[], most: number) {
+  constructor(deps: GatewayDeps, call: Call, failed: PolicyFailed, most: number) {
     const { rules, facts, route } = call;
     const { stream } = rules!.inPhase;
     const sliced = call.limits?.sliced ?? [];
     this.#deps = deps;
     this.#call = call;
     this.#log = new AnswerLog("stream", facts!, failed);
-    for (const policy of answering) this.#log.asked(policy, "decided");
+    const answering = answeringPolicies(rules!.answering, this.#log);
+    this.#refused = this.#log.findings.find(({ effect }) => effect === "deny") ?? null;
     this.#rules = new StreamRules(stream, this.#log);
     this.#texts = new TextGuards(answering, this.#log);
     this.#calls = new CallGuards(answering, this.#texts, this.#log);
-    this.#decides = stream.length > 0 || answering.length > 0;
+    this.#decides = stream.length > 0 || rules!.answering.length > 0;
     this.#most = most;
     this.#slices = sliced.length > 0 ? new Slices(deps.counters, call.id, sliced) : null;
     const counts =
@@ -136,6 +131,7 @@ export class AnswerInspector implements StreamInspector {
   }
 
   #inspect(event: StreamEvent, last: boolean): StreamVerdict {
+    if (this.#refused !== null) return { end: this.#end(this.#refused, "content_filter") };
     const { pieces, closes } = event;
     const limited = this.#meter === null ? null : this.#count(event, this.#meter, last);
     if (limited !== null) return limited;

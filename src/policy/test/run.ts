@@ -6,6 +6,8 @@ import type { LimitRequest } from "../../core/limits.ts";
 import type { Surface } from "../../core/phases.ts";
 import type { CompiledPolicy } from "../../core/policy.ts";
 import { compileScope } from "../../core/scope.ts";
+import type { Piece } from "../../core/stream.ts";
+import { guardPieces, joinDecisions } from "../../core/stream-whole.ts";
 import type { TestCase } from "./cases.ts";
 import { type LimitsTaken, takeLimits } from "./limits.ts";
 import { modifyCase } from "./modify.ts";
@@ -33,7 +35,8 @@ export function runCase(policies: readonly CompiledPolicy[], one: TestCase): Out
   const note = ({ id }: CompiledPolicy, error: unknown) => void errors.push({ policy: id, error });
   const judge = (facts: Facts) => {
     const inScope = inScopeOf(policies, facts, one.timeZone);
-    return { decision: evaluate(inScope, one.phase, facts, note, content), policies: inScope };
+    const asked = evaluate(inScope, one.phase, facts, note, content);
+    return { decision: withGuards(asked, inScope, one, facts, note), policies: inScope };
   };
   const first = judge(one.facts);
   const { facts, modifications, ...modified } = modifyCase(first.decision, first.policies, one.facts, content, judge);
@@ -49,6 +52,30 @@ export function runCase(policies: readonly CompiledPolicy[], one: TestCase): Out
   }
   const outOfScope = policies.filter((policy) => !first.policies.includes(policy));
   return { decision, modifications, limits, unknownLimits, outOfScope, errors };
+}
+
+/**
+ * With what policies look for in answers: in the case's texts, and in the call of a tool that its event is.
+ */
+function withGuards(
+  decision: Decision,
+  policies: readonly CompiledPolicy[],
+  { phase, texts }: TestCase,
+  facts: Facts,
+  note: (policy: CompiledPolicy, error: unknown) => void,
+): Decision {
+  const answering = policies.filter(({ answer }) => answer !== undefined);
+  if (answering.length === 0 || (phase !== "stream" && phase !== "response")) return decision;
+  const pieces: Piece[] = texts.map((text, choice) => ({ choice, kind: "text", tool: "", text }));
+  const name = phase === "stream" ? (read(facts, "event.tool_name", "") as string) : "";
+  if (name !== "") {
+    const call = { choice: 0, tool: "0" };
+    pieces.push({ ...call, kind: "tool_name", text: name });
+    pieces.push({ ...call, kind: "tool_arguments", text: read(facts, "event.text", "") as string });
+  } else if (phase === "stream" && texts.length === 0) {
+    pieces.push({ choice: 0, kind: "text", tool: "", text: read(facts, "event.text", "") as string });
+  }
+  return joinDecisions(decision, guardPieces(answering, phase, facts, pieces, note).decision);
 }
 
 /** A policy that only declares limits has decided as well. */
