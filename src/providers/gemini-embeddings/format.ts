@@ -1,4 +1,12 @@
-import type { AnswerSummary, BodyEdit, Json, JsonObject, RequestView, WireFormat } from "../../core/wire.ts";
+import type {
+  AnswerSummary,
+  BodyEdit,
+  Json,
+  JsonObject,
+  PromptPart,
+  RequestView,
+  WireFormat,
+} from "../../core/wire.ts";
 import { SluiceError } from "../../errors.ts";
 import { parseBody } from "../body.ts";
 import { applyModifications, BodyDraft, type Modifiers } from "../draft.ts";
@@ -32,6 +40,13 @@ export const geminiEmbeddings: WireFormat = {
   writeStreamError: gemini.writeStreamError,
 };
 
+/** The content, and the title where it has one. */
+function inputPart({ content, title }: JsonObject): PromptPart {
+  const { texts, images } = contentPart(asObject(content));
+  const named = asString(title);
+  return { kind: "text", role: "", texts: named === "" ? texts : [named, ...texts], images };
+}
+
 function isBatch({ requests }: JsonObject): boolean {
   return requests !== undefined;
 }
@@ -50,11 +65,7 @@ function readEmbedRequest(raw: Uint8Array, url?: string, routed?: string): Reque
     if (!isObject(request.content)) refuse(`${where}content`, "an object with parts", request.content);
     if (routed === undefined) checkModel(request.model, model, where);
   }
-  const inputs = requests.map(({ content }) => ({
-    ...contentPart(asObject(content)),
-    kind: "text" as const,
-    role: "",
-  }));
+  const inputs = requests.map(inputPart);
   return new TextRequest({ surface: "gemini-embeddings", raw, body, model, choices: 0, user: "", inputs });
 }
 
@@ -76,12 +87,15 @@ function checkModel(named: Json | undefined, model: string, where: string): void
 
 const nothingWritten = () => undefined;
 
+/** Where a request has text: of a document its title, too. */
+const embedded = ["content", "title"];
+
 /** Nothing is written, so what rules say of how it is written has no meaning; instructions would move the vector. */
 const modifiers: Modifiers = {
   messages(draft, changes) {
     const redact = redactor(changes);
-    redactContents(draft, ["content"], redact);
-    forEachRequest(draft, (request) => redactContents(request, ["content"], redact));
+    redactContents(draft, embedded, redact);
+    forEachRequest(draft, (request) => redactContents(request, embedded, redact));
   },
   max_tokens: nothingWritten,
   model: nothingWritten,

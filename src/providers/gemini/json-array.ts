@@ -89,6 +89,9 @@ export class JsonArrayFraming implements Framing {
         }
         at += 1;
         continue;
+      } else if (at > this.#element && this.#ended(bytes, at)) {
+        give(at);
+        continue;
       } else {
         at = this.#inElement(byte, at);
       }

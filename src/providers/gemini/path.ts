@@ -76,12 +76,15 @@ export function modelOf(url: string | undefined, routed: string | undefined, bod
   });
 }
 
-/** Where a target takes a call. Nothing of the client's credentials is in it. */
+/**
+ * Where a target takes a call. Nothing of the client's credentials is in it, and a name that clients made up leads nowhere
+ * else: what would part it is escaped.
+ */
 export function geminiPath(method: GeminiMethod, { model }: Target, query: string): string {
-  const name = modelName(model);
+  const [collection, ...rest] = modelName(model).split("/");
   const kept = pairsOf(query).filter(({ key }) => !credentials.has(key) && !encodings.has(key));
   if (asksForEvents(query)) kept.push({ key: "alt", value: "sse", text: "alt=sse" });
-  const path = `${root}${name.split("/").map(encodeURIComponent).join("/")}:${method}`;
+  const path = `${root}${collection}/${encodeURIComponent(rest.join("/"))}:${method}`;
   return kept.length === 0 ? path : `${path}?${kept.map(({ text }) => text).join("&")}`;
 }
 
