@@ -1,4 +1,5 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { type RedisServer, redisIsMissing, startRedis } from "../limits/redis/testing.ts";
 import { type Harness, standIn, startHarness, until } from "./e2e-harness.ts";
 
 /** What the stand-in says that a call used; 2.5 and 10 USD per million make it 220 micro-dollars. */
@@ -29,6 +30,9 @@ const provider = standIn((request) => {
   return reply(request);
 });
 let sluice: Harness;
+/** Counts for all of them while it is there; each Sluice has a database of its own. */
+let redis: RedisServer | undefined;
+let databases = 0;
 afterEach(async () => {
   await sluice[Symbol.asyncDispose]();
   reply = () => answer();
@@ -38,7 +42,11 @@ afterEach(async () => {
 async function start(policies: Record<string, string>, config: Record<string, unknown> = {}): Promise<Harness> {
   sluice = await startHarness({
     upstream: provider.url,
-    config: { upstream: { retries: 0 }, ...config },
+    config: {
+      upstream: { retries: 0 },
+      ...(redis && { redis_url: `${redis.url}/${databases++}` }),
+      ...config,
+    },
     policies: Object.fromEntries(Object.entries(policies).map(([name, text]) => [`org/${name}.policy.yaml`, text])),
   });
   return sluice;
@@ -84,16 +92,28 @@ async function microUsed(usd: number): Promise<number> {
   return Math.round(Number(/^([\d.]+) of/.exec(await messageOf(response))![1]) * 1e6);
 }
 
+const inMemory = test;
+const inRedis = test.skipIf(redisIsMissing !== undefined);
+
 const daily = (limit: string) => `uses: rate_limit\nwith: { windows: [{ every: day, ${limit} }] }\n`;
 const budget = (config: string) => `uses: budget\nwith: { ${config} }\n`;
 
-describe("64 clients at once", () => {
+describe.each(["memory", "Redis"])("64 clients at once, counted in %s,", (store) => {
+  const test = store === "Redis" ? inRedis : inMemory;
+  beforeAll(async () => {
+    if (store === "Redis" && redisIsMissing === undefined) redis = await startRedis();
+  });
+  afterAll(async () => {
+    await redis?.[Symbol.asyncDispose]();
+    redis = undefined;
+  });
+
   test("get as many requests as there are, and not one more", async () => {
     await start({ requests: daily("requests: 300") });
     const statuses = await together(64, () => done());
     expect([passed(statuses), statuses.length, calls]).toEqual([300, 364, 300]);
     expect(new Set(statuses)).toEqual(new Set([200, 429]));
-  });
+  }, 60_000);
 
   test("settle tokens to what was used, and never use more than there are", async () => {
     const limit = 4_000;
@@ -129,7 +149,7 @@ describe("64 clients at once", () => {
     });
     const statuses = await together(64, () => done());
     expect([passed(statuses), calls, new Set(statuses)]).toEqual([number, number, new Set([200, 402])]);
-  });
+  }, 60_000);
 
   test("have as many requests under way as there are places", async () => {
     let most = 0;
@@ -153,7 +173,7 @@ describe("64 clients at once", () => {
     expect([passed(statuses), most]).toEqual([7, 7]);
     reply = () => answer();
     await until(async () => (await done()).status === 200);
-  });
+  }, 60_000);
 });
 
 describe("whatever the ending, what was not used returns", () => {
