@@ -15,6 +15,11 @@ params:
 rules:
   - { id: over, when: request.bytes > params.cap, then: deny, code: over_cap }
 `;
+const limited = `description: Three a month.
+scope: { models: [gpt-4.1-nano] }
+uses: rate_limit
+with: { per: [app], windows: [{ every: month, requests: 3, tokens: 100000 }] }
+`;
 const unbound = `description: Refuses whom it is attached to.
 scope: { apps: [nobody] }
 rules: [{ then: deny, code: bound }]
@@ -112,10 +117,11 @@ async function prepare(...flags: readonly string[]): Promise<Fleet> {
   const fleet = await startFleet(3, ...flags);
   fleet.writePolicy("org/cap.policy.yaml", tunable);
   fleet.writePolicy("org/unbound.policy.yaml", unbound);
+  fleet.writePolicy("org/limited.policy.yaml", limited);
   for (const replica of fleet.replicas) {
     for (;;) {
       const { json } = await replica.admin("GET", "policies");
-      if (json.data.length >= 3) break;
+      if (json.data.length >= 4) break;
       await Bun.sleep(5);
     }
     expect(await replica.ask(fleet.key)).toEqual({ status: 200, code: undefined });
@@ -246,6 +252,38 @@ describe.skipIf(redisIsMissing !== undefined)(
       }
       const free: Act["obeyed"] = async (other) => (await other.admin("GET", "policies/current")).json.pin === null;
       await delayOf(fleet, () => a!.admin("POST", "revisions/latest/activate"), free);
+    });
+
+    test("count together, and a counter that one of them resets begins anew for all", async () => {
+      const [a, b, c] = fleet.replicas as [Replica, Replica, Replica];
+      const model = "gpt-4.1-nano";
+      for (const replica of [a, b, c]) expect((await replica.ask(fleet.key, model)).status).toBe(200);
+      for (const replica of [a, b, c]) expect((await replica.ask(fleet.key, model)).status).toBe(429);
+
+      const query = "limits?policy=org/limited&app=demo&unit=requests";
+      // A call is settled after its answer.
+      const counters = async (replica: Replica) => {
+        for (;;) {
+          const { data } = (await replica.admin("GET", query)).json;
+          if (data.every(({ held }: { held: number }) => held === 0)) return data;
+        }
+      };
+      const [counter] = await counters(b);
+      expect(counter).toMatchObject({ value: 3, held: 0, max: 3, remaining: 0, window: "month", per: { app: "demo" } });
+      expect(await counters(c)).toEqual([
+        { ...counter, reset_seconds: expect.any(Number), resets_at: expect.any(String) },
+      ]);
+
+      const reset = await b.admin("POST", "limits/reset", { key: counter.key, reason: "a test" });
+      expect([reset.status, reset.json.actor]).toEqual([200, "admin-key"]);
+      expect(await counters(c)).toEqual([]);
+      expect((await a.ask(fleet.key, model)).status).toBe(200);
+      expect(await counters(c)).toMatchObject([{ value: 1, remaining: 2 }]);
+
+      // Each replica stores its own rows when it is asked; then all of them are in the sums.
+      for (const replica of [a, b, c]) await replica.admin("GET", "limits/spend?per=model");
+      const { json } = await c.admin("GET", `limits/spend?per=model&model=${model}`);
+      expect(json.data).toMatchObject([{ scope: { model }, requests: 7, reserved_usd: 0, reserved_tokens: 0 }]);
     });
 
     test("obey by the next poll while Redis is gone or hangs, and at once again afterwards", async () => {
