@@ -4,6 +4,7 @@ import { optionalNumber } from "../fields.ts";
 import { asCount, asObject, asString, isArray } from "../json.ts";
 import { type JsonNode, withItems } from "../json-tree.ts";
 import { changeStops, lastValue, redactMembers, removeTools, stringsAt, toolRemoval } from "../modify.ts";
+import { changeModel } from "../one-model.ts";
 import { redactor } from "../redact.ts";
 
 /** Anthropic's range ends here; the other formats' goes to 2. */
@@ -25,10 +26,7 @@ export const messagesModifiers: Modifiers = {
     if (tier === undefined) draft.remove("service_tier");
     else draft.set("service_tier", tier === "auto" ? '"auto"' : '"standard_only"');
   },
-  model(draft, changes) {
-    const model = lastValue(changes, "route");
-    if (model !== draft.body.model) draft.set("model", JSON.stringify(model));
-  },
+  model: (draft, changes) => changeModel(draft, lastValue(changes, "route")),
   user: (draft, changes) => draft.setInside("metadata", "user_id", textOf(lastValue(changes, "set"))),
   messages: (draft, changes) => redactMembers(draft, redactor(changes), texts, definitions),
   system: addInstructions,

@@ -13,6 +13,7 @@ import {
   requireString,
 } from "../fields.ts";
 import { asObject, asString, isArray } from "../json.ts";
+import { refuseOtherModels } from "../one-model.ts";
 import { toolPart } from "../prompt-text.ts";
 import { messagePart } from "./parts.ts";
 
@@ -33,6 +34,7 @@ const countFormat: ConversationFormat = { ...messagesFormat, surface: "count_tok
 export function readMessagesRequest(raw: Uint8Array, surface: "messages" | "count_tokens" = "messages"): RequestView {
   const body = parseBody(raw);
   const model = requireString(body, "model", 256);
+  refuseOtherModels(body, model);
   const messages = requireMessages(body);
   for (let i = 0; i < messages.length; i += 1) checkMessage(messages[i]!, i);
   const system = systemMessages(body);

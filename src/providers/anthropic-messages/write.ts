@@ -1,5 +1,6 @@
 import type { BodyEdit, RequestView } from "../../core/wire.ts";
 import { applyModifications, BodyDraft } from "../draft.ts";
+import { changeModel } from "../one-model.ts";
 import { messagesModifiers } from "./modify.ts";
 
 /**
@@ -11,6 +12,6 @@ export function writeMessagesRequest(view: RequestView, edit: BodyEdit, modifier
   if (edit.modifications === undefined && edit.model === undefined) return view.raw;
   const draft = new BodyDraft(view);
   if (edit.modifications !== undefined) applyModifications(draft, edit.modifications, modifiers);
-  if (edit.model !== undefined && edit.model !== view.model) draft.set("model", JSON.stringify(edit.model));
+  if (edit.model !== undefined) changeModel(draft, edit.model);
   return draft.bytes();
 }

@@ -14,6 +14,7 @@ import {
   type ToolRemoval,
   toolRemoval,
 } from "../modify.ts";
+import { changeModel } from "../one-model.ts";
 import { redactor } from "../redact.ts";
 import { chatMaximums } from "./request.ts";
 
@@ -27,7 +28,7 @@ export const chatModifiers: Modifiers = {
   stop: (draft, changes) => changeStops(draft, "stop", changes),
   reasoning_effort: (draft, changes) => changeText(draft, "reasoning_effort", changes),
   service_tier: (draft, changes) => changeText(draft, "service_tier", changes),
-  model: (draft, changes) => changeText(draft, "model", changes),
+  model: (draft, changes) => changeModel(draft, lastValue(changes, "route")),
   user(draft, changes) {
     changeText(draft, "user", changes);
     if (changes.some(({ op }) => op === "remove")) draft.remove("safety_identifier");
@@ -41,7 +42,7 @@ const texts = ["messages", "prediction"];
 const definitions = ["tools", "functions", "response_format"];
 
 function changeText(draft: BodyDraft, key: string, changes: readonly Modification[]): void {
-  const value = lastValue(changes, "set") ?? lastValue(changes, "route");
+  const value = lastValue(changes, "set");
   if (value === undefined) draft.remove(key);
   else if (value !== draft.body[key]) draft.set(key, JSON.stringify(value));
 }

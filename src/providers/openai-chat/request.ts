@@ -14,6 +14,7 @@ import {
   requireString,
 } from "../fields.ts";
 import { asObject, asString, isArray } from "../json.ts";
+import { refuseOtherModels } from "../one-model.ts";
 import { toolPart } from "../prompt-text.ts";
 import { messagePart } from "./parts.ts";
 
@@ -28,6 +29,7 @@ const azure: ConversationFormat = { ...chat, surface: "azure-chat" };
 export function readChatRequest(raw: Uint8Array, surface: Surface = "chat", named?: string): RequestView {
   const body = parseBody(raw);
   const model = named ?? requireString(body, "model", 256);
+  refuseOtherModels(body, model);
   const messages = requireMessages(body);
   for (let i = 0; i < messages.length; i += 1) checkMessage(messages[i]!, i);
   const stream = optionalBoolean(body, "stream") ?? false;

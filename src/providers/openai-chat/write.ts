@@ -2,6 +2,7 @@ import type { BodyEdit, RequestView } from "../../core/wire.ts";
 import { applyModifications, BodyDraft } from "../draft.ts";
 import { asObject, isObject } from "../json.ts";
 import { editMembers, memberValue } from "../json-text.ts";
+import { changeModel } from "../one-model.ts";
 import { chatModifiers } from "./modify.ts";
 
 /**
@@ -13,7 +14,7 @@ export function writeChatRequest(view: RequestView, edit: BodyEdit, modifiers = 
   if (edit.modifications === undefined && edit.model === undefined && !edit.askForUsage) return view.raw;
   const draft = new BodyDraft(view);
   if (edit.modifications !== undefined) applyModifications(draft, edit.modifications, modifiers);
-  if (edit.model !== undefined && edit.model !== view.body.model) draft.set("model", JSON.stringify(edit.model));
+  if (edit.model !== undefined) changeModel(draft, edit.model);
   if (edit.askForUsage && view.stream && !asksForUsage(view)) draft.set("stream_options", streamOptions(view));
   return draft.bytes();
 }

@@ -9,16 +9,19 @@ import {
   optionalString,
   requireString,
 } from "../fields.ts";
+import { refuseOtherModels } from "../one-model.ts";
 import { textInputs, textPart } from "../text-input.ts";
 import { TextRequest } from "../text-request.ts";
 
 /**
  * Reads a completions body: OpenAI's older way, a text to go on with. Fields that are not known here pass unread.
  *
- * @param model where something else than the body names it
+ * @param named the model, where something else than the body names it
  */
-export function readCompletionsRequest(raw: Uint8Array, surface: Surface = "completions", model?: string): RequestView {
+export function readCompletionsRequest(raw: Uint8Array, surface: Surface = "completions", named?: string): RequestView {
   const body = parseBody(raw);
+  const model = named ?? requireString(body, "model", 256);
+  refuseOtherModels(body, model);
   const prompts = textInputs(body, "prompt");
   const suffix = optionalString(body, "suffix") ?? "";
   const options = optionalObject(body, "stream_options");
@@ -27,7 +30,7 @@ export function readCompletionsRequest(raw: Uint8Array, surface: Surface = "comp
     surface,
     raw,
     body,
-    model: model ?? requireString(body, "model", 256),
+    model,
     stream: optionalBoolean(body, "stream") ?? false,
     maxTokensRequested: completionsMaximum(body) ?? 0,
     // Every prompt is gone on with so many times; of `best_of` all are written and paid for, whichever is shown.

@@ -12,6 +12,7 @@ import {
   requireString,
 } from "../fields.ts";
 import { asArray, asObject, asString, isArray, isObject } from "../json.ts";
+import { refuseOtherModels } from "../one-model.ts";
 import { createSink, takeStrings, toolPart } from "../prompt-text.ts";
 import { itemPart } from "./parts.ts";
 
@@ -26,12 +27,14 @@ const responses: ConversationFormat = { surface: "responses", messagePart: itemP
  */
 export function readResponsesRequest(raw: Uint8Array): RequestView {
   const body = parseBody(raw);
+  const model = requireString(body, "model", 256);
+  refuseOtherModels(body, model);
   const instructions = optionalString(body, "instructions") ?? "";
   const items = itemsOf(body);
   return new Conversation(responses, {
     raw,
     body,
-    model: requireString(body, "model", 256),
+    model,
     stream: optionalBoolean(body, "stream") ?? false,
     messages: instructions === "" ? items : [{ role: "system", content: instructions }, ...items],
     tools: toolsOf(optionalObjects(body, "tools")),
