@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { rmSync } from "node:fs";
 import { type RedisServer, redisIsMissing, startRedis } from "../limits/redis/testing.ts";
 import { type Harness, standIn, startHarness, until } from "./e2e-harness.ts";
 
@@ -278,6 +279,45 @@ describe("whatever the ending, what was not used returns", () => {
     await done();
     await settled(2 * 2.5 + 6 * 1.25 + 20 * 10 + 0.5);
   });
+});
+
+describe("a shutdown", () => {
+  inRedis("settles what is under way: places are free at once, and what was sent is paid", async () => {
+    await using shared = await startRedis();
+    const policies = { money: budget("usd_per_day: 0.03"), places: "uses: concurrency\nwith: { max: 1 }\n" };
+    const config = { redis_url: shared.url };
+    reply = () => {
+      const body = new ReadableStream<Uint8Array>({
+        start: (controller) => controller.enqueue(new TextEncoder().encode(words("one two three"))),
+      });
+      return new Response(body, { headers: { "content-type": "text/event-stream" } });
+    };
+    await start(policies, config);
+    const response = await chat({ stream: true });
+    const reader = response.body!.getReader();
+    await reader.read();
+    expect((await done()).status).toBe(429);
+    expect(await sluice.running.close(0)).toBe(false);
+    await reader.read().catch(() => undefined);
+    rmSync(sluice.dir, { recursive: true, force: true });
+
+    reply = () => answer();
+    await start(policies, config);
+    expect(await microUsed(0.03)).toBe(8 * 2.5 + 3 * 10);
+    expect((await done()).status).toBe(200);
+  });
+});
+
+test("the difference between what was reserved and what was used is a metric", async () => {
+  await start({ money: budget("usd_per_day: 0.03"), tokens: daily("tokens: 9000") });
+  await done();
+  const metric = (text: string, name: string) => Number(new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1]);
+  const text = await until(async () => {
+    const all = await (await fetch(`${sluice.url}/metrics`)).text();
+    return metric(all, "sluice_settle_drift_usd_count") === 1 && all;
+  });
+  expect(metric(text, "sluice_settle_drift_tokens_sum")).toBe(reserved.tokens - spent.tokens);
+  expect(metric(text, "sluice_settle_drift_usd_sum")).toBeCloseTo((reserved.micro - spent.micro) / 1e6, 9);
 });
 
 describe("a refused request takes nothing", () => {
