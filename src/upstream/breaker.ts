@@ -4,8 +4,8 @@ import type { UpstreamSettings } from "./settings.ts";
 
 type BreakerState = TargetStatus["state"];
 
-/** The one call that tries a target which was left alone. */
-interface Trial {
+/** The one attempt that tries a target which was left alone. */
+export interface Trial {
   readonly passed: () => void;
   readonly failed: (error: unknown) => void;
 }
@@ -19,7 +19,6 @@ interface Trial {
 export class Breaker {
   readonly #circuit: CircuitBreaker<[Promise<void>], void>;
   readonly #settings: UpstreamSettings["breaker"];
-  #trial: Trial | undefined;
 
   constructor(settings: UpstreamSettings["breaker"], onChange: (state: BreakerState) => void) {
     this.#settings = settings;
@@ -51,24 +50,23 @@ export class Breaker {
     return this.#circuit.closed || this.#circuit.pendingClose;
   }
 
-  /** An attempt begins that {@link admits} let pass. Answers whether it is the one that tries. */
-  begin(): boolean {
-    if (this.#circuit.closed) return false;
+  /** An attempt begins that {@link admits} lets pass at this moment. Answers `null` for all but the one that tries. */
+  begin(): Trial | null {
+    if (this.#circuit.closed) return null;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#trial = { passed: resolve, failed: reject };
     this.#fire(promise);
-    return true;
+    return { passed: resolve, failed: reject };
   }
 
   /** An attempt was answered. */
-  passed(trial: boolean): void {
-    if (trial) this.#trial?.passed();
+  passed(trial: Trial | null): void {
+    if (trial !== null) trial.passed();
     else if (this.#settings.enabled) this.#circuit.status.increment("fires");
   }
 
   /** An attempt failed by the target's fault, or was given up while it tried. */
-  failed(trial: boolean, error: unknown): void {
-    if (trial) this.#trial?.failed(error);
+  failed(trial: Trial | null, error: unknown): void {
+    if (trial !== null) trial.failed(error);
     // A call that began before it opened says nothing of how the target is now.
     else if (this.#settings.enabled && this.#circuit.closed) this.#fire(Promise.reject(error));
   }
@@ -88,6 +86,7 @@ export class Breaker {
 
   #fire(outcome: Promise<void>): void {
     // The failure is the caller's; here it was only to be counted.
+    outcome.catch(() => undefined);
     this.#circuit.fire(outcome).catch(() => undefined);
   }
 }

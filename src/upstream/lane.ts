@@ -1,5 +1,5 @@
 import type { RoutedTarget, SlowStart, TargetStatus, UpstreamCall } from "../core/ports.ts";
-import { Breaker } from "./breaker.ts";
+import { Breaker, type Trial } from "./breaker.ts";
 import type { Probe } from "./probe.ts";
 import type { UpstreamSettings } from "./settings.ts";
 
@@ -88,17 +88,20 @@ export class Lane implements SlowStart {
     else next(true);
   }
 
-  /** An attempt begins. Answers whether it is the one that tries a target which was left alone. */
-  begin(): boolean {
+  /**
+   * An attempt begins, at a moment when the breaker {@link admits} it. Answers `null` for all but the one that tries a target
+   * which was left alone.
+   */
+  begin(): Trial | null {
     this.attempts += 1;
     return this.#breaker.begin();
   }
 
-  passed(trial: boolean): void {
+  passed(trial: Trial | null): void {
     this.#breaker.passed(trial);
   }
 
-  failed(trial: boolean, error: unknown): void {
+  failed(trial: Trial | null, error: unknown): void {
     this.failures += 1;
     this.#breaker.failed(trial, error);
   }
@@ -110,8 +113,8 @@ export class Lane implements SlowStart {
   }
 
   /** An attempt ended that says nothing of the target: one that tried has not shown that it is well. */
-  abandoned(trial: boolean): void {
-    if (trial) this.#breaker.failed(trial, new Error("given up by the client"));
+  abandoned(trial: Trial | null): void {
+    if (trial !== null) this.#breaker.failed(trial, new Error("given up by the client"));
   }
 
   async notice(unreachable: () => void): Promise<void> {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
 import type { TargetStatus, UpstreamRequest } from "../core/ports.ts";
 import { SluiceError } from "../errors.ts";
 import { type UpstreamConfig, upstreamSettings } from "./settings.ts";
@@ -340,6 +341,77 @@ describe("more than may be under way at once", () => {
     expect(upstream.status()).toMatchObject([{ inFlight: 0, queued: 0 }]);
   });
 });
+
+test("whatever happens to calls, places are given back, attempts are bounded, and nobody is asked for who is gone", async () => {
+  const outcome = fc.constantFrom<Answer>(
+    ...[ok(), status(500), status(529), status(429), status(400), status(429, { "retry-after": "60" })],
+    ...[new Error("refused"), hangs],
+  );
+  const script = fc.array(outcome, { minLength: 1, maxLength: 4 });
+  const end = fc.constantFrom("release", "break", "leave", "leave at once");
+  const settings = fc.record({
+    retries: fc.integer({ min: 0, max: 3 }),
+    max_in_flight: fc.integer({ min: 1, max: 3 }),
+    max_queue: fc.integer({ min: 0, max: 2 }),
+    breaker_min_calls: fc.integer({ min: 1, max: 20 }),
+    breaker_open_seconds: fc.constantFrom(0.001, 15),
+  });
+  await fc.assert(
+    fc.asyncProperty(
+      script,
+      script,
+      fc.array(end, { minLength: 1, maxLength: 6 }),
+      settings,
+      async (one, two, ends, changes) => {
+        const { upstream, asked } = scripted({ a: one, b: two }, changes);
+        let goneAsked = 0;
+        const outcomes = ends.map(async (how) => {
+          const call = new TestCall([a, b]);
+          const prepare = call.prepare.bind(call);
+          call.prepare = (target, signal) => {
+            // With its signal aborted nothing goes out.
+            if (call.gone && !signal.aborted) goneAsked += 1;
+            return prepare(target, signal);
+          };
+          const sending = upstream.send(call);
+          if (how.startsWith("leave")) {
+            if (how === "leave") await settle();
+            call.leave();
+          }
+          let over = false;
+          const sent = sending.then(
+            (answer) => answer.release(how === "break"),
+            () => undefined,
+          );
+          void sent.then(() => {
+            over = true;
+          });
+          // Whatever hangs, or waits for its turn, has its time. Breakers have theirs, which is real.
+          while (!over) {
+            await settle();
+            await new Promise((resolve) => setImmediate(resolve));
+            if (!over) call.expire();
+          }
+        });
+        await Promise.all(outcomes);
+        for (const { inFlight, queued } of upstream.status()) expect([inFlight, queued]).toEqual([0, 0]);
+        expect(asked.length).toBeLessThanOrEqual(ends.length * 2 * (changes.retries + 1));
+        expect(goneAsked).toBe(0);
+        // No breaker is stuck: the target is asked again, sooner or later.
+        const before = asked.length;
+        while (changes.breaker_open_seconds < 1 && asked.length === before) {
+          const call = new TestCall([a]);
+          const sent = upstream.send(call).catch(() => undefined);
+          await Bun.sleep(1);
+          call.leave();
+          await sent;
+        }
+        upstream.close();
+      },
+    ),
+    { numRuns: 300 },
+  );
+}, 30_000);
 
 test("whatever goes wrong while a request is made, the place is given back", async () => {
   const { upstream } = scripted({ a: [ok()] });

@@ -129,7 +129,9 @@ export function createUpstream(options: UpstreamOptions): Upstream {
         // What was asked and never answered is not asked there again: it may be at work on it still.
         failure = { target, error, here: !call.expired };
       }
-      if (!(await mayRetry(call, lane, failure, attempt, startedAt))) return failure;
+      const again = await mayRetry(call, lane, failure, attempt, startedAt);
+      // Of those who wait for a target that was left alone only the first may try it.
+      if (!again || !lane.admits) return failure;
       left = settings.totalMs - (clock.now() - startedAt);
     }
   }
@@ -144,13 +146,19 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       const spentMs = failure === undefined ? 0 : clock.now() - startedAt;
       if (failure !== undefined && (call.gone || spentMs > budgetMs || spentMs >= totalMs)) break;
       const entering = lane.admits && lane.enter(call);
-      const entered = typeof entering === "boolean" ? entering : await entering;
-      // A breaker may have opened while the call waited for its turn.
-      if (!entered || !lane.admits) {
-        if (entered) lane.leave();
+      let entered = entering === true;
+      if (typeof entering === "object") {
+        entered = await entering;
+        // Meanwhile the client may have gone, or the breaker opened.
+        if (entered && (call.gone || !lane.admits)) {
+          lane.leave();
+          entered = false;
+        }
         if (call.gone) break;
-        // The wait for a turn is over, and was no time-out of the provider's.
+        // The wait for a turn was no time-out of the provider's.
         call.begin(Number.POSITIVE_INFINITY);
+      }
+      if (!entered) {
         busyMs = Math.min(busyMs, lane.busyMs);
         continue;
       }
