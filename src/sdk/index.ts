@@ -18,6 +18,7 @@ export {
 } from "../core/policy.ts";
 export type { PieceKind, TextMatch, TextScanner } from "../core/stream.ts";
 export { ConfigErrors, type ConfigProblem } from "./config.ts";
+export { answerKinds, contentConfig, contentGuard, mostPromptCharacters } from "./content-guard.ts";
 export {
   type CompletionDemand,
   completionDemand,
@@ -47,6 +48,7 @@ export {
   type PolicyHit,
   type PolicyInput,
 } from "./policy.ts";
+export { pseudonym } from "./pseudonym.ts";
 export { patternScanner, replaced, type ScanPattern } from "./scan.ts";
 export { jsonScanner, scanWhole } from "./scan-json.ts";
 export { literalScanner, type ScanLiteral } from "./scan-literals.ts";

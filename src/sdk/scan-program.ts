@@ -45,7 +45,7 @@ export interface ScanProgram {
 }
 
 /** Most instructions of a program: what bounds the time to make one state of its automaton. */
-const maxInstructions = 8_000;
+const maxInstructions = 32_000;
 
 /** The engine's instructions, as far as they are read here. Undocumented, so the engine's version is pinned and a test watches this. */
 interface Inst {

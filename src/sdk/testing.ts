@@ -6,16 +6,20 @@ import type { FactName } from "../core/facts.ts";
 import type { LimitRequest, LimitStanding } from "../core/limits.ts";
 import type { Phase } from "../core/phases.ts";
 import {
+  type CallVerdict,
   type CompiledPolicy,
   type Content,
   noContent,
   notApplicable,
   type RuleHit,
+  type ToolCall,
   type Verdict,
 } from "../core/policy.ts";
+import type { PieceKind } from "../core/stream.ts";
 import { ConfigErrors } from "./config.ts";
 import { type CompileCel, type Instantiated, instantiate, type PluginLookup } from "./instantiate.ts";
 import { type Plugin, PluginConfigError, type ReasonSpec, reasonCode } from "./plugin.ts";
+import { guardTexts, judgeCall } from "./testing-answers.ts";
 import { type SomeFacts, watchedFacts } from "./testing-facts.ts";
 import { testReadme } from "./testing-readme.ts";
 
@@ -68,6 +72,14 @@ export interface PluginCase<K extends string> {
   readonly facts?: SomeFacts;
   /** The phase's texts, in order: the prompt's, or the answer's. */
   readonly content?: readonly string[];
+  /** What kind of an answer's texts they are; `text` when absent. */
+  readonly kind?: PieceKind;
+  /** The texts that go out, where the plugin looks through answers. */
+  readonly out?: readonly string[];
+  /** A call in an answer, in place of texts. */
+  readonly call?: ToolCall;
+  /** What becomes of the call. */
+  readonly then?: NonNullable<CallVerdict>["then"];
   readonly expects: Expectation<K>;
   /** All facts that it declares with this config, in any order; what is not declared need not be computed. */
   readonly reads?: readonly FactName[];
@@ -192,9 +204,10 @@ function titleOf(config: unknown): string {
 function check<K extends string>(
   plugin: Plugin,
   instance: Instantiated,
-  { phase = "request", expects, content }: PluginCase<K>,
+  one: PluginCase<K>,
   facts: ReturnType<typeof watchedFacts>,
 ): void {
+  const { phase = "request", expects, content } = one;
   if (typeof expects === "object" && "limits" in expects) {
     expect(instance.limits?.(facts) as unknown).toMatchObject(expects.limits as unknown as object);
     expect(instance.limits?.(facts)).toHaveLength(expects.limits.length);
@@ -220,8 +233,9 @@ function check<K extends string>(
     return;
   }
   const ask = instance.evaluate[phase];
-  expect(ask, `a handler for phase '${phase}'`).toBeDefined();
-  const verdict = ask!(facts, contentOf(content));
+  const guards = ask === undefined && (phase === "response" || phase === "stream") && instance.answer !== undefined;
+  if (!guards) expect(ask, `a handler for phase '${phase}'`).toBeDefined();
+  const verdict = guards ? askAnswer(instance, one) : ask!(facts, contentOf(content));
   if (expects === "allow") expect(hitsOf(verdict)).toEqual([]);
   else if (expects === "not_applicable") expect(verdict).toBe(notApplicable);
   else {
@@ -234,6 +248,18 @@ function check<K extends string>(
     const hits: readonly ExpectedHit<K>[] = Array.isArray(expects) ? expects : [expects as ExpectedHit<K>];
     return hits.map((hit) => toHit(plugin, hit));
   }
+}
+
+/** What it finds in an answer, and what goes out of it. */
+function askAnswer<K extends string>({ answer }: Instantiated, one: PluginCase<K>): Verdict {
+  if (one.call !== undefined) {
+    const verdict = judgeCall(answer!, one.call);
+    if (one.then !== undefined) expect(verdict?.then as unknown).toEqual(one.then);
+    return verdict === null ? null : [verdict.hit];
+  }
+  const { hits, out } = guardTexts(answer!, one.kind ?? "text", one.content ?? []);
+  if (one.out !== undefined) expect(out).toEqual(one.out);
+  return hits.length === 0 ? null : hits;
 }
 
 function standingOf({ used, resetSeconds, resetDate }: LimitStanding): LimitStanding {

@@ -1,0 +1,21 @@
+/** Given names that are common in English, and seldom anything else. A surname after one makes a find. */
+export const givenNames: readonly string[] = [
+  ...["Aaron", "Abigail", "Adam", "Ahmed", "Alan", "Albert", "Alex", "Alexander", "Alexandra", "Alice", "Alicia"],
+  ...["Amanda", "Amelia", "Amy", "Ana", "Andrea", "Andrew", "Angela", "Anita", "Anna", "Anne", "Anthony", "Antonio"],
+  ...["Barbara", "Benjamin", "Beth", "Betty", "Brandon", "Brenda", "Brian", "Bruce", "Carl", "Carlos", "Carol"],
+  ...["Caroline", "Catherine", "Charles", "Charlotte", "Chloe", "Christian", "Christina", "Christine", "Christopher"],
+  ...["Claire", "Cynthia", "Daniel", "David", "Deborah", "Dennis", "Diana", "Diane", "Donald", "Donna", "Dorothy"],
+  ...["Douglas", "Dylan", "Edward", "Elena", "Elizabeth", "Ella", "Emily", "Emma", "Eric", "Ethan", "Eva", "Evelyn"],
+  ...["Fatima", "Frank", "Gabriel", "Gary", "George", "Gerald", "Gloria", "Gregory", "Hannah", "Harold", "Heather"],
+  ...["Helen", "Henry", "Isabella", "Ivan", "Jack", "Jacob", "James", "Jane", "Janet", "Janice", "Jason", "Jeffrey"],
+  ...["Jennifer", "Jeremy", "Jessica", "Joan", "John", "Jonathan", "Jose", "Joseph", "Joshua", "Joyce", "Juan"],
+  ...["Judith", "Judy", "Julia", "Julie", "Karen", "Katherine", "Kathleen", "Keith", "Kelly", "Kenneth", "Kevin"],
+  ...["Kimberly", "Kyle", "Larry", "Laura", "Lauren", "Lawrence", "Linda", "Lisa", "Liam", "Louis", "Lucas", "Lucy"],
+  ...["Margaret", "Maria", "Marie", "Marilyn", "Martha", "Martin", "Mary", "Matthew", "Megan", "Melissa", "Michael"],
+  ...["Michelle", "Mohamed", "Mohammed", "Muhammad", "Nancy", "Natalie", "Nathan", "Nicholas", "Nicole", "Noah"],
+  ...["Oliver", "Olivia", "Pamela", "Patricia", "Patrick", "Paul", "Peter", "Philip", "Priya", "Rachel", "Ralph"],
+  ...["Raymond", "Rebecca", "Richard", "Robert", "Roger", "Ronald", "Russell", "Ruth", "Ryan", "Samantha", "Samuel"],
+  ...["Sandra", "Sara", "Sarah", "Scott", "Sean", "Sharon", "Shirley", "Sofia", "Sophia", "Stephanie", "Stephen"],
+  ...["Steven", "Susan", "Teresa", "Theresa", "Thomas", "Timothy", "Tyler", "Victoria", "Vincent", "Virginia"],
+  ...["Walter", "Wayne", "William", "Yusuf", "Zachary"],
+];

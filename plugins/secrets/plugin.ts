@@ -1,0 +1,57 @@
+import { contentConfig, contentGuard, definePlugin, patternScanner, type TextScanner, t } from "../../src/sdk/index.ts";
+import { detectors, longestSecret, secretTypes } from "./detectors.ts";
+
+/**
+ * Looks for keys, tokens and passwords in prompts and answers: by the forms that vendors gave theirs, and by what looks
+ * random after words that say what it is.
+ */
+export default definePlugin({
+  name: "secrets",
+  summary: "Looks for keys, tokens and passwords in prompts and answers, to refuse, note or redact what holds them.",
+  onError: "deny",
+  phases: ["request"],
+  config: t.Object({
+    types: t.Optional(
+      t.Array(t.Union(secretTypes.map((name) => t.Literal(name))), {
+        minItems: 1,
+        uniqueItems: true,
+        description: "What is looked for; everything when absent.",
+      }),
+    ),
+    ...contentConfig,
+  }),
+  reads: [],
+  reasons: {
+    promptFound: { code: "secret_in_prompt", message: "The prompt holds a secret: {found}." },
+    answerFound: { code: "secret_in_answer", message: "The answer holds a secret: {found}." },
+    promptRedacted: { code: "secret_redacted_in_prompt", message: "Secrets in the prompt were replaced: {found}." },
+    answerRedacted: { code: "secret_redacted_in_answer", message: "Secrets in the answer were replaced: {found}." },
+    promptTooLong: {
+      code: "prompt_too_long_to_check",
+      status: 413,
+      message: "The prompt is {characters} characters; more than {max} are not looked through for secrets.",
+    },
+  },
+  examples: [
+    { on: ["prompt", "answer"], action: "redact", max_characters: 262_144, too_long: "deny" },
+    {
+      types: ["private_key", "aws_access_key"],
+      on: ["prompt"],
+      action: "deny",
+      max_characters: 262_144,
+      too_long: "deny",
+    },
+  ],
+  create: (config, tools) => contentGuard(tools, { ...config, scanner: scannerOf(config.types ?? secretTypes) }),
+});
+
+const scanners = new Map<string, TextScanner>();
+
+/** Made once for all policies that look for the same: its automaton grows with use. */
+function scannerOf(types: readonly string[]): TextScanner {
+  const chosen = detectors.filter(({ type }) => types.includes(type));
+  const name = [...types].sort().join(" ");
+  const scanner = scanners.get(name) ?? patternScanner(chosen, { maxLength: longestSecret });
+  scanners.set(name, scanner);
+  return scanner;
+}
