@@ -1,0 +1,156 @@
+// biome-ignore-all lint/suspicious/noThenProperty: a verdict says what then becomes of the call
+import { describe, expect, test } from "bun:test";
+import { patternScanner } from "../sdk/scan.ts";
+import { AnswerLog } from "./answer-log.ts";
+import { emptyFacts } from "./facts.ts";
+import type { AnswerGuard, CallGuard, CompiledPolicy, RuleHit } from "./policy.ts";
+import type { Piece, StreamEvent } from "./stream.ts";
+import { CallGuards, scanJson } from "./stream-calls.ts";
+import { TextGuards } from "./stream-text.ts";
+import { guardPieces } from "./stream-whole.ts";
+
+const hit = (code: string): RuleHit => ({ rule: code, effect: "deny", code, message: code, status: 403 });
+
+function policy(id: string, answer: AnswerGuard, more: Partial<CompiledPolicy> = {}): CompiledPolicy {
+  const base = { description: "", mode: "enforce", onError: "deny", priority: 100, scope: {}, uses: "t" } as const;
+  return { id, ...base, reads: [], evaluate: {}, answer, ...more };
+}
+
+/** Takes out a tool, ends the answer for another, writes a third one's arguments otherwise. */
+const calls: CallGuard = {
+  needsArguments: (name) => name === "write",
+  judge({ name, arguments: given }) {
+    if (name === "shell") return { hit: hit("shell"), then: "strip" };
+    if (name === "format") return { hit: hit("format"), then: "deny" };
+    if (name === "write" && given.includes("/etc")) return { hit: hit("path"), then: { arguments: '{"path":"/tmp"}' } };
+    return null;
+  },
+};
+const secret: AnswerGuard = {
+  texts: [
+    {
+      kinds: ["tool_arguments"],
+      scanner: patternScanner([{ type: "secret", pattern: "sk-[0-9]{4}", replacement: "[x]" }]),
+      action: "redact",
+      hit: () => ({ ...hit("secret"), effect: "warn" }),
+    },
+  ],
+};
+
+function guards(...policies: CompiledPolicy[]) {
+  const log = new AnswerLog("stream", emptyFacts(), () => undefined);
+  const judge = new CallGuards(policies, new TextGuards(policies, log), log);
+  return { judge, log };
+}
+const event = (pieces: readonly Piece[], closes: StreamEvent["closes"] = []): StreamEvent => ({
+  type: "",
+  pieces,
+  closes,
+});
+const name = (tool: string, text: string): Piece => ({ choice: 0, kind: "tool_name", tool, text });
+const given = (tool: string, text: string): Piece => ({ choice: 0, kind: "tool_arguments", tool, text });
+
+describe("calls of tools in a stream", () => {
+  test("are judged by name at once where the arguments do not matter", () => {
+    const { judge, log } = guards(policy("org/a", { calls }));
+    for (const [tool, called] of ["read", "shell", "format"].entries()) judge.see(event([name(String(tool), called)]));
+    expect(judge.judge(name("0", "read"), false)).toEqual({ does: "stand" });
+    expect(judge.judge(name("1", "shell"), false)).toEqual({ does: "strip" });
+    expect(judge.judge(name("2", "format"), false)).toMatchObject({ does: "deny", finding: { code: "format" } });
+    expect(log.findings.map(({ code }) => code)).toEqual(["shell", "format"]);
+  });
+
+  test("wait for their arguments where these matter, and every piece of a call gets the same answer", () => {
+    const { judge } = guards(policy("org/a", { calls }));
+    judge.see(event([name("0", "write")]));
+    judge.see(event([given("0", '{"path":"/e')]));
+    expect(judge.judge(name("0", "write"), false)).toBe("wait");
+    judge.see(event([given("0", 'tc"}')]));
+    expect(judge.judge(name("0", "write"), false)).toBe("wait");
+    judge.see(event([], "all"));
+    const rewritten = { does: "rewrite", arguments: '{"path":"/tmp"}' } as const;
+    expect(judge.judge(name("0", "write"), false)).toEqual(rewritten);
+    expect(judge.judge(given("0", "x"), false)).toEqual(rewritten);
+  });
+
+  test("are taken out when their arguments never come whole", () => {
+    const { judge } = guards(policy("org/a", { calls }));
+    judge.see(event([name("0", "write"), given("0", '{"pa')]));
+    expect(judge.judge(name("0", "write"), true)).toEqual({ does: "strip" });
+  });
+
+  test("have what is looked for in texts redacted in their values, and stay JSON", () => {
+    const { judge } = guards(policy("org/b", secret));
+    judge.see(event([name("0", "send"), given("0", '{"to":"me","keys":["\\u0073k-12'), given("0", '34",1]}')], "all"));
+    expect(judge.judge(name("0", "send"), false)).toEqual({
+      does: "rewrite",
+      arguments: '{"to":"me","keys":["[x]",1]}',
+    });
+  });
+
+  test("of several policies: a deny wins over taking out, which wins over other arguments", () => {
+    const rewriting = policy("org/b", secret);
+    const { judge } = guards(policy("org/a", { calls }), rewriting);
+    judge.see(event([name("0", "shell"), given("0", '"sk-1234"')], "all"));
+    expect(judge.judge(name("0", "shell"), false)).toEqual({ does: "strip" });
+    const both = guards(
+      policy("org/a", { calls }),
+      policy("org/c", { calls: { ...calls, judge: () => ({ hit: hit("no"), then: "deny" }) } }),
+    );
+    both.judge.see(event([name("0", "shell")]));
+    expect(both.judge.judge(name("0", "shell"), false)).toMatchObject({ does: "deny" });
+  });
+
+  test("are only noted in mode warn", () => {
+    const { judge, log } = guards(policy("org/a", { calls }, { mode: "warn" }));
+    judge.see(event([name("0", "shell")], "all"));
+    expect(judge.judge(name("0", "shell"), false)).toEqual({ does: "stand" });
+    expect(log.findings).toMatchObject([{ code: "shell", effect: "warn", would: "deny" }]);
+  });
+
+  test("with arguments beyond the bound, or a guard that throws, are an error of the policy", () => {
+    const long = guards(policy("org/a", { calls }));
+    long.judge.see(event([name("0", "write")]));
+    for (let i = 0; i < 3; i += 1) long.judge.see(event([given("0", "x".repeat(600_000))]));
+    expect(long.judge.judge(name("0", "write"), false)).toMatchObject({ does: "deny", finding: { kind: "error" } });
+    const throwing: CallGuard = { needsArguments: () => false, judge: () => JSON.parse("{") as never };
+    const lenient = guards(policy("org/a", { calls: throwing }, { onError: "allow" }));
+    lenient.judge.see(event([name("0", "any")]));
+    expect(lenient.judge.judge(name("0", "any"), false)).toEqual({ does: "stand" });
+    expect(lenient.log.findings).toMatchObject([{ kind: "error", effect: "allow" }]);
+  });
+});
+
+test("an answer that comes whole is judged by the same guards", () => {
+  const pieces: Piece[] = [
+    { choice: 0, kind: "text", tool: "", text: "hello" },
+    ...["read", "shell", "write"].flatMap((called, i) => [
+      name(String(i), called),
+      given(String(i), '{"path":"/etc"}'),
+    ]),
+  ];
+  const { texts, decision } = guardPieces(
+    [policy("org/a", { calls })],
+    "response",
+    emptyFacts(),
+    pieces,
+    () => undefined,
+  );
+  expect(texts).toEqual(["hello", "read", '{"path":"/etc"}', null, null, "write", '{"path":"/tmp"}']);
+  expect(decision).toMatchObject({ effect: "deny", tally: { decided: 1, notApplicable: 0, errors: 0 } });
+  const closed = policy("org/a", { calls }, { answers: () => false });
+  expect(guardPieces([closed], "response", emptyFacts(), pieces, () => undefined)).toMatchObject({
+    texts: pieces.map(({ text }) => text),
+    decision: { effect: "allow", outcome: "not_applicable" },
+  });
+});
+
+test.each([
+  ['{"a":"x1","b":[1,{"c":"x2"}],"x3":null}', '{"a":"X1","b":[1,{"c":"X2"}],"X3":null}'],
+  ["no json x", "no json X"],
+  ['{"a":1.0}', '{"a":1.0}'],
+  ['{"n":12}', '{"n":12}'],
+  ["", ""],
+])("scanning %s gives %s", (text, expected) => {
+  expect(scanJson(text, (part) => part.replace("x", "X"))).toBe(expected);
+});
