@@ -35,6 +35,9 @@ const modelSummarySchema = t.Object(summaryMembers, {
   examples: [{ id: "gpt-4o", provider: "openai", enabled: true }],
 });
 
+/** What most prices leave out. */
+const unlisted = { cache_write: null, cache_write_long: null, reasoning: null, tiers: [] };
+
 const modelSchema = t.Object(
   {
     ...summaryMembers,
@@ -59,7 +62,23 @@ const modelSchema = t.Object(
           output: t.Number(),
           cached_input: price("Of input read from the provider's cache."),
           cache_write: price("Of input written to the provider's cache."),
-          date: t.String({ description: "When the figures were collected." }),
+          cache_write_long: price(
+            "Of input written to be kept for an hour; null where it costs as other writing does.",
+          ),
+          reasoning: price("Of reasoning; null where it costs as other output does."),
+          tiers: t.Array(
+            t.Object({
+              above: t.Integer({ description: "Prompts of more tokens than this." }),
+              input: t.Number(),
+              output: t.Number(),
+              cached_input: price("Of input read from the provider's cache."),
+              cache_write: price("Of input written to the provider's cache."),
+            }),
+            { description: "What the whole call costs where its prompt is long." },
+          ),
+          date: t.String({
+            description: "When the figures were collected; configured for those of the configuration.",
+          }),
         }),
         t.Null(),
       ],
@@ -78,7 +97,7 @@ const modelSchema = t.Object(
         targets: [{ surface: "chat", provider: "openai", kind: "openai", model: "gpt-4o" }],
         encoding: "o200k_base",
         max_output_tokens: 16384,
-        price: { input: 2.5, output: 10, cached_input: 1.25, cache_write: null, date: "2026-01-01" },
+        price: { input: 2.5, output: 10, cached_input: 1.25, ...unlisted, date: "2026-01-01" },
       },
     ],
   },
@@ -234,6 +253,11 @@ function describe({ catalogue, models }: AdminDeps, id: string): Shown<typeof mo
       output: known.output,
       cached_input: known.cachedInput,
       cache_write: known.cacheWrite,
+      cache_write_long: known.cacheWriteLong ?? null,
+      reasoning: known.reasoning ?? null,
+      tiers: (known.tiers ?? []).map(({ above, input, output, cachedInput, cacheWrite }) => {
+        return { above, input, output, cached_input: cachedInput, cache_write: cacheWrite };
+      }),
       date: known.date,
     },
   };

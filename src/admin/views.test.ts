@@ -20,7 +20,16 @@ describe("models", () => {
       targets: [{ surface: "chat", provider: "openai", kind: "openai", model: "gpt-4o" }],
       encoding: "o200k_base",
       max_output_tokens: 16384,
-      price: { input: 2.5, output: 10, cached_input: 1.25, cache_write: null, date: "2026-01-01" },
+      price: {
+        input: 2.5,
+        output: 10,
+        cached_input: 1.25,
+        cache_write: null,
+        cache_write_long: null,
+        reasoning: null,
+        tiers: [],
+        date: "2026-01-01",
+      },
     });
   });
 
