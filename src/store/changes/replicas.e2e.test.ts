@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { type RedisServer, redisIsMissing, startRedis } from "../../limits/redis/testing.ts";
+import { type Act, acts, answers, delayOf, passes, startThree, ttl } from "./acts-harness.ts";
 import { type Fleet, type Replica, startFleet } from "./fleet-harness.ts";
 
 setDefaultTimeout(60_000);
@@ -8,101 +9,6 @@ setDefaultTimeout(60_000);
 const atOnceMs = 250;
 /** The default interval with all its jitter, and what obeying takes. */
 const nextPollMs = 1_200 + atOnceMs;
-
-const tunable = `description: A cap.
-params:
-  cap: { type: int, default: 1000000, min: 10, max: 2000000, tunable: true }
-rules:
-  - { id: over, when: request.bytes > params.cap, then: deny, code: over_cap }
-`;
-const limited = `description: Three a month.
-scope: { models: [gpt-4.1-nano] }
-uses: rate_limit
-with: { per: [app], windows: [{ every: month, requests: 3, tokens: 100000 }] }
-`;
-const unbound = `description: Refuses whom it is attached to.
-scope: { apps: [nobody] }
-rules: [{ then: deny, code: bound }]
-`;
-
-/** One thing that an operator does on one replica, and how another one that obeys it answers. */
-interface Act {
-  readonly name: string;
-  readonly make: (a: Replica, fleet: Fleet) => Promise<unknown>;
-  readonly obeyed: (other: Replica, fleet: Fleet) => Promise<boolean>;
-  /** Takes it back; the same must be obeyed of that. */
-  readonly undo: (a: Replica, fleet: Fleet) => Promise<unknown>;
-}
-
-const answers = async (replica: Replica, fleet: Fleet) => {
-  const { status, code } = await replica.ask(fleet.key);
-  return code ?? status;
-};
-
-/** What is refused with a code, everywhere, to the demo application. */
-const refusing = (name: string, code: string, make: Act["make"], undo: Act["undo"]): Act => ({
-  name,
-  make,
-  undo,
-  obeyed: async (other, fleet) => (await answers(other, fleet)) === code,
-});
-
-const binding = { policy: "org/unbound" };
-const ttl = { reason: "a test", ttl_seconds: 600 };
-const acts: readonly Act[] = [
-  refusing(
-    "an application paused",
-    "application_paused",
-    (a) => a.admin("PATCH", "applications/demo", { disabled: true }),
-    (a) => a.admin("PATCH", "applications/demo", { disabled: false }),
-  ),
-  refusing(
-    "a model switched off",
-    "model_not_found",
-    (a) => a.admin("POST", "models/gpt-4o/disable", { reason: "a test" }),
-    (a) => a.admin("POST", "models/gpt-4o/enable"),
-  ),
-  refusing(
-    "a policy made",
-    "made",
-    (a) => a.admin("POST", "policies", { id: "db/made", content: "rules: [{ then: deny, code: made }]\n" }),
-    (a) => a.admin("DELETE", "policies/db/made"),
-  ),
-  refusing(
-    "a policy bound",
-    "bound",
-    (a) => a.admin("POST", "applications/demo/policies", binding),
-    (a) => a.admin("DELETE", "applications/demo/policies/org/unbound"),
-  ),
-  refusing(
-    "a param tuned",
-    "over_cap",
-    (a) => a.admin("PUT", "policies/org/cap/params", { params: { cap: 10 } }),
-    (a) => a.admin("PUT", "policies/org/cap/params", { params: {} }),
-  ),
-  refusing(
-    "maintenance",
-    "maintenance",
-    (a) => a.admin("PUT", "maintenance", ttl),
-    (a) => a.admin("DELETE", "maintenance"),
-  ),
-];
-
-/** How long after A's answer every other replica had obeyed. */
-async function delayOf(fleet: Fleet, act: Act["make"], obeyed: Act["obeyed"]): Promise<number> {
-  const [a, ...others] = fleet.replicas;
-  const answer = (await act(a!, fleet)) as { status: number; json: unknown };
-  const from = performance.now();
-  if (answer.status >= 300) throw new Error(`the change was refused: ${JSON.stringify(answer)}`);
-  expect(await obeyed(a!, fleet)).toBe(true);
-  const delays = others.map(async (other) => {
-    while (!(await obeyed(other, fleet))) await Bun.sleep(1);
-    return performance.now() - from;
-  });
-  return Math.max(...(await Promise.all(delays)));
-}
-
-const passes: Act["obeyed"] = async (other, fleet) => (await answers(other, fleet)) === 200;
 
 /** The middle of three rounds: a machine that does other things as well may stall any one of them. */
 async function medianOf(round: () => Promise<number>): Promise<number> {
@@ -113,22 +19,6 @@ const status = async (replica: Replica) => (await replica.admin("GET", "status")
 const partOf = async (replica: Replica, name: string) =>
   (await status(replica)).parts.find((part: { name: string }) => part.name === name);
 
-async function prepare(...flags: readonly string[]): Promise<Fleet> {
-  const fleet = await startFleet(3, ...flags);
-  fleet.writePolicy("org/cap.policy.yaml", tunable);
-  fleet.writePolicy("org/unbound.policy.yaml", unbound);
-  fleet.writePolicy("org/limited.policy.yaml", limited);
-  for (const replica of fleet.replicas) {
-    for (;;) {
-      const { json } = await replica.admin("GET", "policies");
-      if (json.data.length >= 4) break;
-      await Bun.sleep(5);
-    }
-    expect(await replica.ask(fleet.key)).toEqual({ status: 200, code: undefined });
-  }
-  return fleet;
-}
-
 describe.skipIf(redisIsMissing !== undefined)(
   `three gateways with one database and Redis ${redisIsMissing ?? ""}`,
   () => {
@@ -136,7 +26,7 @@ describe.skipIf(redisIsMissing !== undefined)(
     let fleet: Fleet;
     beforeAll(async () => {
       redis = await startRedis();
-      fleet = await prepare("--redis-url", redis.url, "--redis-breaker-open-seconds", "0.3");
+      fleet = await startThree("--redis-url", redis.url, "--redis-breaker-open-seconds", "0.3");
     });
     afterAll(async () => {
       await fleet?.[Symbol.asyncDispose]();
@@ -334,7 +224,7 @@ describe.skipIf(redisIsMissing !== undefined)(
 describe("three gateways with one database and no Redis", () => {
   let fleet: Fleet;
   beforeAll(async () => {
-    fleet = await prepare("--replicas-poll-seconds", "0.2");
+    fleet = await startThree("--replicas-poll-seconds", "0.2");
   });
   afterAll(() => fleet?.[Symbol.asyncDispose]());
 
