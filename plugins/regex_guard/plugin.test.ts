@@ -5,6 +5,8 @@ const ticket = { name: "ticket", pattern: "\\bINT-[0-9]{6}\\b" };
 const card = { name: "card", pattern: "(?:\\d{4}[ -]?){3}\\d{4}" };
 /** So many patterns, each of which takes 8 steps for a character. */
 const words = (count: number) => Array.from({ length: count }, (_, i) => ({ name: `word_${i}`, pattern: `word${i}` }));
+/** So many patterns of so many instructions that they do not go into one automaton. */
+const long = Array.from({ length: 12 }, (_, i) => ({ name: `long_${i}`, pattern: `(?:[a-f]${i}){300}` }));
 const both = { patterns: [ticket, card], on: ["prompt", "answer"] };
 
 testPlugin(regexGuard, {
@@ -135,16 +137,65 @@ testPlugin(regexGuard, {
       },
     },
     {
-      name: "an answer that is too long has a code of its own",
-      config: { patterns: [ticket], on: ["answer"], max_characters: 5 },
+      name: "an answer is redacted, of what was found and of nothing else, and what was found is named once",
+      config: { patterns: [ticket, card], on: ["answer"], action: "redact" },
       phase: "response",
-      content: ["123456"],
+      content: ["INT-123456, 4111 1111 1111 1111 and INT-654321 of INT-1"],
+      out: ["[redacted], [redacted] and [redacted] of INT-1"],
       expects: {
-        deny: "answerTooLong",
-        code: "answer_too_long_to_check",
-        status: 403,
-        message: "The answer is 6 characters; more than 5 are not looked through.",
+        modify: "answerRedacted",
+        code: "answer_redacted",
+        message: "Parts of the answer were replaced: ticket, card.",
+        modifications: [],
       },
+    },
+    {
+      name: "an answer is redacted by what the policy says",
+      config: { patterns: [ticket], on: ["answer"], action: "redact", replacement: "" },
+      phase: "stream",
+      content: ["a INT-123456 b"],
+      out: ["a  b"],
+      expects: {
+        modify: "answerRedacted",
+        message: "Parts of the answer were replaced: ticket.",
+        modifications: [],
+      },
+    },
+    {
+      name: "arguments of calls are looked through too",
+      config: { patterns: [ticket], on: ["answer"] },
+      phase: "response",
+      kind: "tool_arguments",
+      content: ['{"id": "INT-123456"}'],
+      expects: { deny: "answerMatch", message: "The answer holds what is not accepted here: ticket." },
+    },
+    {
+      name: "an answer may only be noted",
+      config: { patterns: [ticket], on: ["answer"], action: "warn" },
+      phase: "response",
+      content: ["INT-123456"],
+      out: ["INT-123456"],
+      expects: { warn: "answerMatch", message: "The answer holds what is not accepted here: ticket." },
+    },
+    {
+      name: "what is longer than the longest find is none",
+      config: { patterns: [{ name: "quoted", pattern: '"[^"]*"' }], on: ["answer"], action: "redact", max_match: 6 },
+      phase: "response",
+      content: ['"abcd" "abcde"'],
+      out: ['[redacted] "abcde"'],
+      expects: {
+        modify: "answerRedacted",
+        message: "Parts of the answer were replaced: quoted.",
+        modifications: [],
+      },
+    },
+    {
+      name: "so many patterns that one automaton is not enough are looked for as well",
+      config: { patterns: [...words(60), ...long], on: ["answer"], max_characters: 1_000 },
+      phase: "response",
+      content: ["so word59 is there"],
+      out: ["so "],
+      expects: { deny: "answerMatch", message: "The answer holds what is not accepted here: word_5." },
     },
   ],
   accepts: [
@@ -154,6 +205,7 @@ testPlugin(regexGuard, {
     { patterns: [ticket], action: "redact", replacement: "x".repeat(1024) },
     { patterns: words(32), max_characters: 2 ** 20 },
     { patterns: words(16), max_characters: 2_000_000 },
+    { patterns: [ticket], on: ["answer"], max_match: 4_096 },
   ],
   refuses: [
     { config: {}, at: "", message: "set patterns or sets, or both" },
@@ -175,6 +227,8 @@ testPlugin(regexGuard, {
     { config: { patterns: [ticket], on: ["prompt", "prompt"] }, at: "on" },
     { config: { patterns: [ticket], action: "redact", replacement: "x".repeat(1025) }, at: "replacement" },
     { config: { patterns: [ticket], max_characters: 0 }, at: "max_characters" },
+    { config: { patterns: [ticket], max_match: 0 }, at: "max_match" },
+    { config: { patterns: [ticket], max_match: 4_097 }, at: "max_match" },
     {
       config: { patterns: words(17), max_characters: 2_000_000 },
       at: "patterns.16.pattern",
@@ -207,11 +261,6 @@ testPlugin(regexGuard, {
       config: { sets: ["sql"] },
       at: "sets.0",
       message: "expected one of 'shell_injection', 'sql_injection', got 'sql'",
-    },
-    {
-      config: { patterns: [ticket], on: ["prompt", "answer"], action: "redact" },
-      at: "on",
-      message: "an answer cannot be redacted; use 'action: deny' or 'action: warn' for it",
     },
     {
       config: { patterns: [ticket], replacement: "x" },

@@ -1,10 +1,23 @@
-import { type Content, compilePattern, definePlugin, type Pattern, PluginConfigError, t } from "../../src/sdk/index.ts";
+import {
+  type AnswerGuard,
+  answerKinds,
+  type Content,
+  compilePattern,
+  definePlugin,
+  type Pattern,
+  PluginConfigError,
+  patternScanner,
+  t,
+  unionScanner,
+} from "../../src/sdk/index.ts";
 import { type NamedPattern, type SetName, sets } from "./sets.ts";
 
 /** Most characters that a policy may have looked through. */
 const mostCharacters = 2_000_000;
 /** Most characters times steps: about a quarter of a second for the worst patterns on the worst text. */
 const maxWork = 2 ** 28;
+/** Instructions of patterns that share an automaton. */
+const instructionsTogether = 8_000;
 /** What a character takes where the automaton is whole; where it is too large it takes one step for each instruction. */
 const stepsOfAutomaton = 8;
 
@@ -20,7 +33,7 @@ export default definePlugin({
   name: "regex_guard",
   summary: "Looks for patterns in prompts and answers, to refuse, note or redact what holds them.",
   onError: "deny",
-  phases: ["request", "response"],
+  phases: ["request"],
   config: t.Object({
     patterns: t.Optional(
       t.Array(
@@ -50,7 +63,7 @@ export default definePlugin({
     }),
     action: t.Union([t.Literal("deny"), t.Literal("warn"), t.Literal("redact")], {
       default: "deny",
-      description: "What becomes of a text in which a pattern is found; only a prompt can be redacted.",
+      description: "What becomes of what is found: the request or answer is refused, it is noted, or it is replaced.",
     }),
     replacement: t.Optional(
       t.String({ maxLength: 1024, description: "What redact puts in place of what it finds; [redacted] when absent." }),
@@ -59,26 +72,29 @@ export default definePlugin({
       minimum: 1,
       maximum: mostCharacters,
       default: 262_144,
-      description: "Most characters that are looked through, all texts together.",
+      description: "Most characters of a prompt that are looked through, all texts together.",
     }),
     too_long: t.Union([t.Literal("deny"), t.Literal("warn"), t.Literal("allow")], {
       default: "deny",
-      description: "What becomes of more text than that, which is not looked through at all.",
+      description: "What becomes of a longer prompt, which is not looked through at all.",
+    }),
+    max_match: t.Integer({
+      minimum: 1,
+      maximum: 4_096,
+      default: 256,
+      description: "Longest find in an answer, in characters: no more of a stream is held back at any time.",
     }),
   }),
   reads: [],
   reasons: {
     promptMatch: { code: "prompt_pattern_found", message: "The prompt holds what is not accepted here: {patterns}." },
     answerMatch: { code: "answer_pattern_found", message: "The answer holds what is not accepted here: {patterns}." },
+    answerRedacted: { code: "answer_redacted", message: "Parts of the answer were replaced: {patterns}." },
     promptRedacted: { code: "prompt_redacted", message: "Parts of the prompt were replaced: {patterns}." },
     promptTooLong: {
       code: "prompt_too_long_to_check",
       status: 413,
       message: "The prompt is {characters} characters; more than {max} are not looked through.",
-    },
-    answerTooLong: {
-      code: "answer_too_long_to_check",
-      message: "The answer is {characters} characters; more than {max} are not looked through.",
     },
   },
   examples: [
@@ -88,6 +104,7 @@ export default definePlugin({
       action: "deny",
       max_characters: 262_144,
       too_long: "deny",
+      max_match: 64,
     },
     {
       sets: ["shell_injection", "sql_injection"],
@@ -95,29 +112,26 @@ export default definePlugin({
       action: "warn",
       max_characters: 100_000,
       too_long: "warn",
+      max_match: 256,
     },
   ],
 
   create(config, { deny, warn, modify }) {
     const { on, action, replacement, max_characters: max, too_long } = config;
-    if (action === "redact" && on.includes("answer")) {
-      throw new PluginConfigError("on", "an answer cannot be redacted; use 'action: deny' or 'action: warn' for it");
-    }
     if (replacement !== undefined && action !== "redact") {
       throw new PluginConfigError("replacement", `'replacement' has no effect on 'action: ${action}'`);
     }
     const patterns = compilePatterns(config, max);
 
-    const judge = (texts: readonly string[], place: "prompt" | "answer") => {
+    const judge = (texts: readonly string[]) => {
       const characters = texts.reduce((sum, text) => sum + text.length, 0);
       if (characters > max) {
-        if (too_long === "allow") return null;
-        return (too_long === "deny" ? deny : warn)(`${place}TooLong`, { characters, max });
+        return too_long === "allow" ? null : (too_long === "deny" ? deny : warn)("promptTooLong", { characters, max });
       }
       const found = patterns.filter(({ compiled }) => texts.some((text) => compiled.test(text)));
       if (found.length === 0) return null;
       const values = { patterns: found.map(({ name }) => name).join(", ") };
-      if (action !== "redact") return (action === "deny" ? deny : warn)(`${place}Match`, values);
+      if (action !== "redact") return (action === "deny" ? deny : warn)("promptMatch", values);
       const changes = found.map(({ pattern }) => ({
         op: "redact" as const,
         path: "messages",
@@ -125,12 +139,43 @@ export default definePlugin({
       }));
       return modify("promptRedacted", values, changes);
     };
+    const answerHit = (found: ReadonlyMap<string, number>) => {
+      const values = { patterns: [...found.keys()].join(", ") };
+      if (action === "redact") return modify("answerRedacted", values, []);
+      return (action === "deny" ? deny : warn)("answerMatch", values);
+    };
+    const answer = (): AnswerGuard => {
+      const scanner = scannerOf(patterns, replacement ?? "[redacted]", config.max_match);
+      return { texts: [{ kinds: answerKinds, scanner, action, hit: answerHit }] };
+    };
     return {
-      ...(on.includes("prompt") && { request: (_: unknown, content: Content) => judge(content.texts(), "prompt") }),
-      ...(on.includes("answer") && { response: (_: unknown, content: Content) => judge(content.texts(), "answer") }),
+      ...(on.includes("prompt") && { request: (_: unknown, content: Content) => judge(content.texts()) }),
+      ...(on.includes("answer") && { answer: answer() }),
     };
   },
 });
+
+/** One automaton for patterns that go together into one, and a scanner of all. */
+function scannerOf(patterns: readonly Looked[], replacement: string, maxLength: number) {
+  const groups: Looked[][] = [];
+  let size = Number.POSITIVE_INFINITY;
+  for (const one of patterns) {
+    size += one.compiled.size;
+    if (size > instructionsTogether) {
+      groups.push([]);
+      size = one.compiled.size;
+    }
+    groups.at(-1)!.push(one);
+  }
+  return unionScanner(
+    groups.map((group) =>
+      patternScanner(
+        group.map(({ name, pattern }) => ({ type: name, pattern, replacement })),
+        { maxLength },
+      ),
+    ),
+  );
+}
 
 interface Looked extends NamedPattern {
   readonly compiled: Pattern;
