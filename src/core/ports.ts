@@ -182,8 +182,8 @@ export interface Upstream {
    * Resolves with the first answer that is worth passing on, else with the last one that came, whatever its status; where
    * a stream was asked for, once its first byte is there. Nothing is tried again after that.
    *
-   * @throws SluiceError `upstream_unavailable` when no target could be asked; whatever else is thrown means that no answer
-   *   came to the last attempt
+   * @throws SluiceError `upstream_unavailable` when no target could be asked, `upstream_timeout` or `upstream_unreachable`
+   *   when no answer came to the last attempt. Once the call is {@link UpstreamCall.gone}, what is thrown matters to nobody
    */
   send(call: UpstreamCall): Promise<UpstreamAnswer>;
   /** Every target that was asked so far. */

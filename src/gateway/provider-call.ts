@@ -143,12 +143,12 @@ export class ProviderCall implements Wait, UpstreamCall {
   /** What a call that got no answer is told as. */
   unanswered(cause: unknown): SluiceError {
     if (cause instanceof SluiceError) return cause;
-    return this.#expired ?? new SluiceError("upstream_unreachable", { provider: this.provider }, { cause });
+    return new SluiceError("upstream_unreachable", { provider: this.provider }, { cause });
   }
 
-  /** What a read that failed is told as: a time-out of ours, a failure already named, else an answer that broke off. */
+  /** What a read that failed is told as: a failure already named, a time-out of ours, else an answer that broke off. */
   failure(cause: unknown): SluiceError {
-    if (cause instanceof SluiceError && this.#expired === undefined) return cause;
+    if (cause instanceof SluiceError) return cause;
     this.#broken = !this.gone;
     return this.#expired ?? new SluiceError("upstream_interrupted", { provider: this.provider }, { cause });
   }

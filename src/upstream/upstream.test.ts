@@ -106,7 +106,8 @@ describe("further attempts", () => {
 
   test("that end without an answer reject, whatever was answered before", async () => {
     const { upstream } = scripted({ a: [status(500)], b: [new Error("refused")] }, { retries: 0 });
-    await expect(upstream.send(new TestCall([a, b]))).rejects.toThrow("refused");
+    const sending = upstream.send(new TestCall([a, b]));
+    await expect(sending).rejects.toMatchObject({ code: "upstream_unreachable", details: { provider: "b" } });
   });
 
   test("wait for as long as the provider asks", async () => {
@@ -144,6 +145,12 @@ describe("further attempts", () => {
     call.expire();
     expect((await sending).target).toBe(b);
     expect([asked, errors]).toEqual([["a", "b"], ["a upstream_timeout"]]);
+    const alone = new TestCall([a]);
+    const failing = upstream.send(alone);
+    await settle();
+    alone.expire();
+    const details = { provider: "a", seconds: 600 };
+    await expect(failing).rejects.toMatchObject({ code: "upstream_timeout", details });
   });
 
   test("stop when the time for them is over", async () => {

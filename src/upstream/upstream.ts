@@ -46,7 +46,7 @@ interface Failure {
   readonly target: RoutedTarget;
   /** The answer that came all the same. */
   readonly response?: Response;
-  readonly error?: unknown;
+  readonly error?: SluiceError;
   /** Whether it may be tried again at the same target; at another it always may. */
   readonly here: boolean;
   /** What the provider asked for. */
@@ -100,7 +100,8 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     const kind = classOf(call.surface, target.thinksLong);
     const firstByteMs = settings.firstByteMs[kind][call.stream ? "stream" : "whole"];
     for (let attempt = 1, left = leftMs; ; attempt += 1) {
-      const signal = call.begin(Math.min(firstByteMs, left), lane);
+      const ms = Math.min(firstByteMs, left);
+      const signal = call.begin(ms, lane);
       const request = call.prepare(target, signal);
       const trial = lane.begin();
       let failure: Failure;
@@ -119,12 +120,16 @@ export function createUpstream(options: UpstreamOptions): Upstream {
         else lane.failed(trial, found);
         if (found instanceof Response) return passOn(target, found);
         failure = found;
-      } catch (error) {
+      } catch (cause) {
         if (call.gone) {
           lane.abandoned(trial);
-          throw error;
+          throw cause;
         }
-        metrics.upstreamError(target.provider, call.expired ? "upstream_timeout" : "upstream_unreachable");
+        const { provider } = target;
+        const error = call.expired
+          ? new SluiceError("upstream_timeout", { provider, seconds: ms / 1000 })
+          : new SluiceError("upstream_unreachable", { provider }, { cause });
+        metrics.upstreamError(provider, error.code);
         lane.failed(trial, error);
         // What was asked and never answered is not asked there again: it may be at work on it still.
         failure = { target, error, here: !call.expired };
@@ -155,8 +160,6 @@ export function createUpstream(options: UpstreamOptions): Upstream {
           entered = false;
         }
         if (call.gone) break;
-        // The wait for a turn was no time-out of the provider's.
-        call.begin(Number.POSITIVE_INFINITY);
       }
       if (!entered) {
         busyMs = Math.min(busyMs, lane.busyMs);
