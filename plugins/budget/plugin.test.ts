@@ -25,7 +25,12 @@ const unpriced = (estimated_tokens: number, asked: number) => ({
 });
 const streamed = <F extends { request: object }>(facts: F) => ({ request: { ...facts.request, stream: true } });
 
-const completionFacts = ["request.max_tokens", "request.max_tokens_requested", "request.choices"] as const;
+const completionFacts = [
+  "request.surface",
+  "request.max_tokens",
+  "request.max_tokens_requested",
+  "request.choices",
+] as const;
 const money = ["request.priced", "request.input_usd_per_million", "request.output_usd_per_million"] as const;
 const assumed = { onUnpriced: "default", default_price: { input: 10, output: 40 } };
 

@@ -16,7 +16,12 @@ const everybodyFacts = [
   ...(["org.id", "team.id", "app.id", "app.env", "key.id", "user.id"] as const),
   ...(["request.model", "request.provider"] as const),
 ];
-const completionFacts = ["request.max_tokens", "request.max_tokens_requested", "request.choices"] as const;
+const completionFacts = [
+  "request.surface",
+  "request.max_tokens",
+  "request.max_tokens_requested",
+  "request.choices",
+] as const;
 const minute = { every: "minute" } as const;
 
 testPlugin(rateLimit, {
@@ -108,6 +113,11 @@ testPlugin(rateLimit, {
       facts: asks(300, 0),
       expects: { limits: [{ amount: 300, onStoreDown: "allow" }] },
       reads: ["app.id", "request.estimated_tokens"],
+    },
+    {
+      name: "where nothing is written, nothing is reserved for it",
+      facts: { request: { ...asks(300, 0).request, surface: "cohere-embeddings" } },
+      expects: { limits: [{ amount: 1 }, { amount: 300 }] },
     },
     {
       name: "a limit on requests alone reads no token count",

@@ -114,7 +114,7 @@ testPlugin(tokenLimit, {
       config: { max_completion_tokens: 100 },
       facts: asks(999_999, 100),
       expects: "allow",
-      reads: ["request.max_tokens", "request.max_tokens_requested", "request.choices"],
+      reads: ["request.surface", "request.max_tokens", "request.max_tokens_requested", "request.choices"],
       monotone: [],
     },
     {
@@ -150,6 +150,26 @@ testPlugin(tokenLimit, {
       config: { max_completion_tokens: 500 },
       facts: { request: { estimated_tokens: 10 } },
       expects: cap(500),
+    },
+    {
+      name: "where nothing is written, the prompt alone counts, and nothing is capped",
+      facts: { request: { surface: "embeddings", estimated_tokens: 1000, max_tokens: 0, choices: 1 } },
+      expects: "allow",
+    },
+    {
+      name: "it counts towards the total as well",
+      config: { max_total_tokens: 99, max_completion_tokens: 5 },
+      facts: { request: { surface: "embeddings", estimated_tokens: 100, choices: 1 } },
+      expects: {
+        deny: "totalTooLong",
+        message: "The prompt and completion may take 100 tokens together, the most accepted is 99.",
+      },
+    },
+    {
+      name: "and fits when it is as much",
+      config: { max_total_tokens: 99 },
+      facts: { request: { surface: "embeddings", estimated_tokens: 99, choices: 1 } },
+      expects: "allow",
     },
     {
       name: "one token for each choice is given",

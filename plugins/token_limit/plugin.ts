@@ -1,4 +1,11 @@
-import { definePlugin, type FactName, PluginConfigError, t } from "../../src/sdk/index.ts";
+import {
+  completionFacts,
+  definePlugin,
+  type FactName,
+  PluginConfigError,
+  t,
+  writesNothing,
+} from "../../src/sdk/index.ts";
 
 const tokens = (description: string) => t.Optional(t.Integer({ minimum: 1, description }));
 
@@ -19,7 +26,7 @@ export default definePlugin({
     max_completion_tokens: tokens("Most completion tokens, all choices together."),
     max_total_tokens: tokens("Most tokens of the prompt and completion together."),
   }),
-  reads: ["request.max_tokens", "request.max_tokens_requested", "request.choices"],
+  reads: completionFacts,
   reasons: {
     promptTooLong: {
       code: "token_limit_exceeded",
@@ -66,6 +73,9 @@ export default definePlugin({
         const prompt = readsPrompt ? request.estimated_tokens : 0;
         if (prompt > maxPrompt) return deny("promptTooLong", { tokens: prompt, max: maxPrompt });
 
+        if (writesNothing(request)) {
+          return prompt > maxTotal ? deny("totalTooLong", { tokens: prompt, max: maxTotal }) : null;
+        }
         const completion = request.max_tokens;
         if (request.max_tokens_requested > 0) {
           if (completion > maxCompletion) {

@@ -210,7 +210,7 @@ export const factCatalogue = {
     type: "int",
     phases: always,
     replay: "input",
-    doc: "The effective maximum of completion tokens: what the client asked for, else the model's own; times the number of choices asked for.",
+    doc: "The effective maximum of completion tokens: what the client asked for, else the model's own; times the number of choices asked for; 0 on surfaces that write nothing, such as embeddings.",
   },
   "request.max_tokens_requested": {
     type: "int",

@@ -1,7 +1,9 @@
 import { costNanoUsd, dearestRates } from "../core/cost.ts";
+import { wordless } from "../core/coverage.ts";
 import { emptyFacts, type FactName, type Facts } from "../core/facts.ts";
 import type { Identity } from "../core/identity.ts";
 import type { LocalTime } from "../core/local-time.ts";
+import { countingSurfaces } from "../core/phases.ts";
 import { notApplicable, type Verdict } from "../core/policy.ts";
 import type { ModelPrice, Route, TokenCount, TokenCounter } from "../core/ports.ts";
 import type { RuleSet } from "../core/snapshot.ts";
@@ -58,7 +60,7 @@ export function requestFacts(sources: FactSources, reads: ReadonlySet<FactName>)
       characters: reads.has("request.characters") ? view.characters() : 0,
       roles: reads.has("request.roles") ? view.roles() : noTexts,
       tool_names: reads.has("request.tool_names") ? view.toolNames() : noTexts,
-      max_tokens: (view.maxTokensRequested || route.model.maxOutput) * view.choices,
+      max_tokens: wordless.has(view.surface) ? 0 : (view.maxTokensRequested || route.model.maxOutput) * view.choices,
       max_tokens_requested: view.maxTokensRequested * view.choices,
       temperature: view.temperature ?? 1,
       estimated_tokens: 0,
@@ -138,7 +140,7 @@ function setTokens(
   { tokens: prompt }: TokenCount,
 ): void {
   request.estimated_tokens = prompt;
-  if (!needsCost) return;
+  if (!needsCost || countingSurfaces.has(view.surface)) return;
   if (route.model.price !== null) {
     request.estimated_cost_usd = costNanoUsd(plainUsage(prompt, request.max_tokens), route.model.price) / 1e9;
   }

@@ -552,3 +552,27 @@ describe("a stream that reserves by slices", () => {
     await until(async () => (await tokensUsed()) === spent.tokens);
   });
 });
+
+describe("where nothing is written", () => {
+  test("embeddings reserve and pay their input", async () => {
+    const usage = { prompt_tokens: 2, total_tokens: 2 };
+    reply = () => Response.json({ object: "list", data: [], model: "text-embedding-3-small", usage });
+    await start({ money: budget("usd_per_day: 0.03"), tokens: daily("tokens: 9000, requests: 100000") });
+    const embed = () => sluice.post("/v1/embeddings", { model: "text-embedding-3-small", input: "hello there" });
+    const { headers, status } = await embed();
+    expect([status, headers.get("ratelimit-remaining")]).toEqual([200, "8998"]);
+    await sluice.ledger(headers.get("sluice-request-id"));
+    expect(await tokensUsed()).toBe(2);
+  });
+
+  test("counting tokens takes no money and no tokens", async () => {
+    reply = () => Response.json({ input_tokens: 8 });
+    await start({ money: budget("usd_per_day: 0.000001"), tokens: daily("tokens: 9000") });
+    const { model: _, max_tokens: __, ...rest } = asking;
+    const { headers, status } = await sluice.post("/v1/messages/count_tokens", { model: "claude-sonnet-4-5", ...rest });
+    expect(status).toBe(200);
+    await sluice.ledger(headers.get("sluice-request-id"));
+    reply = () => answer();
+    await until(async () => (await tokensUsed()) === 0);
+  });
+});

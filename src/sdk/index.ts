@@ -5,6 +5,7 @@ export { type FactName, type FactSpec, type Facts, factEntries, readFact } from 
 export { compileGlob, compileGlobs } from "../core/glob.ts";
 export type { LimitScope, LimitUnit, LimitWindow, OnStoreDown } from "../core/limits.ts";
 export { createLocalTime, type LocalTime } from "../core/local-time.ts";
+export { ScannerRedaction } from "../core/modifiable.ts";
 export {
   type AnswerGuard,
   type CallGuard,
@@ -26,6 +27,7 @@ export {
   factsOfScopes,
   limitScopes,
   limitWords,
+  writesNothing,
 } from "./limits.ts";
 export { modelAliases, modelName } from "./models.ts";
 export { compilePattern, type Pattern } from "./pattern.ts";

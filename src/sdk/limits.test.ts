@@ -79,6 +79,13 @@ describe("the completion that a request may take", () => {
     ],
     ["else the model's own maximum", { max_tokens_requested: 0, max_tokens: 4000, choices: 2 }, undefined, 4000, true],
     ["else 4,096 for each choice", { max_tokens_requested: 0, max_tokens: 0, choices: 2 }, undefined, 8192, true],
+    [
+      "is none where nothing is written",
+      { surface: "embeddings", max_tokens_requested: 9, max_tokens: 9 },
+      900,
+      0,
+      false,
+    ],
     ["of one choice where none is named", { max_tokens_requested: 0, max_tokens: 0, choices: 0 }, 900, 900, false],
   ])("%s", (_, request, assumed, tokens, isOpen) => {
     expect(completionDemand(request as Facts["request"], assumed)).toEqual({ tokens, isOpen });

@@ -1,6 +1,8 @@
 /** What plugins that declare limits share: whose counters there are, what a request may take, how amounts read. */
+import { wordless } from "../core/coverage.ts";
 import type { FactName, Facts } from "../core/facts.ts";
 import type { LimitRequest, LimitScope, LimitStanding, LimitUnit, LimitWindow } from "../core/limits.ts";
+import type { Surface } from "../core/phases.ts";
 
 const factOfScope: Readonly<Record<LimitScope, FactName>> = {
   org: "org.id",
@@ -30,21 +32,28 @@ export interface CompletionDemand {
 
 /** The facts that {@link completionDemand} reads. */
 export const completionFacts = [
+  "request.surface",
   "request.max_tokens",
   "request.max_tokens_requested",
   "request.choices",
 ] as const satisfies readonly FactName[];
+
+/** Whether a request is answered with figures: no completion is written, whatever anybody asks for. */
+export function writesNothing({ surface }: Pick<Facts["request"], "surface">): boolean {
+  return wordless.has(surface as Surface);
+}
 
 /** Taken for each choice when neither the client, the config nor the catalogue knows a maximum. */
 const unknownCompletion = 4096;
 
 /**
  * The completion that a request may take: what the client asks for, else the assumed number for each choice, else the
- * model's own maximum.
+ * model's own maximum; none on surfaces that write nothing.
  *
  * @param assumed tokens for each choice of a request that names no maximum; `undefined` when nothing is assumed
  */
 export function completionDemand(request: Facts["request"], assumed: number | undefined): CompletionDemand {
+  if (writesNothing(request)) return { tokens: 0, isOpen: false };
   if (request.max_tokens_requested > 0) return { tokens: request.max_tokens, isOpen: false };
   const choices = Math.max(1, request.choices);
   if (assumed !== undefined) return { tokens: assumed * choices, isOpen: false };
