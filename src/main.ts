@@ -29,6 +29,7 @@ import { createPolicyService, type PolicyService } from "./policy/service.ts";
 import { describeStatus, describeWarnings } from "./policy/status.ts";
 import { createEcho } from "./providers/echo/echo.ts";
 import { wireFormats } from "./providers/formats.ts";
+import { unknownFields } from "./providers/known-fields.ts";
 import { createRecorder } from "./records/recorder.ts";
 import { discoverPlugins } from "./registry/registry.ts";
 import { openStore } from "./store/store.ts";
@@ -182,6 +183,7 @@ export async function startSluice(config: Config): Promise<Running> {
 
   const gateway = createGateway({
     formats: wireFormats,
+    unknownFields,
     live: policies.live,
     notReady: () => (policies.status().state === "invalid" ? "its policies were refused" : ""),
     keys,

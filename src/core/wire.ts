@@ -72,6 +72,8 @@ export interface TokenUsage {
   readonly cacheWriteLongTokens?: number;
   /** Subset of the completion spent on reasoning. */
   readonly reasoningTokens: number | null;
+  /** What the provider charges for, where it tells that apart from what was used. */
+  readonly billed?: { readonly promptTokens: number; readonly completionTokens: number };
 }
 
 /** What an answer said, read from its whole body. */
@@ -99,6 +101,8 @@ export interface StreamReader {
   readonly complete: boolean;
   /** The provider's error inside a 200 stream, in its own word; empty while there is none. */
   readonly error: string;
+  /** Events of types that are not known here. They pass like any other. Absent for none. */
+  readonly unknownEvents?: number;
 }
 
 /** How one streamed answer is relayed. */
@@ -112,7 +116,7 @@ export interface StreamOptions {
 }
 
 /** Carries one streamed answer from the provider to the client, and knows what it said so far. */
-export interface StreamRelay extends Pick<StreamReader, "summary" | "complete" | "error"> {
+export interface StreamRelay extends Pick<StreamReader, "summary" | "complete" | "error" | "unknownEvents"> {
   /** Takes bytes as they come, cut anywhere; answers the bytes that the client gets now, `null` for none. */
   write(chunk: Uint8Array): Uint8Array | null;
   /** The provider's stream has ended: the bytes that were held back, `null` for none. */

@@ -1,8 +1,8 @@
 import type { Counters } from "../core/limits.ts";
-import type { Phase } from "../core/phases.ts";
+import type { Phase, Surface } from "../core/phases.ts";
 import type { Catalogue, Clock, KeyDirectory, Logger, Recorder, Route, TokenCounter, Upstream } from "../core/ports.ts";
 import type { LiveSnapshot } from "../core/snapshot.ts";
-import type { WireFormat } from "../core/wire.ts";
+import type { JsonObject, WireFormat } from "../core/wire.ts";
 
 /** What the data plane tells of each call; kept apart from how metrics are stored. */
 export interface GatewayMetrics {
@@ -22,11 +22,15 @@ export interface GatewayMetrics {
   drift(tokens: number): void;
   driftUsd(micro: number): void;
   streams(change: 1 | -1): void;
+  /** Members of a body, or events of a stream, that are not known here and passed all the same. */
+  unknown(surface: string, what: "fields" | "events", count: number): void;
 }
 
 /** Everything the data plane works with, ready to use. */
 export interface GatewayDeps {
   readonly formats: readonly WireFormat[];
+  /** How many members of a body are not known on its surface. */
+  readonly unknownFields: (surface: Surface, body: JsonObject) => number;
   readonly live: LiveSnapshot;
   /** Why requests cannot be judged yet; empty when they can. */
   readonly notReady: () => string;

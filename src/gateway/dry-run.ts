@@ -16,7 +16,10 @@ export function createDryRuns(deps: DryRunDeps): DryRuns {
   return {
     async run({ surface, identity, headers, body }, use) {
       const format = formats.find((known) => known.surface === surface)!;
-      const view = format.readRequest(encoder.encode(JSON.stringify(body)));
+      // Where the path of a call names the model, the body does here.
+      const { model } = Object(body) as { readonly model?: unknown };
+      const named = typeof model === "string" ? model : undefined;
+      const view = format.readRequest(encoder.encode(JSON.stringify(body)), "", named);
       const route = catalogue.resolve(view.model, surface);
       if (route === null) throw new SluiceError("model_not_found", { model: view.model });
       const snapshot = live.current;

@@ -152,9 +152,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       return call.rules!.inPhase.response.length > 0
         ? await heldBack(call, format, answer, { relay, inspector, provider })
         : streamed(call, format, answer, { relay, inspector, provider });
-    } catch (cause) {
-      // A failure of the provider's may be our time-out; anything else is a bug, and told as one.
-      const error = cause instanceof SluiceError ? provider.failure(cause) : cause;
+    } catch (error) {
       routeTo(call, provider.target);
       // What goes wrong before the first byte is out ends here: nobody reads the rest of the provider's answer.
       provider.abort();
@@ -179,6 +177,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     call.requestBytes = body.byteLength;
     const view = format.readRequest(body, request.url);
     call.view = view;
+    countUnknown(call, "fields", deps.unknownFields(call.surface, view.body));
     const route = deps.catalogue.resolve(view.model, call.surface);
     if (route === null) throw new SluiceError("model_not_found", { model: view.model });
     call.route = route;
@@ -304,6 +303,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     call.upstreamMs = call.elapsedMs - call.sentMs;
     deps.metrics.upstream(provider.provider, call.upstreamMs / 1000);
     const summary = relay.summary();
+    countUnknown(call, "events", relay.unknownEvents);
     if (inspector !== undefined) recordStream(call, inspector);
     const stopped = inspector?.ended ?? null;
     // Of what a rule ends the client has seen nothing yet: it is told as of an answer that comes whole.
@@ -371,6 +371,10 @@ export function createGateway(deps: GatewayDeps): Gateway {
     return decision.effect === "deny" ? refuseByPolicy(call, decision) : null;
   }
 
+  function countUnknown({ surface }: Call, what: "fields" | "events", count = 0): void {
+    if (count > 0) deps.metrics.unknown(surface, what, count);
+  }
+
   /** An answer that comes as a stream: forwarded event by event. */
   function streamed(
     call: Call,
@@ -396,6 +400,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
         // From here the time is the provider's and the client's: what Sluice adds to each event is in the bench.
         call.upstreamMs += call.elapsedMs - Math.max(call.firstByteMs, 0);
         deps.metrics.upstream(provider.provider, call.upstreamMs / 1000);
+        countUnknown(call, "events", relay.unknownEvents);
         if (inspector !== undefined) recordStream(call, inspector);
         const failed = how === "complete" && relay.error !== "";
         call.end({

@@ -317,3 +317,19 @@ test("what goes to a provider is the path, the model and the credentials of its 
   ]);
   expect(await failure(plain.responses.create({ model: "nobody-has-it", input: "x" }))).toBeInstanceOf(NotFoundError);
 });
+
+test("members and events that nobody knows yet pass, and are counted", async () => {
+  const event = 'event: response.brand_new\ndata: {"type":"response.brand_new","x":1.0}\n\n';
+  let sent = "";
+  using provider = standIn(async (request) => {
+    sent = await request.text();
+    return new Response(event, { headers: { "content-type": "text/event-stream" } });
+  });
+  await using gateway = await startHarness({ upstream: provider.url });
+  const text = '{"model":"gpt-4o","input":"x","stream":true,"brand_new":{ "a":1.0 }}';
+  const response = await gateway.post("/v1/responses", text);
+  expect([await response.text(), sent]).toEqual([event, text]);
+  const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
+  expect(metrics).toContain('sluice_unknown_fields_total{surface="responses"} 1');
+  expect(metrics).toContain('sluice_unknown_events_total{surface="responses"} 1');
+});

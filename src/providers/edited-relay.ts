@@ -93,6 +93,10 @@ export class EditedRelay implements StreamRelay {
     return this.#reader.error;
   }
 
+  get unknownEvents(): number {
+    return this.#reader.unknownEvents ?? 0;
+  }
+
   #given(): Uint8Array | null {
     const bytes = joinBytes(this.#out);
     this.#out = [];

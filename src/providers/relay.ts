@@ -90,6 +90,10 @@ class PlainRelay implements StreamRelay {
     return this.#reader.error;
   }
 
+  get unknownEvents(): number {
+    return this.#reader.unknownEvents ?? 0;
+  }
+
   /** Reads the events; answers what is shown instead of the blocks, `null` when they are shown as they are. */
   #read(blocks: readonly Block[]): Uint8Array[] | null {
     const withhold = this.#withhold;

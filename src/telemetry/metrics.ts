@@ -71,6 +71,14 @@ export function createMetrics(sources: {
     [-1, -0.1, -0.01, 0, 0.001, 0.01, 0.1, 1, 10],
   );
   const streams = gauge(registry, "sluice_streams_active", "Streams being relayed.", []);
+  const unknown = {
+    fields: counter(registry, "sluice_unknown_fields_total", "Members of requests that are not known and passed on.", [
+      "surface",
+    ]),
+    events: counter(registry, "sluice_unknown_events_total", "Events of streams that are not known and passed on.", [
+      "surface",
+    ]),
+  };
   const loads = counter(registry, "sluice_policy_loads_total", "Policy loads.", ["result"]);
   const revision = gauge(registry, "sluice_policy_revision_info", "1 for the revision in force.", ["revision"]);
   const policyState = gauge(registry, "sluice_policy_state", "1 for the state that the policy set is in.", ["state"]);
@@ -216,6 +224,7 @@ export function createMetrics(sources: {
       active += change;
       streams([], active);
     },
+    unknown: (surface: string, what: keyof typeof unknown, count: number) => unknown[what]([surface], count),
     /** A breaker that changed; the first call for a name only says how it begins. */
     breaker(name: string, state: keyof typeof breakerStates) {
       if (breakers.has(name)) breakerTransitions([name, state]);

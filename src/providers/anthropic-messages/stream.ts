@@ -19,6 +19,7 @@ class MessagesStreamReader implements StreamReader {
   #model = "";
   #stopped = false;
   #error = "";
+  unknownEvents = 0;
 
   push(event: string, data: string): void {
     switch (event) {
@@ -86,7 +87,10 @@ class MessagesStreamReader implements StreamReader {
         const error = asObject(event?.error ?? event ?? undefined);
         this.#error = asString(error.message) || asString(error.type) || "error";
         this.#usageTold = true;
+        break;
       }
+      default:
+        this.unknownEvents += 1;
     }
   }
 

@@ -9,6 +9,11 @@ export function readCohereStream(): StreamReader {
   return new CohereStreamReader();
 }
 
+const knownEvents = new Set([
+  ...["message-start", "content-start", "content-delta", "content-end", "tool-plan-delta", "tool-call-start"],
+  ...["tool-call-delta", "tool-call-end", "citation-start", "citation-end", "debug"],
+]);
+
 /** Parses only the event that ends the message; the content waits in the log. */
 class CohereStreamReader implements StreamReader {
   readonly #log = new TextLog((data, take) => {
@@ -19,12 +24,16 @@ class CohereStreamReader implements StreamReader {
   #finishReason = "";
   #ended = false;
   #error = "";
+  unknownEvents = 0;
 
   push(event: string, data: string): void {
     if (data === "[DONE]") return;
     if (event === "message-end" || data.includes('"message-end"')) this.#end(asObject(parseObject(data)?.delta));
     else if (event === "error" || (event === "" && data.startsWith('{"message":'))) this.#fail(parseObject(data));
-    else this.#log.add(data);
+    else {
+      if (event !== "" && !knownEvents.has(event)) this.unknownEvents += 1;
+      this.#log.add(data);
+    }
   }
 
   summary(): AnswerSummary {

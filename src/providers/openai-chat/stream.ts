@@ -21,12 +21,15 @@ class ChatStreamReader implements StreamReader {
   #model = "";
   #done = false;
   #error = "";
+  unknownEvents = 0;
 
   push(event: string, data: string): void {
     if (data === "[DONE]") {
       this.#done = true;
       return;
     }
+    // Events of this protocol have no names, but for errors.
+    if (event !== "" && event !== "error" && event !== "message") this.unknownEvents += 1;
     this.#log.add(data);
     if (this.#model === "" || event === "error" || isTelling(data)) this.#read(event, parseObject(data));
   }

@@ -29,6 +29,17 @@ export const deltaKinds = {
   "response.code_interpreter_call_code.delta": "tool_arguments",
 } as const;
 
+/** Types that are known here and say nothing of what a summary is about: what frames, repeats, or is a tool's progress. */
+const knownTypes = new RegExp(
+  `^response\\.(?:${[
+    "queued|in_progress|keepalive|output_item\\.done|content_part\\.(?:added|done)|output_text\\.(?:done|annotation\\.added)",
+    "refusal\\.done|reasoning_text\\.done|reasoning_summary_part\\.(?:added|done)|reasoning_summary_text\\.done",
+    "(?:function_call|mcp_call)_arguments\\.done|custom_tool_call_input\\.done|code_interpreter_call_code\\.done",
+    "(?:file_search|web_search|code_interpreter|image_generation|mcp)_call\\.\\w+|mcp_list_tools\\.\\w+",
+    "audio\\.(?:delta|done|transcript\\.(?:delta|done))|compaction\\.\\w+|shell_call_\\w+\\.(?:added|delta|done)",
+  ].join("|")})$`,
+);
+
 /** Parses only the events that frame the response; the content waits in the log. */
 class ResponsesStreamReader implements StreamReader {
   readonly #log = new TextLog(readText);
@@ -38,6 +49,7 @@ class ResponsesStreamReader implements StreamReader {
   #model = "";
   #ended = false;
   #error = "";
+  unknownEvents = 0;
 
   push(event: string, data: string): void {
     if (data === "[DONE]") return;
@@ -50,7 +62,7 @@ class ResponsesStreamReader implements StreamReader {
       this.#log.add(data);
     } else if (type === "error" || type === "response.created" || terminal.has(type)) {
       this.#read(type, parseObject(data));
-    }
+    } else if (!knownTypes.test(type)) this.unknownEvents += 1;
   }
 
   summary(): AnswerSummary {
