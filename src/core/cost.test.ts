@@ -35,6 +35,12 @@ describe("the cost of a call", () => {
     ["without a cached price they cost as input", usage(1000, 0, 400), price({ cachedInput: null }), 2_500_000],
     ["tokens written to the cache have their price", usage(1000, 0, 0, 200), price({ cacheWrite: 3.75 }), 2_750_000],
     ["without a write price they cost as input", usage(1000, 0, 100, 200), price(), 2_250_000 + 125_000],
+    [
+      "what a provider charges for is what it costs, where it tells that apart",
+      { ...usage(1000, 500, 900), billed: { promptTokens: 10, completionTokens: 4 } },
+      price(),
+      25_000 + 40_000,
+    ],
     ["a price of 0.003625 is exact", usage(1, 0, 1), price({ cachedInput: 0.003625 }), 4],
     [
       "a million tokens at 0.003625 are 3625 micro-dollars",

@@ -20,7 +20,8 @@ const scaled = new WeakMap<PriceRates, ScaledRates>();
  * Exact: prices are read as the decimals they are written as, not as binary fractions, and added as integers. Cached
  * and cache-written tokens are parts of the prompt, reasoning is one of the completion; where the price list has no
  * price of their own for them, they cost as much as the rest. Counts are the provider's word: what is not a positive
- * number counts as 0, and parts that exceed the whole are cut to it.
+ * number counts as 0, and parts that exceed the whole are cut to it. A provider that tells apart what it charges for is
+ * paid that, at the plain rates.
  */
 export function costNanoUsd(usage: TokenUsage, price: ModelPrice): number {
   const rates = ratesOf(price, usage.promptTokens);
@@ -104,6 +105,8 @@ export function estimateMicroUsd(
 
 /** Plain input, cached input, written to the cache, written to be kept for long, plain output, reasoning. */
 function partsOf(usage: TokenUsage): readonly number[] {
+  const { billed } = usage;
+  if (billed !== undefined) return [count(billed.promptTokens), 0, 0, 0, count(billed.completionTokens), 0];
   const prompt = count(usage.promptTokens);
   const cached = Math.min(count(usage.cachedTokens), prompt);
   const written = Math.min(count(usage.cacheWriteTokens), prompt - cached);
