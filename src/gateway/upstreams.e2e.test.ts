@@ -201,6 +201,9 @@ describe("a provider that fails before its answer", () => {
       asked: [3, 0],
       row: { code: "", total_tokens: 11 },
     });
+    const metrics = await (await fetch(`${setting.sluice.url}/metrics`)).text();
+    expect(metrics).toMatch(/sluice_upstream_retries_total\{provider="first",kind="retry"\} [1-9]/);
+    expect(metrics).toMatch(/sluice_upstream_retries_total\{provider="second",kind="failover"\} [1-9]/);
   });
 
   test("is not tried again at once when it says when: seconds, milliseconds, a date", async () => {
@@ -587,6 +590,34 @@ describe("each target gets what is its own", () => {
     expect(seen.map((one) => [one.path, one.headers[name]])).toEqual([[sent, value]]);
     expect(JSON.stringify(seen)).not.toContain(sluice.key);
   });
+});
+
+test("what takes long gets as long as its kind may take", async () => {
+  using slow = await faultyProvider();
+  slow.behave = (socket, attempt) => void setTimeout(() => whole(200, completion)(socket, attempt), 700);
+  await using sluice = await startHarness({
+    config: {
+      upstream: { retries: 0, chat_timeout_seconds: 0.3, stream_timeout_seconds: 0.3, embedding_timeout_seconds: 0.3 },
+      providers: {
+        slow: { kind: "openai", base_url: `${slow.url}/v1` },
+        patient: { kind: "openai", base_url: `${slow.url}/v1`, first_byte_timeout_seconds: 30 },
+      },
+      models: {
+        plain: { targets: [{ provider: "slow", model: "gpt-4o" }] },
+        marked: { targets: [{ provider: "slow", model: "our-thinker", reasoning: true }] },
+        named: { targets: [{ provider: "slow", model: "o3" }] },
+        patient: { targets: [{ provider: "patient", model: "gpt-4o" }] },
+      },
+    },
+  });
+  const messages = [{ role: "user", content: "hello" }];
+  const status = async (model: string, stream = false) => (await sluice.post(path, { model, messages, stream })).status;
+  const [plain, streamed, marked, named, patient] = await Promise.all([
+    ...[status("plain"), status("plain", true), status("marked"), status("named", true), status("patient")],
+  ]);
+  expect([plain, streamed, marked, named, patient]).toEqual([504, 504, 200, 200, 200]);
+  const embedding = await sluice.post("/v1/embeddings", { model: "named", input: "hello" });
+  expect(embedding.status).toBe(504);
 });
 
 test("calls are spread by weight", async () => {
