@@ -455,6 +455,20 @@ describe("a budget", () => {
     expect(await messageOf(refused)).toStartWith("0.000108 of 0.03 USD");
   });
 
+  test("reserves what keeping the prompt for an hour costs, where the request asks for that", async () => {
+    await start({ money: budget("usd_per_day: 0.000001") });
+    const needs = async (cache_control?: object) => {
+      const content = [{ type: "text", text: "hello ".repeat(1000), ...(cache_control && { cache_control }) }];
+      const body = { model: "claude-haiku-4-5", max_tokens: 1, messages: [{ role: "user", content }] };
+      const message = await messageOf(await sluice.post("/v1/messages", body));
+      return Number(/may take ([\d.]+) USD/.exec(message)![1]) * 1e6 - 5;
+    };
+    const plain = await needs();
+    // 1.25 and 2 USD per million: writing to the cache costs more than not, and for an hour more still.
+    expect(await needs({ type: "ephemeral" })).toBe(plain);
+    expect((await needs({ type: "ephemeral", ttl: "1h" })) / plain).toBeCloseTo(1.6, 2);
+  });
+
   test("reserves what the dearest target would cost, and settles what the one that answered does", async () => {
     const models = {
       fast: {

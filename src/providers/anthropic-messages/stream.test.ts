@@ -63,6 +63,14 @@ describe("a stream of messages", () => {
     ).toEqual(usage(67, 2, 4, 2));
   });
 
+  test("tells what of the cache is kept for an hour, which has a price of its own", () => {
+    const cache_creation = { ephemeral_5m_input_tokens: 1, ephemeral_1h_input_tokens: 1 };
+    expect(stream([started({ ...first, cache_creation }), ended({ output_tokens: 2 })]).usage).toEqual({
+      ...usage(16, 2, 4, 2),
+      cacheWriteLongTokens: 1,
+    });
+  });
+
   test("that ends before its usage has none: the count at the start is a placeholder", () => {
     expect(stream([started(first), text("Hi")])).toMatchObject({
       usage: null,
