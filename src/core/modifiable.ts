@@ -40,7 +40,7 @@ export const modifiableCatalogue = {
     type: "int",
     ops: number,
     min: 1,
-    doc: "The most completion tokens of one answer. The chat surface changes max_tokens and max_completion_tokens, whichever was sent, and adds the latter.",
+    doc: "The most completion tokens of one answer. The chat surface changes max_tokens and max_completion_tokens, whichever was sent, and adds the latter; Gemini has generationConfig.maxOutputTokens.",
   },
   messages: {
     type: "string",
@@ -58,31 +58,31 @@ export const modifiableCatalogue = {
     ops: ["cap", "remove"],
     min: 1,
     unsent: 1,
-    doc: "How many answers are asked for. On the messages surface there is always one.",
+    doc: "How many answers are asked for; Gemini has generationConfig.candidateCount. On the messages surface and Cohere's there is always one.",
   },
   reasoning_effort: {
     type: "string",
     ops: ["set", "remove"],
     values: ["low", "medium", "high"],
-    doc: "How hard the model thinks. On the messages surface output_config.effort.",
+    doc: "How hard the model thinks. On the messages surface output_config.effort; on Gemini's thinkingLevel, or for models before the third generation a thinkingBudget of 1024, 8192 or 24576 tokens; on Cohere's a token_budget of as many.",
   },
   service_tier: {
     type: "string",
     ops: ["set", "remove"],
     values: ["auto", "default"],
-    doc: "Whether priority capacity may be used (auto) or only standard capacity (default; on the messages surface standard_only).",
+    doc: "Whether priority capacity may be used (auto) or only standard capacity (default; on the messages surface standard_only, on Gemini's standard). Cohere has none.",
   },
   stop: {
     type: "list<string>",
     ops: ["set", "append", "remove"],
     size: 16,
-    doc: "Texts at which the model stops. On the messages surface stop_sequences.",
+    doc: "Texts at which the model stops. On the messages surface and Cohere's stop_sequences, on Gemini's stopSequences.",
   },
   system: {
     type: "string",
     ops: ["append"],
     size: 8_192,
-    doc: "System instructions. The chat surface gets a message of its own after the client's leading system messages, the messages surface a text block.",
+    doc: "System instructions. The chat surface and Cohere's get a message of its own after the client's leading system messages, the messages surface a text block, Gemini's a part of systemInstruction.",
   },
   temperature: {
     type: "double",
@@ -102,13 +102,13 @@ export const modifiableCatalogue = {
     ops: number,
     min: 0,
     max: 1,
-    doc: "Nucleus sampling: the share of likely tokens looked at.",
+    doc: "Nucleus sampling: the share of likely tokens looked at. Cohere calls it p, and takes 0.01 to 0.99.",
   },
   user: {
     type: "string",
     ops: ["set", "remove"],
     size: 256,
-    doc: "What names the end user to the provider: user, and with remove safety_identifier; on the messages surface metadata.user_id. Rules and limits go on knowing the user.",
+    doc: "What names the end user to the provider: user, and with remove safety_identifier; on the messages surface metadata.user_id. Gemini and Cohere have no place for it. Rules and limits go on knowing the user.",
   },
 } as const satisfies Record<string, ModifiableSpec>;
 
