@@ -208,6 +208,34 @@ describe("what a text was replaced by is what every event says of it:", () => {
     expect(out).toContain("-");
   });
 
+  test("commands of a shell, patches, and whatever else calls have in a form of their own", () => {
+    const item = (commands: readonly string[]) => ({
+      id: "sh_0",
+      type: "shell_call",
+      call_id: "c",
+      status: "completed",
+      action: { commands, timeout_ms: 1 },
+    });
+    const at = { output_index: 0, command_index: 0 };
+    const bytes = events(
+      begin,
+      ["output_item.added", { output_index: 0, item: item([]) }],
+      ["shell_call_command.added", { ...at, command: "" }],
+      ["shell_call_command.delta", { ...at, delta: `cat ${secret}` }],
+      ["shell_call_command.done", { ...at, command: `cat ${secret}` }],
+      ["output_item.done", { output_index: 0, item: item([`cat ${secret}`]) }],
+      [
+        "output_item.done",
+        { output_index: 1, item: { type: "apply_patch_call", operation: { type: "x", diff: secret } } },
+      ],
+      ["completed", response("completed", [item([`cat ${secret}`])])],
+    );
+    const out = shown(bytes);
+    expect(out).not.toContain(secret);
+    expect(out.match(/cat -/g)).toHaveLength(4);
+    expect(out).toContain('"diff":"-"');
+  });
+
   test("one that came only with the whole response, and in a cut one the rest of it", () => {
     const whole = events(begin, ["completed", response("completed", [message(0, `a ${secret}`)])]);
     expect(shown(whole)).toContain('"text":"a -"');

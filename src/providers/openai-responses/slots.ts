@@ -31,7 +31,7 @@ export function saidBy(event: JsonObject): readonly Said[] {
   const whole = wholes[type];
   if (whole === undefined || typeof event[whole.member] !== "string") return none;
   const { kind, member } = whole;
-  const key = kind === "tool_arguments" ? "call" : partKey(event);
+  const key = kind === "tool_arguments" ? callKey(event) : partKey(event);
   const name = typeof event.name === "string" ? [said(event as Draft, "name", "tool_name", item, "name")] : none;
   return [...name, said(event as Draft, member, kind, item, key)];
 }
@@ -49,6 +49,10 @@ export function saidInItem(item: Draft, index: number): readonly Said[] {
     const named = typeof item.name === "string" ? item : { name: callName(item) };
     const name = said(named, "name", "tool_name", index, "name");
     return typeof item[member] === "string" ? [name, said(item, member, "tool_arguments", index, "call")] : [name];
+  }
+  if (type.endsWith("_call")) {
+    const name = said({ name: callName(item) }, "name", "tool_name", index, "name");
+    return [name, ...["action", "actions", "operation", "queries"].flatMap((key) => saidInside(item, key, index, key))];
   }
   if (type !== "message" && type !== "reasoning") return none;
   return (["summary", "content"] as const).flatMap((list) =>
@@ -68,10 +72,10 @@ export function closedBy(event: JsonObject): readonly Channel[] {
   const type = asString(event.type);
   const tool = String(indexOf(event.output_index));
   const whole = wholes[type];
-  if (whole !== undefined) return [channel(whole.kind, tool)];
+  if (whole !== undefined && isFinal(type)) return [channel(whole.kind, tool)];
   if (type !== "response.output_item.done") return none;
   const item = asObject(event.item);
-  if (callMembers[asString(item.type)] !== undefined) return [channel("tool_arguments", tool)];
+  if (asString(item.type).endsWith("_call")) return [channel("tool_arguments", tool)];
   if (item.type === "message") return [channel("text", ""), channel("refusal", "")];
   return item.type === "reasoning" ? [channel("reasoning", "")] : none;
 }
@@ -86,14 +90,25 @@ const wholes: Readonly<Record<string, { readonly kind: PieceKind; readonly membe
   "response.mcp_call_arguments.done": { kind: "tool_arguments", member: "arguments" },
   "response.custom_tool_call_input.done": { kind: "tool_arguments", member: "input" },
   "response.code_interpreter_call_code.done": { kind: "tool_arguments", member: "code" },
+  "response.shell_call_command.added": { kind: "tool_arguments", member: "command" },
+  "response.shell_call_command.done": { kind: "tool_arguments", member: "command" },
+  "response.audio.transcript.done": { kind: "text", member: "transcript" },
 };
 
 const none: readonly never[] = Object.freeze([]);
 
 function fragment(event: JsonObject, type: string, item: number): Said {
   const kind = deltaKinds[type as keyof typeof deltaKinds];
-  const key = kind === "tool_arguments" ? "call" : partKey(event);
+  const key = kind === "tool_arguments" ? callKey(event) : partKey(event);
   return { ...said(event as Draft, "delta", kind, item, key), delta: true };
+}
+
+/** Every text in a member of a call whose arguments have a form of their own: commands, patches, searches. */
+function saidInside(holder: Draft, member: string, item: number, key: string): readonly Said[] {
+  const value = holder[member];
+  if (typeof value === "string") return member === "type" ? none : [said(holder, member, "tool_arguments", item, key)];
+  if (typeof value !== "object" || value === null) return none;
+  return Object.keys(value).flatMap((name) => saidInside(value as Draft, name, item, `${key} ${name}`));
 }
 
 function saidInPart(part: Draft, item: number, key: string): readonly Said[] {
@@ -127,6 +142,11 @@ function said(holder: Draft, member: string, kind: PieceKind, item: number, key:
 
 function channel(kind: PieceKind, item: string): Channel {
   return { choice: 0, kind, tool: kind === "tool_name" || kind === "tool_arguments" ? item : "" };
+}
+
+/** A shell takes several commands in one call. */
+function callKey(event: JsonObject): string {
+  return typeof event.command_index === "number" ? `action commands ${event.command_index}` : "call";
 }
 
 function partKey(event: JsonObject): string {

@@ -27,6 +27,8 @@ export const deltaKinds = {
   "response.mcp_call_arguments.delta": "tool_arguments",
   "response.custom_tool_call_input.delta": "tool_arguments",
   "response.code_interpreter_call_code.delta": "tool_arguments",
+  "response.shell_call_command.delta": "tool_arguments",
+  "response.audio.transcript.delta": "text",
 } as const;
 
 /** Types that are known here and say nothing of what a summary is about: what frames, repeats, or is a tool's progress. */
