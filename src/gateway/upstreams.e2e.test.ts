@@ -214,14 +214,13 @@ describe("a provider that fails before its answer", () => {
       [() => ({ "retry-after": new Date(Date.now() + 1500).toUTCString() }), 500],
     ];
     for (const [hint, atLeastMs] of hints) {
-      const headers = hint();
       setting.first.requests = 0;
       let asked = 0;
       let waitedMs = 0;
       setting.first.behave = (socket, attempt) => {
         if (attempt > 1) waitedMs = performance.now() - asked;
         asked = performance.now();
-        (attempt > 1 ? whole(200, completion) : whole(429, error("wait"), headers))(socket, attempt);
+        (attempt > 1 ? whole(200, completion) : whole(429, error("wait"), hint()))(socket, attempt);
       };
       expect(await call("one")).toMatchObject({ status: 200, asked: [2, 0] });
       expect(waitedMs).toBeGreaterThan(atLeastMs - 50);
@@ -232,9 +231,9 @@ describe("a provider that fails before its answer", () => {
     await using at = await start({ retry_budget_seconds: 0.2, retry_base_seconds: 0.001, retries: 10 });
     at.first.behave = (socket, attempt) => void setTimeout(() => whole(500, error("slow"))(socket, attempt), 90);
     const outcome = await call("two", { at });
-    // Two or three fit, by the machine's pace; the second provider comes too late.
+    // At most three fit, by the machine's pace; the second provider comes too late.
     expect(outcome.status).toBe(500);
-    expect(outcome.asked[0]).toBeWithin(2, 4);
+    expect(outcome.asked[0]).toBeWithin(1, 4);
     expect(outcome.asked[1]).toBe(0);
   });
 });
