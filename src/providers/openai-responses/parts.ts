@@ -37,8 +37,10 @@ function takeItem(item: JsonObject, sink: PromptSink): void {
     case "image_generation_call":
     case "item_reference":
       break;
-    default:
-      takeStrings(item, sink);
+    default: {
+      const { role: _role, status: _status, call_id: _id, ...rest } = item;
+      takeStrings(rest, sink);
+    }
   }
 }
 
