@@ -11,6 +11,8 @@ export interface FormatWords {
   readonly json: ReadonlySet<string>;
   /** Members that are calls: in them a name is what ties the call to its function. */
   readonly calls: ReadonlySet<string>;
+  /** The member of an object that holds a text in base64, as a file does; absent where the format has none. */
+  readonly encoded?: (text: string, node: JsonNode) => JsonNode | undefined;
 }
 
 /** A JSON text with everything redacted that a model reads in it: every string, whatever the kind, save the format's. */
@@ -33,6 +35,8 @@ export function redactTexts(text: string, root: JsonNode, redact: Redact, words:
   };
   const visit = (node: JsonNode, isCall: boolean) => {
     if (node.kind === "string") string(node, redact);
+    const file = words.encoded?.(text, node);
+    if (file !== undefined) string(file, (value) => inBase64(value, redact));
     for (const item of node.items) visit(item, false);
     for (const { key, value } of node.members) {
       const name = nameOf(key);
@@ -43,4 +47,10 @@ export function redactTexts(text: string, root: JsonNode, redact: Redact, words:
   };
   visit(root, false);
   return spliced(text, splices);
+}
+
+function inBase64(value: string, redact: Redact): string {
+  const sent = Buffer.from(value, "base64").toString();
+  const redacted = redact(sent);
+  return redacted === sent ? value : Buffer.from(redacted).toString("base64");
 }

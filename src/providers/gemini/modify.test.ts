@@ -277,6 +277,16 @@ describe("redact", () => {
   });
 });
 
+test("a text that is sent as a file is redacted as text", () => {
+  const body = (text: string) => {
+    const data = Buffer.from(text).toString("base64");
+    return `{"contents":[{"parts":[{"inline_data":{"data":"${data}","mime_type":"text/csv"}}]}]}`;
+  };
+  const redaction = [change("redact", "messages", ["ann"])];
+  expect(written(body("name\nann"), redaction)).toBe(body("name\n[redacted]"));
+  expect(written(body("name\nbob"), redaction)).toBe(body("name\nbob"));
+});
+
 test("a route changes nothing in the body, and what is routed is read as the other model's", () => {
   const raw = body('{"contents":[]}');
   const view = gemini.readRequest(raw, url("a"));

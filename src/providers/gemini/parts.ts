@@ -4,22 +4,27 @@ import { asObject, asString, isObject } from "../json.ts";
 import { createSink, type PromptSink, takeJson, takeStrings } from "../prompt-text.ts";
 import { camelOf, listOf, memberOf } from "./spelling.ts";
 
+/** What a content holds beside texts and images: sound, films and documents, as the tokens that they may come to. */
+interface ContentSink extends PromptSink {
+  tokens: number;
+}
+
 /** One content, or the system instruction, as counters see it. */
 export function contentPart(content: JsonObject): PromptPart {
-  const sink = createSink();
+  const sink: ContentSink = { ...createSink(), tokens: 0 };
   for (const part of listOf(content.parts)) {
     if (isObject(part)) takePart(part, sink);
     else takeStrings(part, sink);
   }
-  return { kind: "message", role: asString(content.role), texts: sink.texts, images: sink.images };
+  const { texts, images, tokens } = sink;
+  return { kind: "message", role: asString(content.role), texts, images, ...(tokens > 0 && { tokens }) };
 }
 
-function takePart(part: JsonObject, sink: PromptSink): void {
+function takePart(part: JsonObject, sink: ContentSink): void {
   for (const key in part) takeMember(camelOf(key), part[key], sink);
 }
 
-/** Sound, films and documents are bytes, not text: nothing of them but a name is counted. */
-function takeMember(name: string, value: Json | undefined, sink: PromptSink): void {
+function takeMember(name: string, value: Json | undefined, sink: ContentSink): void {
   const inner = asObject(value);
   switch (name) {
     case "text":
@@ -27,11 +32,12 @@ function takeMember(name: string, value: Json | undefined, sink: PromptSink): vo
       break;
     case "inlineData":
       takeJson(memberOf(inner, "displayName"), sink);
-      takeMedia(inner, sizeOfBase64(asString(inner.data)), sink);
+      takeInline(inner, sink);
       break;
     case "fileData":
       takeJson(memberOf(inner, "displayName"), sink);
-      takeMedia(inner, undefined, sink);
+      if (mediaType(inner).startsWith("image/")) sink.images.push({ detail: "auto" });
+      else sink.tokens += leastOfMedia;
       break;
     case "functionCall":
       takeJson(inner.name, sink);
@@ -57,6 +63,25 @@ function takeMember(name: string, value: Json | undefined, sink: PromptSink): vo
   }
 }
 
-function takeMedia(data: JsonObject, size: ReturnType<typeof sizeOfBase64>, sink: PromptSink): void {
-  if (asString(memberOf(data, "mimeType")).startsWith("image/")) sink.images.push({ detail: "auto", ...size });
+/** What one page, one second of film or eight of sound come to at least. */
+const leastOfMedia = 258;
+/** Of compressed sound, film and pages, as many bytes come to one token or to less than one. */
+const bytesOfMediaToken = 250;
+
+/** Whether bytes of this type are a text that the model reads as such. */
+export function isTextType(type: string): boolean {
+  return /^\s*(?:text\/|application\/(?:[\w.-]+\+)?(?:json|xml|yaml)\b)/i.test(type);
+}
+
+function takeInline(data: JsonObject, sink: ContentSink): void {
+  const type = mediaType(data);
+  const base64 = asString(data.data);
+  if (isTextType(type) || isTextType(asString(data.mime_type)))
+    takeJson(Buffer.from(base64, "base64").toString(), sink);
+  else if (type.startsWith("image/")) sink.images.push({ detail: "auto", ...sizeOfBase64(base64) });
+  else sink.tokens += Math.max(leastOfMedia, Math.ceil((base64.length * 3) / 4 / bytesOfMediaToken));
+}
+
+function mediaType(data: JsonObject): string {
+  return asString(memberOf(data, "mimeType")).toLowerCase();
 }

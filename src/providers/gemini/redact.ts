@@ -1,7 +1,8 @@
 import type { BodyDraft } from "../draft.ts";
-import { spliced } from "../json-tree.ts";
+import { spliced, stringOf } from "../json-tree.ts";
 import { PromptRedaction, type Redact } from "../redact.ts";
 import { type FormatWords, redactTexts } from "../redact-texts.ts";
+import { isTextType } from "./parts.ts";
 import { camelOf, keyOf } from "./spelling.ts";
 
 const words: FormatWords = {
@@ -12,6 +13,11 @@ const words: FormatWords = {
   ]),
   json: new Set(["args", "response"]),
   calls: new Set(["functionCall", "functionResponse"]),
+  encoded(text, { members }) {
+    const holds = (name: string) => members.filter(({ key }) => camelOf(key) === name).map(({ value }) => value);
+    const isText = holds("mimeType").some((type) => type.kind === "string" && isTextType(stringOf(text, type)));
+    return isText ? holds("data").find(({ kind }) => kind === "string") : undefined;
+  },
 };
 
 /** Redacts what the model reads in a prompt: its texts, and the descriptions in its definitions. */

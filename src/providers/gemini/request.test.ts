@@ -63,9 +63,21 @@ test("every text of a prompt is counted, and no bytes and seals", () => {
       role: "user",
       texts: ["said", "thought", "photo", "f", '{"a":1}', "f", '{"b":"two"}', "print(1)", "1", "counted"],
       images: [{ detail: "auto", width: 1, height: 2 }, { detail: "auto" }],
+      // The document: at least a page.
+      tokens: 258,
     },
     { kind: "tool", role: "", texts: [JSON.stringify(schema)], images: [] },
   ]);
+});
+
+test("a text that is sent as a file is read as text, and other files by their size", () => {
+  const file = (mimeType: string, bytes: Buffer) => user({ inlineData: { mimeType, data: bytes.toString("base64") } });
+  const [part] = read({ contents: [file("text/plain; charset=utf-8", Buffer.from("a sécret"))] }).parts();
+  expect(part?.texts).toEqual(["a sécret"]);
+  const [json] = read({ contents: [file("application/vnd.api+json", Buffer.from("{}"))] }).parts();
+  expect(json?.texts).toEqual(["{}"]);
+  const [sound] = read({ contents: [file("audio/mp3", Buffer.alloc(249_999))] }).parts();
+  expect([sound?.texts, sound?.tokens]).toEqual([[], 1_000]);
 });
 
 describe("the URL", () => {
