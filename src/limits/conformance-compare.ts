@@ -1,7 +1,7 @@
 import { expect } from "bun:test";
 import { randomUUID } from "node:crypto";
 import fc from "fast-check";
-import type { Counters, LimitUnit, LimitWindow, Reservation } from "../core/limits.ts";
+import type { Counters, InspectedCounter, LimitOwner, LimitUnit, LimitWindow, Reservation } from "../core/limits.ts";
 import { TestClock } from "./conformance.ts";
 
 const big = Number.MAX_SAFE_INTEGER;
@@ -26,13 +26,14 @@ const zones = ["UTC", "Asia/Kolkata", "America/New_York"];
 
 const amount = fc.oneof({ weight: 8, arbitrary: fc.nat(8) }, fc.constantFrom(big, big - 1, 2 ** 52 + 1, 10 ** 15));
 const id = fc.nat(9);
+const wants = fc.array(fc.record({ kind: fc.nat(kinds.length - 1), amount }), { minLength: 1, maxLength: 6 });
 const step = fc.oneof(
   {
     weight: 6,
     arbitrary: fc.record({
       do: fc.constant("reserve" as const),
       id,
-      wants: fc.array(fc.record({ kind: fc.nat(kinds.length - 1), amount }), { minLength: 1, maxLength: 6 }),
+      wants,
     }),
   },
   {
@@ -44,6 +45,21 @@ const step = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("release" as const), id }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant("extend" as const),
+      id,
+      more: fc.record({ tokens: fc.nat(9), usd: amount, completion_tokens: amount }, { requiredKeys: [] }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("reset" as const), kind: fc.nat(kinds.length - 1) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("inspect" as const) }) },
+  // Several at once: where they come together, they are answered one after another.
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant("crowd" as const), all: fc.array(wants, { minLength: 2, maxLength: 6 }) }),
+  },
   {
     weight: 3,
     arbitrary: fc.record({
@@ -78,6 +94,18 @@ export async function compareProperty(
         /** How many requests an id has stood for: ids are not used again once their request ended. */
         const ended = new Map<number, number>();
         const name = (id: number) => `${prefix}-${id}.${ended.get(id) ?? 0}`;
+        const reservationsOf = (wants: readonly { readonly kind: number; readonly amount: number }[]): Reservation[] =>
+          wants.map(({ kind, amount }) => ({
+            ...kinds[kind]!,
+            key: `${prefix}|${kind}`,
+            amount,
+            onStoreDown: "deny",
+          }));
+        const bothOf = async <T>(ask: (side: Counters) => T | Promise<T>): Promise<[T, T]> => [
+          await ask(both.left),
+          await ask(both.right),
+        ];
+        let crowds = 0;
         const renew = (id: number) => ended.set(id, (ended.get(id) ?? 0) + 1);
         try {
           for (const one of steps) {
@@ -88,15 +116,28 @@ export async function compareProperty(
             } else if (one.do === "release") {
               for (const side of [both.left, both.right]) await side.release(name(one.id));
               renew(one.id);
+            } else if (one.do === "extend") {
+              const [left, right] = await bothOf((side) => side.extend(name(one.id), one.more));
+              expect(left).toEqual(right);
+            } else if (one.do === "reset") {
+              const [left, right] = await bothOf((side) => side.reset(owner, `${prefix}|${one.kind}`));
+              expect(left).toEqual(right);
+            } else if (one.do === "inspect") {
+              const [left, right] = await bothOf((side) => inspectAll(side, owner, prefix));
+              expect(left).toEqual(right);
+            } else if (one.do === "crowd") {
+              crowds += 1;
+              const [left, right] = await bothOf((side) =>
+                Promise.all(
+                  one.all.map((wants, i) =>
+                    side.reserve(`${prefix}-crowd${crowds}.${i}`, owner, reservationsOf(wants)),
+                  ),
+                ),
+              );
+              expect(left).toEqual(right);
             } else {
-              const reservations: Reservation[] = one.wants.map(({ kind, amount }) => ({
-                ...kinds[kind]!,
-                key: `${prefix}|${kind}`,
-                amount,
-                onStoreDown: "deny",
-              }));
-              const left = await both.left.reserve(name(one.id), owner, reservations);
-              const right = await both.right.reserve(name(one.id), owner, reservations);
+              const reservations = reservationsOf(one.wants);
+              const [left, right] = await bothOf((side) => side.reserve(name(one.id), owner, reservations));
               expect(left).toEqual(right);
               if (!left.granted) renew(one.id);
             }
@@ -109,4 +150,15 @@ export async function compareProperty(
     ),
     { numRuns, ...(seed !== undefined && { seed }) },
   );
+}
+
+async function inspectAll(counters: Counters, owner: LimitOwner, prefix: string): Promise<InspectedCounter[]> {
+  const all = new Map<string, InspectedCounter>();
+  let cursor: string | null | undefined;
+  while (cursor !== null) {
+    const page = await counters.inspect(owner, { prefix, limit: 1000, ...(cursor && { cursor }) });
+    for (const one of page.counters) all.set(one.key, one);
+    cursor = page.next;
+  }
+  return [...all.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
 }

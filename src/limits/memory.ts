@@ -212,6 +212,7 @@ export function createMemoryCounters({
 
     reset({ id }, key) {
       const now = clock.now();
+      if (now > noneBefore) giveUp(now);
       const counter = counters.get(key);
       if (counter === undefined || counter.counted.owner !== id) return false;
       if (counter.isIdle(now) || counter.usedAt(now) === 0) return false;

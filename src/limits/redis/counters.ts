@@ -195,8 +195,8 @@ export function createRedisCounters({
     const names: string[] = [];
     const args: ScriptArgument[] = [];
     const told: RedisCounter[] = [];
-    for (const { counter, before, used, max } of reply.counters) {
-      if (used === 0 || (before > 0 && counter.toldMax === max && reply.now < counter.toldUntil)) continue;
+    for (const { counter, before, max } of reply.counters) {
+      if (max < 0 || (before > 0 && counter.toldMax === max && reply.now < counter.toldUntil)) continue;
       const calendar = counter.kind === "calendar";
       const lasts = calendar ? counter.span.end - reply.now : Math.max(noteMs, 2 * counter.length);
       counter.toldMax = max;

@@ -64,7 +64,7 @@ export async function resetCounter(
     organisation.noteOf(key),
     ...spans.map(({ start }) => organisation.nameOf("calendar", key, start)),
   ];
-  const args = [given, leaseMs, identityOf(key), ...spans.map(({ end }) => end)];
+  const args = [given, leaseMs, identityOf(key), ...calendarUnits.flatMap((unit, i) => [unit, spans[i]!.end])];
   return (await run("reset", keys, args)) === 1;
 }
 

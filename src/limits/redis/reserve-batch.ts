@@ -180,7 +180,7 @@ interface Replayed {
   /** The oldest slot of a sliding window, 0 without one, and the one that this batch counts in. */
   oldest: number;
   readonly slot: number;
-  /** The maximum that was last asked for. */
+  /** The maximum that was last asked for, of a counter that is in use; -1 of one that is not. */
   max: number;
 }
 
@@ -208,17 +208,17 @@ export function readReserve(batch: ReserveBatch, reply: readonly (string | numbe
   for (let i = 0; i < windows; i += 1) {
     const value = reply[2 + i]!;
     const before = typeof value === "number" ? value - batch.sums[i]! : Number(value);
-    replayed.push({ counter: batch.calendar[i]!, before, used: before, oldest: 0, slot: 0, max: 0 });
+    replayed.push({ counter: batch.calendar[i]!, before, used: before, oldest: 0, slot: 0, max: -1 });
   }
   let at = 2 + windows;
   const next = () => Number(reply[at++]);
   for (const counter of batch.sliding) {
     const before = next();
-    replayed.push({ counter, before, used: before, oldest: next(), slot: next(), max: 0 });
+    replayed.push({ counter, before, used: before, oldest: next(), slot: next(), max: -1 });
   }
   for (const counter of batch.held) {
     const before = next();
-    replayed.push({ counter, before, used: before, oldest: 0, slot: 0, max: 0 });
+    replayed.push({ counter, before, used: before, oldest: 0, slot: 0, max: -1 });
   }
   const slidingFrom = windows - firstSliding;
   const heldFrom = windows + batch.sliding.length - firstHeld;
@@ -268,7 +268,7 @@ function replay(
   }
   const exhausted: number[] = [];
   for (let i = 0; i < touched.length; i += 1) {
-    touched[i]!.max = reservations[i]!.max;
+    if (touched[i]!.used > 0) touched[i]!.max = reservations[i]!.max;
     const { amount } = reservations[i]!;
     if (amount <= mostOf(reservations[i]!) - touched[i]!.used) touched[i]!.used += amount;
     else exhausted.push(i);

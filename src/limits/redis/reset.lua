@@ -6,7 +6,7 @@
 -- ARGV[1]  the time in milliseconds, or '' for the server's own
 -- ARGV[2]  after how many milliseconds a request is given up
 -- ARGV[3]  the counter's identity
--- then the ends of the calendar windows
+-- then for each calendar window its unit and its end
 --
 -- Answers 1, or 0 when it was at zero.
 local read, pack, sub = struct.unpack, struct.pack, string.sub
@@ -21,8 +21,9 @@ local function drop(key, used)
   redis.call('DEL', key)
 end
 
-local seconds = string.match(redis.call('GET', KEYS[5]) or '', '^%S+ (%d+) ')
-if seconds then slide(KEYS[3], seconds * 1000, now) end
+-- A note that was lost leaves it open which window it is.
+local window = string.match(redis.call('GET', KEYS[5]) or '', '^%S+ (%S+) ')
+if tonumber(window) then slide(KEYS[3], window * 1000, now) end
 drop(KEYS[3], tonumber(redis.call('HGET', KEYS[3], 'n') or 0))
 local held = 0
 for _, value in ipairs(redis.call('HVALS', KEYS[4])) do
@@ -31,9 +32,11 @@ for _, value in ipairs(redis.call('HVALS', KEYS[4])) do
 end
 drop(KEYS[4], held)
 for i = 6, #KEYS do
-  local ends = tonumber(ARGV[i - 2])
-  current[ends] = true
-  if now < ends then drop(KEYS[i], tonumber(redis.call('GET', KEYS[i]) or 0)) end
+  local unit, ends = ARGV[2 * i - 8], tonumber(ARGV[2 * i - 7])
+  if now < ends and (not window or window == unit) then
+    current[ends] = true
+    drop(KEYS[i], tonumber(redis.call('GET', KEYS[i]) or 0))
+  end
 end
 
 for i = 1, 2 do

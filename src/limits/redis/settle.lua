@@ -74,7 +74,9 @@ if not summed then
       else
         local of = holds[counter] or {}
         holds[counter] = of
-        of[#of + 1] = 'r:' .. ARGV[firstId + i]
+        -- All that a request holds of a counter is one field.
+        local field = 'r:' .. ARGV[firstId + i]
+        if of[#of] ~= field then of[#of + 1] = field end
       end
     end
     at = at + 12 * count
