@@ -1,7 +1,7 @@
 import { t } from "elysia";
 import type { Organisation, Page, PageRequest } from "../core/control.ts";
 import { type CounterKey, readCounterKey } from "../core/counter-keys.ts";
-import type { InspectedCounter, LimitScope } from "../core/limits.ts";
+import { type InspectedCounter, type LimitScope, unlimited } from "../core/limits.ts";
 import { SluiceError } from "../errors.ts";
 import type { AdminDeps } from "./deps.ts";
 import { allOrganisations, countersOf, readableAmount } from "./limit-counters.ts";
@@ -35,8 +35,10 @@ const counterSchema = t.Object(
     per: t.Record(t.String(), t.String(), { description: "Whose counter it is; empty when it is one for all." }),
     value: t.Number({ description: "Used or held in the current window." }),
     held: t.Number({ description: "The part of it that open requests hold; settling may lower it." }),
-    max: t.Number({ description: "The maximum that it was last asked with." }),
-    remaining: t.Number(),
+    max: t.Union([t.Number(), t.Null()], {
+      description: "The maximum that it was last asked with; null for a limit that only counts, such as a soft budget.",
+    }),
+    remaining: t.Union([t.Number(), t.Null()]),
     reset_seconds: t.Integer({
       description: "Until the window ends; of a sliding one, until the oldest use leaves it.",
     }),
@@ -219,8 +221,8 @@ function show({ key, counter }: Listed, now: number): Shown<typeof counterSchema
     per: { ...key.per } as Partial<Record<LimitScope, string>> as Record<string, string>,
     value: readableAmount(unit, used),
     held: readableAmount(unit, held),
-    max: readableAmount(unit, max),
-    remaining: readableAmount(unit, Math.max(0, max - used)),
+    max: max === unlimited ? null : readableAmount(unit, max),
+    remaining: max === unlimited ? null : readableAmount(unit, Math.max(0, max - used)),
     reset_seconds: resetSeconds,
     resets_at: showTime(now + resetSeconds * 1000),
   };

@@ -43,6 +43,12 @@ export interface LimitRequest {
   readonly onStoreDown: OnStoreDown;
 }
 
+/**
+ * The maximum that counters are given for a limit that never refuses: a billion dollars, or as many tokens as nobody
+ * uses. Whoever shows counters shows none.
+ */
+export const unlimited = 1e15;
+
 /** Where a limit stood when a request asked for it. */
 export interface LimitStanding {
   /** Units used or held, this request's own left out. */

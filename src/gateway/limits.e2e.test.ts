@@ -422,6 +422,8 @@ describe("a budget", () => {
       await sluice.ledger(headers.get("sluice-request-id"));
     }
     expect(warnings).toEqual([null, null, "budget_100", "budget_100"]);
+    const { data } = (await sluice.admin("limits?policy=org/money")) as { data: object[] };
+    expect(data).toMatchObject([{ unit: "usd", value: 0.00088, held: 0, max: null, remaining: null }]);
   });
 
   test("of a model that nobody has a price for is what the policy says", async () => {
@@ -523,6 +525,8 @@ rules:
   };
   const rules = data.flatMap(({ phase, reasons }) => reasons.map(({ rule }) => `${phase} ${rule}`)).sort();
   expect(rules).toEqual(["response held", "usage money", "usage share", "usage tokens"]);
+  const id = headers.get("sluice-decision-id")!.replace(/_request$/, "_usage");
+  expect(await sluice.admin(`explain/${id}`)).toMatchObject({ differences: [] });
 });
 
 describe("a stream that reserves by slices", () => {

@@ -4,15 +4,16 @@ import { errorFinding, toFinding } from "../core/engine.ts";
 import { entry } from "../core/entry.ts";
 import type { Facts } from "../core/facts.ts";
 import type { Identity } from "../core/identity.ts";
-import type {
-  ActualAmounts,
-  CounterState,
-  LimitOwner,
-  LimitRequest,
-  LimitScope,
-  LimitStanding,
-  Reservation,
-  ReserveResult,
+import {
+  type ActualAmounts,
+  type CounterState,
+  type LimitOwner,
+  type LimitRequest,
+  type LimitScope,
+  type LimitStanding,
+  type Reservation,
+  type ReserveResult,
+  unlimited,
 } from "../core/limits.ts";
 import { createLocalTime } from "../core/local-time.ts";
 import type { ActiveOverride, CompiledPolicy } from "../core/policy.ts";
@@ -78,9 +79,6 @@ class Reserving implements LimitOutcome {
   sliced: Sliced[] | undefined;
   reserved: ReservedLimit[] | undefined;
 }
-
-/** Stands for the maximum of a limit that never refuses: a billion dollars, or as many tokens as nobody uses. */
-const unlimited = 1e15;
 
 const localTime = createLocalTime();
 
