@@ -168,6 +168,24 @@ describe("secrets", () => {
 });
 
 describe("providers and models", () => {
+  test("of vendors that speak OpenAI's format need no more than a key, and what is set goes before what is known", () => {
+    const file = `
+providers:
+  groq: { api_key: k }
+  xai: { api_key: k }
+  mistral: { api_key: k, base_url: "http://own:8000/v1" }
+  deepseek: { kind: anthropic, api_key: k, base_url: "http://own:8000" }
+  together: { api_key: k, include_usage: true }
+`;
+    expect(Object.fromEntries(load({ file }).values.providers)).toEqual({
+      groq: { kind: "openai", api_key: "k", base_url: "https://api.groq.com/openai/v1", include_usage: false },
+      xai: { kind: "openai", api_key: "k", base_url: "https://api.x.ai/v1" },
+      mistral: { kind: "openai", api_key: "k", base_url: "http://own:8000/v1" },
+      deepseek: { kind: "anthropic", api_key: "k", base_url: "http://own:8000" },
+      together: { kind: "openai", api_key: "k", base_url: "https://api.together.xyz/v1", include_usage: true },
+    });
+  });
+
   test("of the design's example are read as they stand", () => {
     const file = `
 providers:
@@ -359,8 +377,12 @@ describe("a problem says where, what was received and what is accepted:", () => 
           "--jwt-secret  is not supported by this version: the admin API takes the admin key; tokens come later",
         ],
         [
-          { file: "providers: { groq: {} }" },
-          `${f}:1:20  providers.groq needs a kind: one of openai, azure, anthropic, gemini, cohere, echo`,
+          { file: "providers: { vllm: {} }" },
+          `${f}:1:20  providers.vllm needs a kind: one of openai, azure, anthropic, gemini, cohere, echo`,
+        ],
+        [
+          { file: "providers: { bedrock: { api_key: k } }" },
+          `${f}:1:23  providers.bedrock.base_url is missing: its compatible endpoint, https://bedrock-runtime.REGION.amazonaws.com/openai/v1, which takes a Bedrock key`,
         ],
         [
           { file: "providers: { groq: { kind: gorq } }" },

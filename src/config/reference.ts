@@ -2,6 +2,7 @@ import { providerSettings, settings } from "../config.ts";
 import { priceFields } from "./prices.ts";
 import { modelFields, providerFields, targetFields } from "./routing.ts";
 import { envName, flagName, type Setting } from "./setting.ts";
+import { vendors } from "./vendors.ts";
 
 const all: readonly (readonly [key: string, setting: Setting])[] = Object.entries({ ...settings, ...providerSettings });
 
@@ -71,6 +72,20 @@ their names on the paths below \`/azure\`.
 ${table(["field", ""], fields(providerFields))}
 
 A secret may be in a file: \`api_key_file\` names it.
+
+Vendors that speak OpenAI's format are providers of kind \`openai\`. One that is called by a name of this table needs nothing but
+its \`api_key\`; whatever else is set for it goes before the table, and any other vendor takes a \`kind\` and a \`base_url\`.
+
+${table(
+  ["name", "vendor", "base_url", "asked for usage", ""],
+  Object.entries(vendors).map(([name, { title, baseUrl, tellsUsage, note }]) => [
+    `\`${name}\``,
+    title,
+    baseUrl === undefined ? "to be set" : `\`${baseUrl}\``,
+    tellsUsage ? "no" : "yes",
+    note,
+  ]),
+)}
 
 ## Models
 

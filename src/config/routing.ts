@@ -19,6 +19,7 @@ import {
 } from "./load.ts";
 import { readPrice } from "./prices.ts";
 import { choice, integer, type Setting, seconds, text, toggle } from "./setting.ts";
+import { vendors } from "./vendors.ts";
 
 /** Providers that need no entry in the file: the environment is enough. */
 export const namedProviders = ["openai", "anthropic", "azure", "gemini", "cohere"] as const;
@@ -28,7 +29,7 @@ export const providerFields = {
   kind: {
     type: choice("openai", "azure", "anthropic", "gemini", "cohere", "echo"),
     default: undefined,
-    doc: "The wire format it speaks. Needed unless the provider is called by its kind.",
+    doc: "The wire format it speaks. Needed unless the provider is called by its kind, or by one of the vendors below.",
   },
   base_url: {
     type: text,
@@ -152,7 +153,17 @@ function readProviders(sources: Sources, rows: SettingRow[], origins: Map<string
     }
     // A version alone makes no provider: other programs of the same environment name it too.
     if (node === undefined && values.api_key === undefined && values.base_url === undefined) continue;
-    const kind = values.kind ?? (providerFields.kind.type.fromText(name) as string | undefined);
+    const vendor = Object.hasOwn(vendors, name) ? vendors[name] : undefined;
+    const kind = values.kind ?? providerFields.kind.type.fromText(name) ?? (vendor && "openai");
+    if (vendor !== undefined && kind === "openai" && !origins.has(`providers.${name}.base_url`)) {
+      if (vendor.baseUrl !== undefined) {
+        values.base_url = vendor.baseUrl;
+        if (vendor.tellsUsage) values.include_usage ??= false;
+      } else {
+        const where = node === undefined || file === null ? name : position(file, node);
+        problems.push({ where, message: `providers.${name}.base_url is missing: ${vendor.note}` });
+      }
+    }
     if (kind === undefined && !origins.has(`providers.${name}.kind`)) {
       const where = node === undefined || file === null ? name : position(file, node);
       problems.push({ where, message: `providers.${name} needs a kind: ${providerFields.kind.type.accepts}` });

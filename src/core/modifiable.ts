@@ -40,7 +40,7 @@ export const modifiableCatalogue = {
     type: "int",
     ops: number,
     min: 1,
-    doc: "The most completion tokens of one answer. The chat surface changes max_tokens and max_completion_tokens, whichever was sent, and adds the latter; Gemini has generationConfig.maxOutputTokens.",
+    doc: "The most completion tokens of one answer. The chat surface changes max_tokens and max_completion_tokens, whichever was sent, and adds the latter; responses have max_output_tokens, Gemini generationConfig.maxOutputTokens.",
   },
   messages: {
     type: "string",
@@ -58,13 +58,13 @@ export const modifiableCatalogue = {
     ops: ["cap", "remove"],
     min: 1,
     unsent: 1,
-    doc: "How many answers are asked for; Gemini has generationConfig.candidateCount. On the messages surface and Cohere's there is always one.",
+    doc: "How many answers are asked for; Gemini has generationConfig.candidateCount. On the messages surface, responses' and Cohere's there is always one; of completions best_of is bound as well.",
   },
   reasoning_effort: {
     type: "string",
     ops: ["set", "remove"],
     values: ["low", "medium", "high"],
-    doc: "How hard the model thinks. On the messages surface output_config.effort; on Gemini's thinkingLevel, or for models before the third generation a thinkingBudget of 1024, 8192 or 24576 tokens; on Cohere's a token_budget of as many.",
+    doc: "How hard the model thinks. On the responses surface reasoning.effort; on the messages surface output_config.effort; on Gemini's thinkingLevel, or for models before the third generation a thinkingBudget of 1024, 8192 or 24576 tokens; on Cohere's a token_budget of as many.",
   },
   service_tier: {
     type: "string",
@@ -76,13 +76,13 @@ export const modifiableCatalogue = {
     type: "list<string>",
     ops: ["set", "append", "remove"],
     size: 16,
-    doc: "Texts at which the model stops. On the messages surface and Cohere's stop_sequences, on Gemini's stopSequences.",
+    doc: "Texts at which the model stops. On the messages surface and Cohere's stop_sequences, on Gemini's stopSequences. Responses take none.",
   },
   system: {
     type: "string",
     ops: ["append"],
     size: 8_192,
-    doc: "System instructions. The chat surface and Cohere's get a message of its own after the client's leading system messages, the messages surface a text block, Gemini's a part of systemInstruction.",
+    doc: "System instructions. The chat surface and Cohere's get a message of its own after the client's leading system messages, responses more instructions, completions a text before each prompt, the messages surface a text block, Gemini's a part of systemInstruction.",
   },
   temperature: {
     type: "double",
