@@ -23,6 +23,7 @@ type Step =
     }
   | { readonly do: "settle"; readonly id: number; readonly tokens: number }
   | { readonly do: "release"; readonly id: number }
+  | { readonly do: "extend"; readonly id: number; readonly tokens: number }
   | { readonly do: "advance"; readonly ms: number };
 
 interface Use {
@@ -40,6 +41,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant("reserve" as const), id, wants }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("settle" as const), id, tokens: fc.nat(20) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("release" as const), id }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("extend" as const), id, tokens: fc.nat(6) }) },
   {
     weight: 3,
     arbitrary: fc.record({
@@ -74,6 +76,9 @@ export async function modelProperty(
             await counters.settle(open, { tokens: 0 });
             await counters.release(open);
             model.end(one.id, ({ kind, amount }) => (kinds[kind]!.unit === "tokens" ? one.tokens : amount));
+          } else if (one.do === "extend") {
+            const answer = await counters.extend(`${prefix}${model.nameOf(one.id)}`, { tokens: one.tokens });
+            model.extend(one.id, clock.now(), one.tokens, answer);
           } else {
             const reservations = one.wants.map(({ kind, amount }) => ({
               ...kinds[kind]!,
@@ -142,6 +147,30 @@ class Model {
     this.#open.set(id, taken);
   }
 
+  extend(id: number, now: number, tokens: number, answer: boolean): void {
+    const open = this.#open.get(id);
+    if (open === undefined) {
+      expect(answer, "extended what is not open").toBe(false);
+      return;
+    }
+    const sure = kinds.map((_, kind) => this.#used(kind, now, 0));
+    const possible = kinds.map((_, kind) => this.#used(kind, now, slackMs));
+    let mustDeny = false;
+    let mayDeny = false;
+    const extended = open.filter(({ kind }) => kinds[kind]!.unit === "tokens" && tokens > 0);
+    for (const use of extended) {
+      const { kind } = use;
+      // In a window that is over there is room for anything.
+      if (this.#counts(use, now, 0)) sure[kind]! += tokens;
+      if (this.#counts(use, now, slackMs)) possible[kind]! += tokens;
+      mustDeny ||= this.#counts(use, now, 0) && sure[kind]! > kinds[kind]!.max;
+      mayDeny ||= this.#counts(use, now, slackMs) && possible[kind]! > kinds[kind]!.max;
+    }
+    if (mustDeny) expect(answer, "extended beyond the maximum").toBe(false);
+    if (!mayDeny) expect(answer, "not extended with room left").toBe(true);
+    if (answer) for (const use of extended) use.amount += tokens;
+  }
+
   end(id: number, actual: (use: Use) => number): void {
     for (const use of this.#open.get(id) ?? []) {
       use.amount = kinds[use.kind]!.unit === "concurrency" ? 0 : actual(use);
@@ -154,14 +183,17 @@ class Model {
     this.#ended.set(id, (this.#ended.get(id) ?? 0) + 1);
   }
 
-  #used(kind: number, now: number, slack: number): number {
+  #counts({ kind, at }: Use, now: number, slack: number): boolean {
     const { unit, window } = kinds[kind]!;
-    const counts = ({ at }: Use) => {
-      if (unit === "concurrency") return true;
-      if ("sliding" in window) return now < at + slidingMs + slack;
-      const length = window.every === "minute" ? 60_000 : 86_400_000;
-      return Math.floor(at / length) === Math.floor(now / length);
-    };
-    return this.#uses.filter((use) => use.kind === kind && counts(use)).reduce((sum, { amount }) => sum + amount, 0);
+    if (unit === "concurrency") return true;
+    if ("sliding" in window) return now < at + slidingMs + slack;
+    const length = window.every === "minute" ? 60_000 : 86_400_000;
+    return Math.floor(at / length) === Math.floor(now / length);
+  }
+
+  #used(kind: number, now: number, slack: number): number {
+    return this.#uses
+      .filter((use) => use.kind === kind && this.#counts(use, now, slack))
+      .reduce((sum, { amount }) => sum + amount, 0);
   }
 }

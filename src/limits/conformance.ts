@@ -10,6 +10,7 @@ import type {
   Reservation,
 } from "../core/limits.ts";
 import type { Clock } from "../core/ports.ts";
+import { accuracy } from "./conformance-accuracy.ts";
 import { modelProperty } from "./conformance-model.ts";
 
 /** Makes the counters under test; they read the time from this clock and no other. */
@@ -270,6 +271,20 @@ export function testCounters(name: string, make: MakeCounters): void {
       clock.advance(1_001);
       expect((await reserve("d", [one])).granted).toBe(true);
       expect((await reserve("e", [one])).granted).toBe(false);
+    });
+
+    test("a calendar window decides exactly as a list of all uses would, request by request", async () => {
+      const { clock, counters } = await open("2026-03-10T12:00:00.250Z");
+      await accuracy({ clock, counters, key: randomUUID() }, { every: "second" });
+      // And where more is asked for than there is.
+      await accuracy({ clock, counters, key: randomUUID() }, { every: "second" }, 500, 3);
+    });
+
+    test("a sliding window never grants more than its maximum in any stretch, and gives room back a sixtieth late at most", async () => {
+      const { clock, counters } = await open("2026-03-10T12:00:00.250Z");
+      const { granted, possible } = await accuracy({ clock, counters, key: randomUUID() }, { sliding: 6 }, 2000);
+      // Up to one maximum, for the window that has begun when the test ends.
+      expect(granted).toBeGreaterThanOrEqual((possible * 60) / 61 - 100);
     });
 
     test("settling a use that has left its sliding window changes nothing", async () => {
