@@ -18,6 +18,12 @@ export interface RelayEvents {
 }
 
 /**
+ * Bytes of one stream after which garbage is collected: at the pace of a stream that does not end, the collector lets more
+ * of it lie about than a gateway should need. No usual answer is as long.
+ */
+const collectAfter = 4 * 1024 * 1024;
+
+/**
  * Relays a provider's stream to the client as it comes.
  *
  * The stream is pulled: the provider is read only as fast as the client reads, so a client that stops reading holds
@@ -41,6 +47,7 @@ export function relayStream(
   };
   const show = (controller: ReadableStreamDefaultController<Uint8Array>, forward: Uint8Array | null): boolean => {
     if (forward === null) return false;
+    if (bytes % collectAfter > (bytes + forward.byteLength) % collectAfter) Bun.gc(true);
     bytes += forward.byteLength;
     controller.enqueue(forward);
     return true;

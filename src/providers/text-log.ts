@@ -1,7 +1,7 @@
 /** Characters of raw events kept before they are read: what most answers stay under and so are never parsed. */
 const pendingLimit = 64 * 1024;
 /** Characters of text kept at most; far above any model's longest answer. */
-const textLimit = 16 * 1024 * 1024;
+const textLimit = 2 * 1024 * 1024;
 
 /**
  * The text a stream wrote, read only when somebody asks: when the provider tells its usage nobody does, and the events
@@ -34,13 +34,15 @@ export class TextLog {
   }
 
   #drain(): void {
-    for (const data of this.#pending) {
-      this.#read(data, (text) => {
-        if (text === "" || this.#size >= textLimit) return;
-        this.#texts.push(text);
-        this.#size += text.length;
-      });
-    }
+    // One text of many small ones: each by itself takes more memory than its characters.
+    const parts: string[] = [];
+    const take = (text: string) => {
+      if (text === "" || this.#size >= textLimit) return;
+      parts.push(text);
+      this.#size += text.length;
+    };
+    if (this.#size < textLimit) for (const data of this.#pending) this.#read(data, take);
+    if (parts.length > 0) this.#texts.push(parts.join(""));
     this.#pending = [];
     this.#pendingSize = 0;
   }
