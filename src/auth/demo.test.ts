@@ -18,3 +18,25 @@ test("the demo application and its key are made at the first start only, and not
   expect(await ensureDemo({ applications, mint })).toEqual({ created: false });
   await directory.close();
 });
+
+test("of processes that start at the same time one makes the demo application, and none fails", async () => {
+  await using store = await temporaryStore();
+  const { keys, clock } = store;
+  const mint = createKeyMint({ keys, clock, checkSecret: await store.sharedSecret("gateway-keys") });
+  // All of them look before any of them makes it.
+  const everybody = Promise.withResolvers<void>();
+  let looked = 0;
+  const applications = {
+    ...store.applications,
+    async any() {
+      const any = await store.applications.any();
+      looked += 1;
+      if (looked === 3) everybody.resolve();
+      await everybody.promise;
+      return any;
+    },
+  };
+  const made = await Promise.all([1, 2, 3].map(() => ensureDemo({ applications, mint })));
+  expect(made.filter(({ created }) => created)).toHaveLength(1);
+  expect((await store.applications.list({ limit: 5, after: null })).data).toHaveLength(1);
+});

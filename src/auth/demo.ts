@@ -1,4 +1,5 @@
-import type { Applications, KeyMint } from "../core/control.ts";
+import type { Application, Applications, KeyMint } from "../core/control.ts";
+import { SluiceError } from "../errors.ts";
 
 /**
  * Makes the application `demo` with a key for `dev`, the first time that a store is used.
@@ -13,7 +14,14 @@ export async function ensureDemo({
   readonly mint: KeyMint;
 }): Promise<{ readonly created: true; readonly key: string } | { readonly created: false }> {
   if (await applications.any()) return { created: false };
-  const demo = await applications.create({ organisation: "default", team: "", name: "demo", labels: {} });
+  let demo: Application;
+  try {
+    demo = await applications.create({ organisation: "default", team: "", name: "demo", labels: {} });
+  } catch (error) {
+    // Another process that started at the same time has made it, and shows its key.
+    if (error instanceof SluiceError && error.code === "conflict") return { created: false };
+    throw error;
+  }
   const { secret } = await mint.mint({ application: demo.id, env: "dev", name: "demo", expiresAt: null });
   return { created: true, key: secret };
 }

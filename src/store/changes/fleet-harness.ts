@@ -68,7 +68,18 @@ export async function startFleet(count: number, ...flags: readonly string[]): Pr
     return toReplica(url, child);
   };
 
-  const replicas = await Promise.all(Array.from({ length: count }, start));
+  const dispose = async () => {
+    for (const child of children) child.kill("SIGKILL");
+    await Promise.all(children.map(({ exited }) => exited));
+    rmSync(dir, { recursive: true, force: true });
+  };
+  let replicas: readonly Replica[];
+  try {
+    replicas = await Promise.all(Array.from({ length: count }, start));
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
   return {
     replicas,
     dir,
@@ -77,11 +88,7 @@ export async function startFleet(count: number, ...flags: readonly string[]): Pr
     },
     start,
     writePolicy,
-    async [Symbol.asyncDispose]() {
-      for (const child of children) child.kill("SIGKILL");
-      await Promise.all(children.map(({ exited }) => exited));
-      rmSync(dir, { recursive: true, force: true });
-    },
+    [Symbol.asyncDispose]: dispose,
   };
 }
 
