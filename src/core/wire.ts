@@ -84,6 +84,8 @@ export interface AnswerSummary {
   readonly model: string;
   /** Text and tool arguments the model wrote: what an estimate counts when `usage` is null. */
   readonly text: string;
+  /** The provider's error that came with a success status, in its own word; absent or empty for none. */
+  readonly error?: string;
 }
 
 /** Follows one stream of events and knows what it said so far. One per answer; fed in order. */

@@ -268,7 +268,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const refusal = judgeResponse(call, response.status, bytes.byteLength, summary, guarded?.decision);
     if (refusal !== null) return refuse(call, format, refusal, undefined, summary);
     const shown = guarded?.body ? Buffer.from(guarded.body) : bytes;
-    return passOn(call, response, shown, summary, response.ok ? "" : "upstream_error", true);
+    const erroneous = !response.ok || Boolean(summary.error);
+    return passOn(call, response, shown, summary, erroneous ? "upstream_error" : "", true);
   }
 
   /**

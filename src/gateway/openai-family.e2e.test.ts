@@ -333,3 +333,16 @@ test("members and events that nobody knows yet pass, and are counted", async () 
   expect(metrics).toContain('sluice_unknown_fields_total{surface="responses"} 1');
   expect(metrics).toContain('sluice_unknown_events_total{surface="responses"} 1');
 });
+
+test("an error that comes with status 200, as some vendors send it, is passed on and recorded as one", async () => {
+  const body = { code: "The service is currently unavailable", error: "at capacity" };
+  using provider = standIn(() => Response.json(body));
+  await using gateway = await startHarness({ upstream: provider.url });
+  for (const stream of [false, true]) {
+    const request = { model: "gpt-4o", messages: [{ role: "user", content: "x" }], stream };
+    const response = await gateway.post("/v1/chat/completions", request);
+    expect(await response.json()).toEqual(body);
+    const row = await gateway.ledger(response.headers.get("sluice-request-id"));
+    expect(row).toMatchObject({ status: 200, code: "upstream_error" });
+  }
+});

@@ -13,12 +13,14 @@ class ChatAnswer implements AnswerSummary {
   readonly usage: TokenUsage | null;
   readonly finishReason: string;
   readonly model: string;
+  readonly error: string;
   readonly #body: JsonObject;
 
   constructor(body: JsonObject) {
     this.usage = chatUsage(body);
     this.finishReason = asString(asObject(asArray(body.choices)[0]).finish_reason);
     this.model = asString(body.model);
+    this.error = body.error ? errorText(body) : "";
     this.#body = body;
   }
 
@@ -27,6 +29,14 @@ class ChatAnswer implements AnswerSummary {
     takeChatDeltas(this.#body, (_choice, _kind, _tool, text) => texts.push(text));
     return texts.join("");
   }
+}
+
+/** The provider's words: `{error:{message}}`, `{code,error:"…"}` or, after `event: error`, `{message}`. */
+export function errorText(body: JsonObject): string {
+  const error = body.error ?? body;
+  if (typeof error === "string") return error || "error";
+  if (!isObject(error)) return "error";
+  return asString(error.message) || asString(error.type) || asString(error.code) || "error";
 }
 
 /** Hands over all that the model wrote, from the `message` of an answer's choices or the `delta` of a chunk's. */

@@ -1,8 +1,8 @@
 import type { AnswerSummary, JsonObject, StreamReader, TokenUsage } from "../../core/wire.ts";
-import { asArray, asObject, asString, isObject, parseObject } from "../json.ts";
+import { asArray, asObject, asString, parseObject } from "../json.ts";
 import { hasValue } from "../json-peek.ts";
 import { TextLog } from "../text-log.ts";
-import { takeChatDeltas } from "./answer.ts";
+import { errorText, takeChatDeltas } from "./answer.ts";
 import { chatUsage } from "./usage.ts";
 
 const openBrace = 123;
@@ -73,14 +73,6 @@ class ChatStreamReader implements StreamReader {
 
 function isTelling(data: string): boolean {
   return hasValue(data, '"finish_reason"', quote) || hasValue(data, '"usage"', openBrace) || data.includes('"error"');
-}
-
-/** The provider's words: `{error:{message}}`, `{code,error:"…"}` or, after `event: error`, `{message}`. */
-function errorText(chunk: JsonObject): string {
-  const error = chunk.error ?? chunk;
-  if (typeof error === "string") return error || "error";
-  if (!isObject(error)) return "error";
-  return asString(error.message) || asString(error.type) || asString(error.code) || "error";
 }
 
 function readText(data: string, take: (text: string) => void): void {

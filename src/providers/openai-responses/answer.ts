@@ -1,6 +1,7 @@
 import type { AnswerSummary, Json, JsonObject, TokenUsage } from "../../core/wire.ts";
 import type { TakeDelta } from "../delta.ts";
 import { asArray, asObject, asString, isObject } from "../json.ts";
+import { errorText } from "../openai-chat/answer.ts";
 import { readUsage } from "../openai-chat/usage.ts";
 
 /** Reads a whole response, or whatever else came with status 200. */
@@ -9,6 +10,7 @@ export function readResponsesAnswer(body: JsonObject): AnswerSummary {
     usage: responsesUsage(body.usage),
     finishReason: finishOf(body),
     model: asString(body.model),
+    error: body.error ? errorText(body) : "",
     get text() {
       const texts: string[] = [];
       takeOutput(body, (_choice, _kind, _tool, text) => texts.push(text));
