@@ -1,7 +1,10 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { rmSync } from "node:fs";
 import { type RedisServer, redisIsMissing, startRedis } from "../limits/redis/testing.ts";
 import { type Harness, standIn, startHarness, until } from "./e2e-harness.ts";
+
+// Each test starts a whole Sluice or several, beside whatever else the machine does.
+setDefaultTimeout(60_000);
 
 /** What the stand-in says that a call used; 2.5 and 10 USD per million make it 220 micro-dollars. */
 const used = { prompt_tokens: 8, completion_tokens: 20, total_tokens: 28 };
@@ -114,7 +117,7 @@ describe.each(["memory", "Redis"])("64 clients at once, counted in %s,", (store)
     const statuses = await together(64, () => done());
     expect([passed(statuses), statuses.length, calls]).toEqual([300, 364, 300]);
     expect(new Set(statuses)).toEqual(new Set([200, 429]));
-  }, 60_000);
+  });
 
   test("settle tokens to what was used, and never use more than there are", async () => {
     const limit = 4_000;
@@ -127,7 +130,7 @@ describe.each(["memory", "Redis"])("64 clients at once, counted in %s,", (store)
     }
     expect(admitted).toBe(Math.floor((limit - reserved.tokens) / spent.tokens) + 1);
     expect([calls, await tokensUsed()]).toEqual([admitted, admitted * spent.tokens]);
-  }, 60_000);
+  });
 
   test("settle money to what was paid, and never pay more than there is", async () => {
     const usd = 0.012;
@@ -140,7 +143,7 @@ describe.each(["memory", "Redis"])("64 clients at once, counted in %s,", (store)
     expect(admitted).toBe(Math.floor((usd * 1e6 - reserved.micro) / spent.micro) + 1);
     expect([calls, await microUsed(usd)]).toEqual([admitted, admitted * spent.micro]);
     expect(admitted * spent.micro).toBeLessThanOrEqual(usd * 1e6);
-  }, 60_000);
+  });
 
   test("that use all they ask for fill money and tokens to the last unit", async () => {
     reply = () => answer({ prompt_tokens: 8, completion_tokens: 100, total_tokens: 108 });
@@ -150,7 +153,7 @@ describe.each(["memory", "Redis"])("64 clients at once, counted in %s,", (store)
     });
     const statuses = await together(64, () => done());
     expect([passed(statuses), calls, new Set(statuses)]).toEqual([number, number, new Set([200, 402])]);
-  }, 60_000);
+  });
 
   test("have as many requests under way as there are places", async () => {
     let most = 0;
@@ -174,7 +177,7 @@ describe.each(["memory", "Redis"])("64 clients at once, counted in %s,", (store)
     expect([passed(statuses), most]).toEqual([7, 7]);
     reply = () => answer();
     await until(async () => (await done()).status === 200);
-  }, 60_000);
+  });
 });
 
 describe("whatever the ending, what was not used returns", () => {
