@@ -79,6 +79,12 @@ test("usage is what ran, and beside it what is charged", () => {
   for (const nothing of [undefined, null, {}, { tokens: {} }, "many"]) expect(readCohereUsage(nothing)).toBeNull();
 });
 
+test("an error with a success status is told in the provider's words", () => {
+  expect(cohere.readAnswer({ finish_reason: "ERROR", message: {}, error: "no such tool" }).error).toBe("no such tool");
+  expect(cohere.readAnswer({ message: "overloaded" }).error).toBe("overloaded");
+  expect(cohere.readAnswer(answer).error).toBe("");
+});
+
 test("what is read of a request: messages, documents, plans, calls and results", () => {
   const view = cohere.readRequest(
     body({

@@ -9,6 +9,7 @@ export function readCohereAnswer(body: JsonObject): AnswerSummary {
     usage: readCohereUsage(body.usage),
     finishReason: asString(body.finish_reason),
     model: "",
+    error: body.finish_reason === "ERROR" ? asString(body.error) || "error" : asString(body.message),
     get text() {
       const texts: string[] = [];
       takeCohereDeltas(body, (_choice, _kind, _tool, text) => texts.push(text));

@@ -96,6 +96,12 @@ describe("usage", () => {
   });
 });
 
+test("an error with a success status is told in the provider's words", () => {
+  expect(gemini.readAnswer({ error: { code: 503, message: "overloaded" } }).error).toBe("overloaded");
+  expect(gemini.readAnswer({ error: {} }).error).toBe("error");
+  expect(gemini.readAnswer({ candidates: [] }).error).toBe("");
+});
+
 describe("a stream", () => {
   const read = (...events: object[]) => {
     const relay = gemini.openStream();

@@ -9,10 +9,18 @@ export function readGeminiAnswer(body: JsonObject): AnswerSummary {
     usage: readGeminiUsage(body.usageMetadata),
     finishReason: finishOf(body),
     model: asString(body.modelVersion),
+    error: errorOf(body),
     get text() {
       return textOf(body);
     },
   };
+}
+
+/** The provider's words for what went wrong; empty where nothing did. */
+export function errorOf({ error }: JsonObject): string {
+  if (!error) return "";
+  const { message, status } = asObject(error);
+  return asString(message) || asString(status) || "error";
 }
 
 /** All that the model wrote in a body or an element of a stream. */

@@ -1,7 +1,7 @@
 import type { AnswerSummary, StreamReader, TokenUsage } from "../../core/wire.ts";
-import { asObject, asString, parseObject } from "../json.ts";
+import { asString, parseObject } from "../json.ts";
 import { TextLog } from "../text-log.ts";
-import { finishOf, textOf } from "./answer.ts";
+import { errorOf, finishOf, textOf } from "./answer.ts";
 import { readGeminiUsage } from "./usage.ts";
 
 /** Follows a stream of answers, each of which adds to those before it. */
@@ -59,8 +59,6 @@ class GeminiStreamReader implements StreamReader {
     if (answer === null) return;
     this.#model = asString(answer.modelVersion) || this.#model;
     this.#finishReason = finishOf(answer) || this.#finishReason;
-    if (!answer.error) return;
-    const { message, status } = asObject(answer.error);
-    this.#error = asString(message) || asString(status) || "error";
+    this.#error ||= errorOf(answer);
   }
 }
