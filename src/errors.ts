@@ -19,7 +19,10 @@ export const errorCatalogue = {
   application_paused: [403, "The application '{application}' is disabled."],
   body_too_large: [413, "The request body is larger than {max} bytes, the most this gateway accepts."],
   unknown_route: [404, "There is no {method} {path} here."],
-  model_not_found: [404, "The model '{model}' does not exist or no provider serves it on this surface."],
+  model_not_found: [
+    404,
+    "The model '{model}' does not exist, is switched off, or no provider serves it on this surface.",
+  ],
   not_ready: [503, "The gateway has no valid policy set yet: {problem}"],
 
   // Upstream
