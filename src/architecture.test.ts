@@ -50,7 +50,7 @@ interface Import {
   readonly specifier: string;
 }
 
-const isTest = (file: string) => /\.test\.ts$|(^|[/-])(testing|harness|conformance)[^/]*\.ts$/.test(file);
+const isTest = (file: string) => /\.test\.ts$|(^|[/.-])(testing|harness|conformance)[^/]*\.ts$/.test(file);
 
 async function sourceFiles(...folders: string[]): Promise<string[]> {
   const lists = await Promise.all(folders.map((folder) => readdir(join(root, folder), { recursive: true })));
