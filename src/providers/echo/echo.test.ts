@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import Anthropic, { OverloadedError } from "@anthropic-ai/sdk";
 import OpenAI, { APIConnectionError, BadRequestError, RateLimitError } from "openai";
-import type { Surface } from "../../core/phases.ts";
+import { type Surface, surfaces } from "../../core/phases.ts";
+import type { JsonObject } from "../../core/wire.ts";
 import { body } from "../testing.ts";
 import { createEcho } from "./echo.ts";
 import { type EchoServer, serveEcho } from "./serve.ts";
+import { echoSurfaces } from "./surfaces.ts";
 
 const hello = [{ role: "user" as const, content: "hello  there world" }];
 const schema = {
@@ -143,7 +145,6 @@ describe("the official @anthropic-ai/sdk", () => {
 
 describe("in the same process", () => {
   const bodyOf = (stream: boolean) => body({ model: "m", max_tokens: 50, messages: hello, stream });
-  const surfaces: readonly Surface[] = ["chat", "messages"];
 
   test("waits as long as it is told, and no longer than the signal", async () => {
     const waits: number[] = [];
@@ -168,27 +169,52 @@ describe("in the same process", () => {
     expect(await pending).toBe("gone");
   });
 
+  /** A body that every surface takes: each reads what it knows. */
+  const anyBody = (stream: boolean) =>
+    body({
+      ...{ model: "m", stream, max_tokens: 50, messages: hello, prompt: "hello there", input: "hello there" },
+      ...{ contents: [{ role: "user", parts: [{ text: "hello there" }] }], content: { parts: [{ text: "hello" }] } },
+      ...{ texts: ["hello"], input_type: "search_query" },
+    });
+  const asked = (surface: Surface, stream: boolean) => {
+    const method = surface === "gemini" && stream ? "streamGenerateContent?alt=sse" : "generateContent";
+    return { surface, body: anyBody(stream), path: `/v1beta/models/m:${method}`, target: { model: "m" } };
+  };
+
   for (const surface of surfaces) {
-    test(`${surface}: a stream that is truncated ends in half an event, one that is reset fails, garbage is no JSON`, async () => {
-      const read = async (fault: string) =>
-        (await createEcho({ settings: { fault } })({ surface, body: bodyOf(true) })).text();
-      const [whole, truncated, garbage] = await Promise.all([read(""), read("truncate"), read("garbage")]);
-      expect(whole.startsWith(truncated)).toBe(true);
-      expect(truncated.endsWith("\n\n")).toBe(false);
-      expect(garbage).toContain("data: }{ not json");
-      expect(await thrownBy(read("reset"))).toMatchObject({ message: "connection reset" });
+    const { format, events } = echoSurfaces[surface];
+
+    test(`${surface}: an answer is one that its format reads, whole and streamed, with equal usage`, async () => {
+      const echo = createEcho({ clock: { now: () => 0 } });
+      const ask = async (stream: boolean) => (await echo(asked(surface, stream))).text();
+      const whole = format.readAnswer(JSON.parse(await ask(false)) as JsonObject);
+      expect(await ask(false)).toBe(await ask(false));
+      // Gemini's embeddings tell none.
+      if (surface !== "gemini-embeddings") expect(whole.usage?.promptTokens).toBeGreaterThan(0);
+      if (events === undefined) return;
+      const relay = format.openStream();
+      relay.write(Buffer.from(await ask(true)));
+      relay.end();
+      expect([relay.complete, relay.error, relay.unknownEvents ?? 0]).toEqual([true, "", 0]);
+      const streamed = relay.summary();
+      expect(streamed.text).toBe(whole.text);
+      // Chat and completions tell it when they are asked.
+      if (streamed.usage !== null) expect(streamed.usage).toEqual(whole.usage!);
     });
 
     test(`${surface}: a refused connection rejects, as fetch does`, async () => {
       const echo = createEcho({ settings: { fault: "refuse" } });
-      expect(await thrownBy(echo({ surface, body: bodyOf(false) }))).toMatchObject({ code: "ConnectionRefused" });
+      expect(await thrownBy(echo(asked(surface, false)))).toMatchObject({ code: "ConnectionRefused" });
     });
 
-    test(`${surface}: equal bodies get equal answers`, async () => {
-      const echo = createEcho({ clock: { now: () => 0 } });
-      const texts = [bodyOf(false), bodyOf(false)].map(async (same) => (await echo({ surface, body: same })).text());
-      const [one, other] = await Promise.all(texts);
-      expect(one).toBe(other!);
+    if (events === undefined) continue;
+    test(`${surface}: a stream that is truncated ends in half an event, one that is reset fails, garbage is no JSON`, async () => {
+      const read = async (fault: string) => (await createEcho({ settings: { fault } })(asked(surface, true))).text();
+      const [whole, truncated, garbage] = await Promise.all([read(""), read("truncate"), read("garbage")]);
+      expect(whole.startsWith(truncated)).toBe(true);
+      expect(truncated).not.toMatch(/\n\r?\n$/);
+      expect(garbage).toContain("data: }{ not json");
+      expect(await thrownBy(read("reset"))).toMatchObject({ message: "connection reset" });
     });
   }
 });

@@ -11,7 +11,7 @@ import { responsesEcho } from "./responses.ts";
 import type { EchoSurface } from "./surface.ts";
 
 /** How the simulated provider speaks each surface. */
-export const echoSurfaces: { readonly [S in Surface]?: EchoSurface } = {
+export const echoSurfaces: Readonly<Record<Surface, EchoSurface>> = {
   chat: chatEcho,
   completions: completionsEcho,
   responses: responsesEcho,

@@ -5,7 +5,6 @@ import {
   optionalBoolean,
   optionalInteger,
   optionalNumber,
-  optionalObject,
   optionalObjects,
   optionalString,
   refuse,
@@ -79,11 +78,8 @@ function moreParts(body: JsonObject): readonly PromptPart[] {
   const parts: PromptPart[] = [];
   const { schema } = asObject(asObject(body.text).format);
   if (isObject(schema)) parts.push(toolPart(schema));
-  const { variables } = optionalObject(body, "prompt") ?? {};
-  if (isObject(variables)) {
-    const sink = createSink();
-    takeStrings(variables, sink);
-    parts.push({ kind: "text", role: "", texts: sink.texts, images: [] });
-  }
+  const sink = createSink();
+  takeStrings(isObject(body.prompt) ? body.prompt.variables : body.prompt, sink);
+  if (sink.texts.length > 0) parts.push({ kind: "text", role: "", texts: sink.texts, images: [] });
   return parts;
 }
