@@ -6,12 +6,17 @@ import { runLimits } from "./limits/run.ts";
 test.skipIf(redisIsMissing !== undefined)(
   `three gateways and 64 clients: exactly what the limits say passes, and Redis counts just that ${redisIsMissing ?? ""}`,
   async () => {
-    const limits = { requests: 300, tokens: 3_000 };
-    const { requests, tokens } = await runLimits({ gateways: 3, clients: 64, requests: 900, limits });
-    expect(requests).toEqual({ admitted: 300, limited: 600, others: 0, used: 300, counted: 300 });
-    expect(tokens.others).toBe(0);
-    expect(tokens.limited).toBeGreaterThan(0);
-    expect(tokens.used).toBeLessThanOrEqual(limits.tokens);
-    expect(tokens.counted).toBe(tokens.used);
+    const limits = { requests: 100, tokens: 1_000, usd: 5_000 };
+    const result = await runLimits({ gateways: 3, clients: 64, requests: 300, limits });
+    expect(result.requests).toEqual({ admitted: 100, limited: 200, others: 0, used: 100, counted: 100 });
+    for (const unit of ["tokens", "usd"] as const) {
+      const { others, limited, used, counted } = result[unit];
+      expect(others).toBe(0);
+      expect(limited).toBeGreaterThan(0);
+      expect(used).toBeGreaterThan(0);
+      expect(used).toBeLessThanOrEqual(limits[unit]);
+      expect(counted).toBe(used);
+    }
   },
+  180_000,
 );

@@ -10,20 +10,22 @@ export interface LimitsPlan {
   readonly clients: number;
   /** Calls made against each limit. */
   readonly requests: number;
-  /** What each limit lets pass in a month. */
+  /** What each limit lets pass in a month; `usd` in micro-dollars. */
   readonly limits: Readonly<Record<LimitedUnit, number>>;
   readonly progress?: (line: string) => void;
 }
 
-type LimitedUnit = "requests" | "tokens";
+/** What is limited, in the order that it is tried in. */
+export const limitedUnits = ["requests", "tokens", "usd"] as const;
+type LimitedUnit = (typeof limitedUnits)[number];
 
 /** What became of the calls against one limit. */
 export interface LimitTally {
   admitted: number;
   limited: number;
-  /** Anything but 200 and 429, and answers that were not counted by Redis. */
+  /** Anything but 200 and a refusal by the limit, and answers that were not counted by Redis. */
   others: number;
-  /** What the answers say was used: requests, or tokens as the provider told. */
+  /** What the answers say was used: requests, tokens as the provider told, or what these cost. */
   used: number;
   /** What Redis's counter stands at when everything is settled. */
   counted: number;
@@ -31,11 +33,18 @@ export interface LimitTally {
 
 /** Prompts are short and the maximum is declared, so no call can use more than it reserved. */
 const maxTokens = 40;
+const mostPromptTokens = 20;
+/** Micro-dollars for a token of the prompt and of the answer: the model's price, by which no call costs a fraction. */
+const price = { prompt: 2, completion: 8 };
 /** Most that one call can reserve. */
-export const mostReserved = maxTokens + 20;
+export const mostReserved: Readonly<Record<LimitedUnit, number>> = {
+  requests: 1,
+  tokens: mostPromptTokens + maxTokens,
+  usd: mostPromptTokens * price.prompt + maxTokens * price.completion,
+};
 
 /** Each limit is for one model. */
-const models: Readonly<Record<LimitedUnit, string>> = { requests: "gpt-4o", tokens: "gpt-4o-mini" };
+const models: Readonly<Record<LimitedUnit, string>> = { requests: "gpt-4o", tokens: "gpt-4o-mini", usd: "gpt-4.1" };
 
 /** Lets clients run against several gateways that share one Redis, and counts what passes. */
 export async function runLimits(plan: LimitsPlan): Promise<Record<LimitedUnit, LimitTally>> {
@@ -48,8 +57,11 @@ export async function runLimits(plan: LimitsPlan): Promise<Record<LimitedUnit, L
     for (const [unit, limit] of Object.entries(plan.limits)) {
       // A month, so that no window ends meanwhile; the organisation, because each process has applications of its own.
       const scope = `scope: { models: [${models[unit as LimitedUnit]}] }`;
-      const limits = `with: { windows: [{ every: month, ${unit}: ${limit} }], per: [org], onStoreDown: deny }`;
-      writeFileSync(join(org, `${unit}.policy.yaml`), `${scope}\nuses: rate_limit\n${limits}\n`);
+      const limits =
+        unit === "usd"
+          ? `uses: budget\nwith: { usd_per_month: ${limit / 1e6}, per: [org], warn_at: [], onStoreDown: deny }`
+          : `uses: rate_limit\nwith: { windows: [{ every: month, ${unit}: ${limit} }], per: [org], onStoreDown: deny }`;
+      writeFileSync(join(org, `${unit}.policy.yaml`), `${scope}\n${limits}\n`);
     }
     // On a busy machine a process may not get its turn for longer than the usual time-out; here it is the count that matters.
     const flags = ["--redis-url", redis.url, "--redis-command-timeout-seconds", "10"];
@@ -58,18 +70,19 @@ export async function runLimits(plan: LimitsPlan): Promise<Record<LimitedUnit, L
         startGateway(join(dir, "policies"), join(dir, `data${i}`), flags),
       ),
     );
-    const requests = await runAgainst("requests", plan, gateways);
-    const tokens = await runAgainst("tokens", plan, gateways);
+    const tallies: [LimitedUnit, LimitTally][] = [];
+    for (const unit of limitedUnits) tallies.push([unit, await runAgainst(unit, plan, gateways)]);
     // Stopping settles what is left.
     await Promise.all(gateways.splice(0).map((gateway) => gateway.stop()));
-    requests.counted = await countedIn(redis.url, "requests");
-    tokens.counted = await countedIn(redis.url, "tokens");
-    return { requests, tokens };
+    for (const [unit, tally] of tallies) tally.counted = await countedIn(redis.url, unit);
+    return Object.fromEntries(tallies) as Record<LimitedUnit, LimitTally>;
   } finally {
     await Promise.all(gateways.map((gateway) => gateway.kill()));
     rmSync(dir, { recursive: true, force: true });
   }
 }
+
+const refusal: Readonly<Record<LimitedUnit, number>> = { requests: 429, tokens: 429, usd: 402 };
 
 async function runAgainst(unit: LimitedUnit, plan: LimitsPlan, gateways: readonly StartedGateway[]) {
   const tally: LimitTally = { admitted: 0, limited: 0, others: 0, used: 0, counted: 0 };
@@ -78,11 +91,11 @@ async function runAgainst(unit: LimitedUnit, plan: LimitsPlan, gateways: readonl
   const client = async (gateway: StartedGateway) => {
     while (asked < plan.requests) {
       asked += 1;
-      const { status, warnings, tokens } = await ask(gateway, models[unit], asked);
-      if (warnings !== null || (status !== 200 && status !== 429)) tally.others += 1;
+      const { status, warnings, used } = await ask(gateway, models[unit], asked);
+      if (warnings !== null || (status !== 200 && status !== refusal[unit])) tally.others += 1;
       else if (status === 200) {
         tally.admitted += 1;
-        tally.used += unit === "requests" ? 1 : tokens;
+        tally.used += used[unit];
       } else tally.limited += 1;
       done += 1;
       if (done % 5000 === 0) plan.progress?.(`${unit}: ${done} answers, ${tally.admitted} admitted`);
@@ -102,11 +115,12 @@ async function ask({ url, key }: StartedGateway, model: string, i: number) {
       messages: [{ role: "user", content: `hello ${i % 100}` }],
     }),
   });
-  const { usage } = (await response.json()) as { usage?: { total_tokens: number } };
+  const { usage } = (await response.json()) as { usage?: { prompt_tokens: number; completion_tokens: number } };
+  const [prompt, completion] = [usage?.prompt_tokens ?? 0, usage?.completion_tokens ?? 0];
   return {
     status: response.status,
     warnings: response.headers.get("sluice-warnings"),
-    tokens: usage?.total_tokens ?? 0,
+    used: { requests: 1, tokens: prompt + completion, usd: prompt * price.prompt + completion * price.completion },
   };
 }
 
