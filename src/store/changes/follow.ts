@@ -147,7 +147,7 @@ export async function followChanges(options: FollowOptions): Promise<Changes> {
       }
       const stuck = [...queues.values()].find((queue) => queue.problem !== "");
       if (stuck !== undefined) return { state: "degraded", detail: `${stuck.topic}: ${stuck.problem}` };
-      return { state: "ready", detail: `polled every ${pollMs / 1000} s${through ?? ""}${cut}, change ${seen}` };
+      return { state: "ready", detail: `polled every ${pollMs / 1000} s${through ?? ""}${cut}` };
     },
     async close() {
       closed = true;
