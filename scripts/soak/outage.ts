@@ -33,9 +33,11 @@ let failed = 0;
 for (const fault of chosen) {
   const plan = { gateways: gateways!, clients: clients!, phaseMs: seconds! * 1000, pauseMs: 60, breakerOpenSeconds: 1 };
   const result = await runOutage(fault, plan);
-  const { answers, seenAfter, wellAfter, before, away, longest, metrics, told } = result;
+  const { answers, strayed, seenAfter, wellAfter, before, away, longest, metrics, told } = result;
   const ms = (value: number) => `${value.toFixed(0)} ms`;
-  console.log(`${fault.name}: ${answers} answers; seen after ${ms(seenAfter)}, well ${ms(wellAfter)} after its end`);
+  console.log(
+    `${fault.name}: ${answers} answers (${strayed} fell back outside); seen after ${ms(seenAfter)}, well ${ms(wellAfter)} after its end`,
+  );
   console.log(
     `  p50 ${ms(before.p50)} before, ${ms(away.p50)} while away; p99 ${ms(before.p99)} and ${ms(away.p99)}; longest ${ms(longest)}`,
   );
