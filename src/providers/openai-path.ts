@@ -8,6 +8,8 @@ import type { Target } from "../core/ports.ts";
  */
 export function openaiPath(name: string, target: Target, query: string): string {
   if (target.kind !== "azure") return `/${name}${withoutVersion(query)}`;
+  // Responses are newer than the paths of deployments: the body names the deployment, and no version is needed.
+  if (name === "responses") return `/openai/v1/responses${withoutVersion(query)}`;
   const version = target.apiVersion ?? "";
   const told = /[?&]api-version=/.test(query) || version === "";
   const versioned = told ? query : `${query === "" ? "?" : `${query}&`}api-version=${encodeURIComponent(version)}`;

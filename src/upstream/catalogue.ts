@@ -63,12 +63,12 @@ export const echoName = "echo";
 
 /** Azure's deployments take the bodies that OpenAI's own paths take: each serves the other's surfaces. */
 const openaiSurfaces: readonly Surface[] = [
-  ...(["chat", "completions", "embeddings"] as const),
+  ...(["chat", "completions", "responses", "embeddings"] as const),
   ...(["azure-chat", "azure-completions", "azure-embeddings"] as const),
 ];
 
 const served: Readonly<Record<Target["kind"], readonly Surface[]>> = {
-  openai: [...openaiSurfaces, "responses"],
+  openai: openaiSurfaces,
   azure: openaiSurfaces,
   anthropic: ["messages", "count_tokens"],
   gemini: ["gemini", "gemini-count-tokens", "gemini-embeddings"],
