@@ -62,7 +62,7 @@ export async function measureEndToEnd(quick: boolean): Promise<Figure[]> {
   try {
     const echo = await start(["src/providers/echo/serve.ts"], processes);
     const proxy = await start(["bench/proxy.ts", echo.url], processes);
-    const sluice = await startSluice(dir, echo.url, processes);
+    const sluice = await startSluice(dir, echo.url, processes, policies);
     const targets = { bare: { url: proxy.url, key: "none" }, sluice };
     const path = "/v1/chat/completions";
     const run = (target: keyof typeof targets, plan: object) =>
@@ -129,10 +129,11 @@ export async function measureEndToEnd(quick: boolean): Promise<Figure[]> {
   }
 }
 
-type Pairs = Record<"bare" | "sluice", LoadResult[]>;
+/** What was measured in turns. */
+export type Pairs = Record<"bare" | "sluice", LoadResult[]>;
 
 /** Alternates, and turns the order round each time, so that a drift of the machine favours neither. */
-async function inTurns(rounds: number, run: (target: "bare" | "sluice") => Promise<LoadResult>): Promise<Pairs> {
+export async function inTurns(rounds: number, run: (target: "bare" | "sluice") => Promise<LoadResult>): Promise<Pairs> {
   const pairs: Pairs = { bare: [], sluice: [] };
   for (let i = 0; i < rounds; i += 1) {
     for (const target of i % 2 === 0 ? (["bare", "sluice"] as const) : (["sluice", "bare"] as const)) {
@@ -144,14 +145,21 @@ async function inTurns(rounds: number, run: (target: "bare" | "sluice") => Promi
   return pairs;
 }
 
-async function load(plan: object): Promise<LoadResult> {
+/** Runs the load generator in a process of its own. */
+export async function load(plan: object): Promise<LoadResult> {
   const child = Bun.spawn([process.execPath, "bench/load.ts", JSON.stringify(plan)], { cwd: root, stdout: "pipe" });
   const text = await new Response(child.stdout).text();
   if ((await child.exited) !== 0) throw new Error("the load generator failed");
   return JSON.parse(text) as LoadResult;
 }
 
-async function startSluice(dir: string, echo: string, processes: Subprocess[]) {
+/** Starts a gateway with these policies in front of an echo provider. */
+export async function startSluice(
+  dir: string,
+  echo: string,
+  processes: Subprocess[],
+  policies: Readonly<Record<string, object>>,
+) {
   const org = join(dir, "policies", "org");
   mkdirSync(org, { recursive: true });
   for (const [name, policy] of Object.entries(policies)) writeFileSync(join(org, name), stringify(policy));
@@ -168,7 +176,7 @@ async function startSluice(dir: string, echo: string, processes: Subprocess[]) {
 }
 
 /** Starts a program that prints `… ready URL` when it listens. */
-async function start(args: readonly string[], processes: Subprocess[]) {
+export async function start(args: readonly string[], processes: Subprocess[]) {
   const child = Bun.spawn([process.execPath, ...args], { cwd: root, stdout: "pipe", stderr: "inherit" });
   processes.push(child);
   let text = "";
@@ -186,12 +194,14 @@ async function start(args: readonly string[], processes: Subprocess[]) {
   return { url: /ready (http\S+)/.exec(ready)![1]!, lines };
 }
 
-async function residentMb(url: string): Promise<number> {
+/** Resident memory of a gateway, as it says itself. */
+export async function residentMb(url: string): Promise<number> {
   const text = await (await fetch(`${url}/metrics`)).text();
   return Number(/^process_resident_memory_bytes (\S+)/m.exec(text)?.[1] ?? Number.NaN) / 1e6;
 }
 
-function median(values: readonly number[]): number {
+/** The middle of some figures. */
+export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;

@@ -4,6 +4,7 @@
  *   bun bench/load.ts '{"url":…,"body":…,"headers":…,"connections":32,"seconds":5}'   as fast as answers come
  *   … "rate":1000                                                      so many requests a second, evenly spread
  *   … "requests":200000                                                so many requests in all, instead of seconds
+ *   … "firstByte":true                                                 latency is that of an answer's first byte
  *
  * Prints one JSON line: requests, errors, seconds, latency percentiles in milliseconds. With a rate, latency counts
  * from when a request was due, so that waiting for a busy server shows (no coordinated omission).
@@ -18,6 +19,7 @@ interface Plan {
   readonly seconds?: number;
   readonly requests?: number;
   readonly rate?: number;
+  readonly firstByte?: boolean;
 }
 
 /** What a run measured. */
@@ -40,6 +42,8 @@ interface Connection {
   /** Bytes of body still to come; -1 while the head is incomplete, -2 for a chunked body. */
   missing: number;
   ok: boolean;
+  /** When the first byte of the answer's body came; 0 before it. */
+  began: number;
 }
 
 async function run(plan: Plan): Promise<LoadResult> {
@@ -65,11 +69,12 @@ async function run(plan: Plan): Promise<LoadResult> {
     sent += 1;
     connection.due = due;
     connection.missing = -1;
+    connection.began = 0;
     connection.buffer = "";
     connection.socket?.write(message);
   };
   const answered = (connection: Connection) => {
-    latencies.push(performance.now() - connection.due);
+    latencies.push((plan.firstByte ? connection.began : performance.now()) - connection.due);
     if (!connection.ok) errors += 1;
     connection.due = 0;
     if (latencies.length >= limit) stopped = true;
@@ -84,13 +89,15 @@ async function run(plan: Plan): Promise<LoadResult> {
   };
 
   for (let i = 0; i < plan.connections; i += 1) {
-    const connection: Connection = { socket: undefined, due: 0, buffer: "", missing: -1, ok: true };
+    const connection: Connection = { socket: undefined, due: 0, buffer: "", missing: -1, ok: true, began: 0 };
     connection.socket = await Bun.connect({
       hostname: url.hostname,
       port: Number(url.port),
       socket: {
         data(_socket, chunk) {
-          if (read(connection, chunk)) answered(connection);
+          const whole = read(connection, chunk);
+          if (connection.began === 0 && (whole || connection.missing !== -1)) connection.began = performance.now();
+          if (whole) answered(connection);
         },
         close() {
           if (!stopped) {

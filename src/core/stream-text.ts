@@ -5,6 +5,8 @@ import type { Channel, PieceKind, TextMatch } from "./stream.ts";
 
 /** Characters before what is not settled that scanners may look back at. */
 const context = 64;
+/** Characters that have gone out and are kept before all but the context of them is forgotten, so that it happens seldom. */
+const remembered = 512;
 
 /** What became of a text. */
 export interface FilteredText {
@@ -34,6 +36,7 @@ export class TextGuards {
   readonly #entries: readonly Entry[];
   readonly #channels = new Map<string, ChannelText>();
   readonly #kinds: ReadonlySet<PieceKind>;
+  #latest: (Channel & { readonly held: ChannelText }) | null = null;
 
   constructor(policies: readonly CompiledPolicy[], log: AnswerLog) {
     this.#log = log;
@@ -57,12 +60,19 @@ export class TextGuards {
 
   /** Takes the next piece of a channel's text. */
   push(channel: Channel, text: string, last: boolean): FilteredText {
-    const key = `${channel.choice} ${channel.kind} ${channel.tool}`;
+    const { choice, kind, tool } = channel;
+    const latest = this.#latest;
+    // Nearly always the same as before.
+    if (latest !== null && !last && latest.choice === choice && latest.kind === kind && latest.tool === tool) {
+      return latest.held.push(text, false, this.#log);
+    }
+    const key = `${choice} ${kind} ${tool}`;
     let held = this.#channels.get(key);
     if (held === undefined) {
-      held = new ChannelText(this.#entries.filter(({ guard }) => guard.kinds.includes(channel.kind)));
+      held = new ChannelText(this.#entries.filter(({ guard }) => guard.kinds.includes(kind)));
       this.#channels.set(key, held);
     }
+    this.#latest = last ? null : { choice, kind, tool, held };
     if (last) this.#channels.delete(key);
     return held.push(text, last, this.#log);
   }
@@ -123,7 +133,7 @@ class ChannelText {
   push(text: string, last: boolean, log: AnswerLog): FilteredText {
     if (this.#entries.length === 0) return { out: text };
     this.#buffer += text;
-    const regions = [...this.#regions];
+    let regions = this.#regions;
     let safe = this.#buffer.length;
     let deniedAt = Number.POSITIVE_INFINITY;
     let denied: Entry | undefined;
@@ -133,7 +143,7 @@ class ChannelText {
       try {
         for (const match of this.#scan(i, last)) {
           if (!this.#counts(entry, match, log)) continue;
-          if (entry.guard.action === "redact") regions.push(match);
+          if (entry.guard.action === "redact") regions = [...regions, match];
           else if (match.start < deniedAt) {
             deniedAt = match.start;
             denied = entry;
@@ -159,7 +169,7 @@ class ChannelText {
     const { length } = this.#buffer;
     const { matches, settled } = scanner.scan(this.#buffer, from, last);
     this.#settled[i] = last ? length : Math.min(length, Math.max(from, settled, length - scanner.maxHeld));
-    return last ? matches : matches.filter(({ end }) => end <= this.#settled[i]!);
+    return last || matches.length === 0 ? matches : matches.filter(({ end }) => end <= this.#settled[i]!);
   }
 
   /** Counts a match; answers whether it is dealt with. */
@@ -193,10 +203,12 @@ class ChannelText {
   }
 
   #forget(regions: readonly Region[]): void {
-    const cut = Math.max(0, this.#sent - context);
-    this.#regions = regions
-      .filter(({ end }) => end > this.#sent)
-      .map(({ start, end, replacement }) => ({ start: start - cut, end: end - cut, replacement }));
+    const cut = this.#sent > remembered ? this.#sent - context : 0;
+    if (regions.length > 0) {
+      this.#regions = regions
+        .filter(({ end }) => end > this.#sent)
+        .map(({ start, end, replacement }) => ({ start: start - cut, end: end - cut, replacement }));
+    }
     if (cut === 0) return;
     this.#buffer = this.#buffer.slice(cut);
     this.#sent -= cut;

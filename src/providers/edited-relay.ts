@@ -23,7 +23,7 @@ export class EditedRelay implements StreamRelay {
   readonly #inspector: StreamInspector;
   readonly #waiting: Waiting[] = [];
   #waitingBytes = 0;
-  #out: Uint8Array[] = [];
+  #out: (Uint8Array | string)[] = [];
   /** What comes can not be read any more, so nothing of it may go out. */
   #lost = false;
 
@@ -98,6 +98,7 @@ export class EditedRelay implements StreamRelay {
   }
 
   #given(): Uint8Array | null {
+    if (this.#out.length === 0) return null;
     const bytes = joinBytes(this.#out);
     this.#out = [];
     return bytes;

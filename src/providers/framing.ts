@@ -47,8 +47,8 @@ export interface Framing {
 
   /** A block that goes out as it came. Those that do not go out are told to nobody. */
   pass(block: Block): Uint8Array;
-  /** A block that goes out with other data and everything else as it was. */
-  rewrite(block: Block, data: string): Uint8Array;
+  /** A block that goes out with other data and everything else as it was: bytes, or the text that they are. */
+  rewrite(block: Block, data: string): Uint8Array | string;
   /** An event of our own. */
   write(event: WireEvent): Uint8Array;
   /** What ends the stream after the last event of our own; `null` for nothing. */

@@ -95,9 +95,9 @@ class PlainRelay implements StreamRelay {
   }
 
   /** Reads the events; answers what is shown instead of the blocks, `null` when they are shown as they are. */
-  #read(blocks: readonly Block[]): Uint8Array[] | null {
+  #read(blocks: readonly Block[]): (Uint8Array | string)[] | null {
     const withhold = this.#withhold;
-    let changed: Uint8Array[] | null = null;
+    let changed: (Uint8Array | string)[] | null = null;
     for (let i = 0; i < blocks.length; i += 1) {
       const block = blocks[i]!;
       const { data } = block;

@@ -44,14 +44,12 @@ export class SseBlock implements Block {
   }
 
   /**
-   * The block's bytes with other data and everything else as it was. Fields that stand between two data lines are
+   * The block with other data and everything else as it was: its bytes, or the text that they are. Fields that stand between two data lines are
    * lost; no provider sends such.
    */
-  withData(data: string): Uint8Array {
+  withData(data: string): Uint8Array | string {
     const value = data.includes("\n") ? data.replaceAll("\n", "\ndata: ") : data;
-    if (this.text !== null) {
-      return encoder.encode(this.text.slice(0, this.valueStart) + value + this.text.slice(this.valueEnd));
-    }
+    if (this.text !== null) return this.text.slice(0, this.valueStart) + value + this.text.slice(this.valueEnd);
     const { raw } = this;
     return Buffer.concat([raw.subarray(0, this.valueStart), encoder.encode(value), raw.subarray(this.valueEnd)]);
   }
@@ -128,7 +126,7 @@ export class SseReader implements Framing {
     return block.raw;
   }
 
-  rewrite(block: Block, data: string): Uint8Array {
+  rewrite(block: Block, data: string): Uint8Array | string {
     return (block as SseBlock).withData(data);
   }
 

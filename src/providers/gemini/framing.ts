@@ -47,7 +47,8 @@ export class GeminiFraming implements Framing {
   }
 
   rewrite(block: Block, data: string): Uint8Array {
-    return this.#wholeLines(this.#written.rewrite(block, data));
+    const written = this.#written.rewrite(block, data);
+    return this.#wholeLines(typeof written === "string" ? Buffer.from(written) : written);
   }
 
   /** Google ends its lines with CRLF. */

@@ -10,6 +10,22 @@ interface ChatEvent extends StreamEvent {
   readonly chunk: JsonObject | null;
   readonly choices: readonly ChoiceSlots[];
   readonly pieces: readonly Slot[];
+  /** The chunks that it is one of; then {@link chunk} and {@link choices} tell nothing. */
+  readonly like?: TextChunks;
+}
+
+/**
+ * Chunks that add to the text of one choice and differ in nothing else: nearly all of a stream. What they add is read,
+ * and written otherwise, without reading the rest of them again.
+ */
+interface TextChunks {
+  readonly before: string;
+  readonly after: string;
+  readonly choice: number;
+  readonly type: string;
+  readonly hasRole: boolean;
+  /** Whether they say something beside the text. */
+  readonly says: boolean;
 }
 
 /** What is known of a stream before it comes. */
@@ -44,6 +60,7 @@ class ChatEditor implements StreamEditor<ChatEvent> {
   #head: JsonObject = {};
   #reasoning: "reasoning_content" | "reasoning" = "reasoning_content";
   #usageSent = false;
+  #like: TextChunks | null = null;
 
   constructor({ tellUsage = false, bare = false }: ChatEditing) {
     this.#tellUsage = tellUsage;
@@ -52,6 +69,8 @@ class ChatEditor implements StreamEditor<ChatEvent> {
   }
 
   read(_name: string, data: string): ChatEvent {
+    const quick = this.#like === null ? null : this.#readLike(this.#like, data);
+    if (quick !== null) return quick;
     if (data === "[DONE]") return { type: data, pieces: none, closes: "all", data, chunk: null, choices: none };
     const chunk = parseObject(data);
     if (chunk === null) return { type: "", pieces: none, closes: none, data, chunk, choices: none };
@@ -60,11 +79,34 @@ class ChatEditor implements StreamEditor<ChatEvent> {
     const pieces = choices.length === 1 ? choices[0]!.slots : choices.flatMap(({ slots }) => slots);
     const type = chunk.error ? "error" : asString(chunk.object);
     const tellsUsage = isObject(chunk.usage) || isObject(asObject(chunk.x_groq).usage);
-    return { type, pieces, closes: this.#closedBy(choices), tellsUsage, data, chunk, choices };
+    const closes = this.#closedBy(choices);
+    this.#like = closes === none && !tellsUsage ? textChunks(data, type, choices) : null;
+    return { type, pieces, closes, tellsUsage, data, chunk, choices };
+  }
+
+  /** An event that differs from the last one in its text alone; `null` when it is another one, or not that simple. */
+  #readLike(like: TextChunks, data: string): ChatEvent | null {
+    const { before, after, choice, type } = like;
+    const end = data.length - after.length;
+    if (end < before.length || !data.startsWith(before) || !data.endsWith(after) || !this.#open.has(choice))
+      return null;
+    const text = data.slice(before.length, end);
+    if (text.includes('"') || text.includes("\\")) return null;
+    const slot: Slot = { choice, kind: "text", tool: "", text, set: nothing };
+    return { type, pieces: [slot], closes: none, data, chunk: null, choices: none, like };
+  }
+
+  #writeLike({ data, pieces }: ChatEvent, like: TextChunks, text: string | null | undefined): string | null {
+    if (like.hasRole) this.#choice(like.choice).roleSent = true;
+    else this.#choice(like.choice);
+    if (text === undefined || text === pieces[0]!.text) return data;
+    if (!text && !like.says) return null;
+    return like.before + JSON.stringify(text ?? "").slice(1, -1) + like.after;
   }
 
   write(event: ChatEvent, texts?: readonly (string | null)[]): string | null {
-    const { chunk, choices, pieces, data } = event;
+    const { chunk, choices, pieces, data, like } = event;
+    if (like !== undefined) return this.#writeLike(event, like, texts?.[0]);
     if (chunk === null) return data === "[DONE]" ? data : null;
     if (isObject(chunk.usage)) this.#usageSent = true;
     let changed = differs(pieces, texts);
@@ -163,6 +205,29 @@ class ChatEditor implements StreamEditor<ChatEvent> {
 }
 
 const none: readonly never[] = Object.freeze([]);
+const nothing = () => undefined;
+const contentKey = '"content":"';
+
+/** The chunks that this one is one of; `null` when more than its text would have to be looked at. */
+function textChunks(data: string, type: string, choices: readonly ChoiceSlots[]): TextChunks | null {
+  if (choices.length !== 1) return null;
+  const { index, choice, message, slots } = choices[0]!;
+  const { content } = message;
+  if (slots.length !== 1 || typeof content !== "string" || slots[0]!.text !== content) return null;
+  if (choice.logprobs || choice.message !== undefined) return null;
+  const key = data.indexOf(contentKey);
+  if (key === -1 || data.includes(contentKey, key + 1)) return null;
+  const start = key + contentKey.length;
+  const written = JSON.stringify(content).slice(1, -1);
+  if (!data.startsWith(`${written}"`, start)) return null;
+  const { content: _, role, ...others } = message;
+  const says =
+    [role, ...Object.values(others)].some(hasContent) ||
+    Object.keys(choice).some(isUnknown) ||
+    data.includes('"error"');
+  const after = data.slice(start + written.length);
+  return { before: data.slice(0, start), after, choice: index, type, hasRole: asString(role) !== "", says };
+}
 const defaultHead = { id: "", object: "chat.completion.chunk", created: 0, model: "" } as const;
 
 function sameChannel(a: Channel, b: Channel): boolean {

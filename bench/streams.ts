@@ -1,0 +1,106 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Subprocess } from "bun";
+import { inTurns, load, median, residentMb, start, startSluice } from "./e2e.ts";
+import type { Figure } from "./report.ts";
+
+/** Usage is asked for, counted and withheld; every word is looked through for what must not go out. */
+const policies = {
+  "pii.policy.yaml": {
+    description: "No client sees addresses of mail or numbers of cards.",
+    uses: "pii",
+    with: { types: ["email", "credit_card"], on: ["answer"], action: "redact" },
+  },
+};
+
+/** About 50 events, as usual answers have. */
+const body = JSON.stringify({
+  model: "gpt-4o",
+  stream: true,
+  messages: [{ role: "user", content: "Tell me about the sluices of the old canal, and who kept them. ".repeat(4) }],
+});
+const path = "/v1/chat/completions";
+/** Streams at once, each taking five seconds. */
+const slow = 1000;
+
+/** Measures streams that are looked through, beside a bare proxy that passes them on. */
+export async function measureStreams(quick: boolean): Promise<Figure[]> {
+  const seconds = quick ? 2 : 5;
+  const rounds = quick ? 3 : 5;
+  const dir = mkdtempSync(join(tmpdir(), "sluice-bench-"));
+  const processes: Subprocess[] = [];
+  try {
+    const echo = await start(["src/providers/echo/serve.ts"], processes);
+    const proxy = await start(["bench/proxy.ts", echo.url], processes);
+    const sluice = await startSluice(join(dir, "fast"), echo.url, processes, policies);
+    const targets = { bare: { url: proxy.url, key: "none" }, sluice };
+    const run = (target: keyof typeof targets, plan: object) =>
+      load({
+        url: targets[target].url + path,
+        body,
+        headers: { authorization: `Bearer ${targets[target].key}` },
+        connections: 32,
+        ...plan,
+      });
+    for (const target of ["bare", "sluice"] as const) await run(target, { requests: quick ? 5_000 : 20_000 });
+    const streams = await inTurns(rounds, (target) => run(target, { seconds }));
+    const paced = await inTurns(rounds, (target) => run(target, { seconds, rate: 200, firstByte: true }));
+    const perSecond = (target: "bare" | "sluice") => median(streams[target].map((result) => result.perSecond));
+
+    const slowEcho = await start(["bench/slow-echo.ts"], processes);
+    const holding = await startSluice(join(dir, "slow"), slowEcho.url, processes, policies);
+    const many = load({
+      url: holding.url + path,
+      body,
+      headers: { authorization: `Bearer ${holding.key}` },
+      connections: slow,
+      requests: slow,
+    });
+    const most = await mostResident(holding.url, many);
+    const { errors } = await many;
+    if (errors > 0) throw new Error(`${errors} of ${slow} slow streams were not answered`);
+
+    return [
+      { name: "streams.bare_per_second", value: perSecond("bare"), unit: "/s", note: "bare proxy, 32 connections" },
+      {
+        name: "streams.sluice_per_second",
+        value: perSecond("sluice"),
+        unit: "/s",
+        note: "usage counted, one content policy",
+      },
+      {
+        name: "streams.ratio",
+        value: median(streams.sluice.map((result, i) => result.perSecond / streams.bare[i]!.perSecond)),
+        unit: "ratio",
+        note: `median of ${rounds} pairs`,
+      },
+      {
+        name: "streams.first_byte_added_p99",
+        value: median(paced.sluice.map((result, i) => result.p99 - paced.bare[i]!.p99)),
+        unit: "ms",
+        note: "at 200 streams a second",
+      },
+      { name: "streams.resident_at_1000", value: most, unit: "MB", note: `${slow} slow streams at once` },
+    ];
+  } finally {
+    for (const process of processes) process.kill();
+    await Promise.all(processes.map((process) => process.exited));
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+/** The most memory that a gateway has until something is over. */
+async function mostResident(url: string, over: Promise<unknown>): Promise<number> {
+  let running = true;
+  const stop = () => {
+    running = false;
+  };
+  over.then(stop, stop);
+  let most = 0;
+  while (running) {
+    most = Math.max(most, await residentMb(url));
+    await Bun.sleep(100);
+  }
+  return most;
+}
