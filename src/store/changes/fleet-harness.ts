@@ -21,8 +21,8 @@ export interface Replica {
 /** An answer of the admin API. */
 export interface Answered {
   readonly status: number;
-  // biome-ignore lint/suspicious/noExplicitAny: what a test looks at, it knows.
-  readonly json: any;
+  /** `null` of an empty body. */
+  readonly json: ReturnType<JSON["parse"]>;
 }
 
 /** Gateway processes that share their files. */
