@@ -28,6 +28,11 @@ const maxInt = 2n ** 63n - 1n;
 /** Keys that the library drops from map literals without a word. */
 const droppedKeys = new Set(["__proto__", "constructor", "prototype"]);
 
+/** Facts that hold one value for each of several things with names. */
+const namedFacts: ReadonlySet<string> = new Set(
+  Object.keys(factCatalogue).filter((name) => name.startsWith("limits.") || name.startsWith("budget.")),
+);
+
 /** What an expression turned out to read and to be. */
 export interface Admitted {
   readonly facts: ReadonlySet<FactName>;
@@ -128,6 +133,7 @@ export function admit(root: Node, names: Names): Admitted {
   }
 
   function visitField(node: Node, bound: ReadonlyMap<string, boolean>): boolean {
+    keyLast(node, bound);
     const [left, field] = node.args as [Node, string];
     if (left.op === "id" && !bound.has(left.args as string)) {
       const root = left.args as string;
@@ -135,6 +141,21 @@ export function admit(root: Node, names: Names): Admitted {
       if (!isValue(root)) return take(node, names.resolve(`${root}.${field}`, node.start, node.end));
     }
     return visit(left, bound);
+  }
+
+  /**
+   * What stands of a limit may be asked for as `limits.<name>.used`, as people think of it; the fact is a map of all
+   * limits by name, `limits.used.<name>`.
+   */
+  function keyLast(node: Node, bound: ReadonlyMap<string, boolean>): void {
+    const [inner, last] = node.args as [Node, string];
+    if (inner.op !== ".") return;
+    const [root, key] = inner.args as [Node, string];
+    if (root.op !== "id" || bound.has(root.args as string)) return;
+    const isFact = (field: string) => namedFacts.has(`${root.args}.${field}`);
+    if (isFact(key) || !isFact(last)) return;
+    inner.args = [root, last];
+    node.args = [inner, key];
   }
 
   function isValue(name: string): boolean {
@@ -182,6 +203,7 @@ export function admit(root: Node, names: Names): Admitted {
   function visitHas(node: Node, args: readonly Node[], bound: ReadonlyMap<string, boolean>): boolean {
     const [arg] = args;
     if (args.length !== 1 || arg?.op !== ".") fail("C010", node, "has() takes one path, such as request.headers.name");
+    keyLast(arg!, bound);
     const [map, field] = arg!.args as [Node, string];
     if (map.op === "id" && !bound.has(map.args as string)) {
       const path = `${map.args}.${field}`;

@@ -120,6 +120,24 @@ describe("expressions", () => {
   });
 });
 
+test("what stands of a limit is asked for by the limit's name, or by what is asked", () => {
+  const facts = emptyFacts();
+  facts.limits.used = { hourly: 90 };
+  facts.limits.remaining = { hourly: 10, used: 3 };
+  facts.budget.fraction = { team: 0.8 };
+  for (const [source, expected] of [
+    ["limits.hourly.used > 80.0", true],
+    ["limits.used.hourly > 80.0", true],
+    ["limits.hourly.used > limits.hourly.remaining * 8.0", true],
+    ["limits.remaining.used == 3.0", true],
+    ["has(budget.team.fraction) && budget.team.fraction >= 0.75", true],
+    ["has(budget.user.fraction) && budget.user.fraction >= 0.75", false],
+  ] as const) {
+    const compiled = cel.condition(source, "usage");
+    expect([source, compiled.test(facts)]).toEqual([source, expected]);
+  }
+});
+
 describe("params and variables", () => {
   const params = { cap: { type: "int", value: 16_000 }, names: { type: "list<string>", value: ["a", "b"] } } as const;
 

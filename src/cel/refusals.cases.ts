@@ -1,3 +1,4 @@
+import { surfaces } from "../core/phases.ts";
 import type { CelCheck } from "./checks.ts";
 
 /** An expression that must be refused as a condition of phase request, with what is said and where. */
@@ -377,9 +378,9 @@ export const refusals: readonly Refusal[] = [
     at: "'chatt'",
   },
   {
-    source: "request.surface in ['chat', 'gemini']",
+    source: "request.surface in ['chat', 'telepathy']",
     code: "C014",
-    message: "request.surface is never 'gemini'; values: chat, messages",
-    at: "'gemini'",
+    message: `request.surface is never 'telepathy'; values: ${surfaces.join(", ")}`,
+    at: "'telepathy'",
   },
 ];

@@ -284,7 +284,7 @@ export const factCatalogue = {
     phases: onceReserved,
     max: 64,
     replay: "recorded",
-    doc: "What is used or held of each limit that the request took from, by its policy's name, such as rate_limit for org/rate-limit; of several limits of a policy the tightest. This request's share is what it reserved, in phase usage what it used.",
+    doc: "What is used or held of each limit that the request took from, by its policy's name, such as rate_limit for org/rate-limit: limits.rate_limit.used; of several limits of a policy the tightest. This request's share is what it reserved, in phase usage what it used.",
   },
   "limits.limit": {
     type: "map<string, double>",
