@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { Cluster, Redis, type RedisOptions } from "ioredis";
 import type { RedisAddress } from "./url.ts";
 
@@ -14,9 +15,10 @@ type Options = RedisOptions & { readonly replyMapping: "legacy" };
  * decides.
  *
  * @param onProblem is told what goes wrong with the connection
+ * @throws when the file of the authorities cannot be read
  */
 export function connectRedis(
-  { kind, tls, hosts, username, password, database, group }: RedisAddress,
+  { kind, tls, caFile, hosts, username, password, database, group }: RedisAddress,
   onProblem: (error: Error) => void,
 ): RedisClient {
   const options: Options = {
@@ -31,7 +33,7 @@ export function connectRedis(
     reconnectOnError: (error) => error.message.startsWith("READONLY"),
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
-    ...(tls && { tls: {} }),
+    ...(tls && { tls: caFile === undefined ? {} : { ca: readFileSync(caFile) } }),
   };
   const client = kind === "cluster" ? connectCluster(hosts, options) : new Redis({ ...options, ...place() });
   client.on("error", onProblem);

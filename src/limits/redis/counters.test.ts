@@ -8,7 +8,7 @@ import { createMemoryCounters } from "../memory.ts";
 import type { RedisClient } from "./client.ts";
 import { createRedisCounters } from "./counters.ts";
 import { createScripts } from "./scripts.ts";
-import { connectTo, type RedisServer, redisIsMissing, startRedis, startSentinel } from "./testing.ts";
+import { connectTo, type RedisServer, redisIsMissing, startRedis } from "./testing.ts";
 
 /** A machine that runs many tests at once is slow, not wrong. */
 const patientMs = 10_000;
@@ -178,56 +178,5 @@ describe.skipIf(redisIsMissing !== undefined)(`counters in Redis ${redisIsMissin
     for (const amount of [-1, 0.5, Number.NaN, 2 ** 53]) {
       await expect(Promise.resolve(counters.reserve("a", owner, [want({ amount })]))).rejects.toThrow(RangeError);
     }
-  });
-});
-
-describe.skipIf(redisIsMissing !== undefined)(`ways to Redis ${redisIsMissing ?? ""}`, () => {
-  const one: Reservation = {
-    key: "k",
-    unit: "requests",
-    window: { every: "month" },
-    max: 2,
-    amount: 1,
-    onStoreDown: "deny",
-  };
-  const owner = { id: "acme", timeZone: "UTC" };
-
-  async function countsBy(url: string): Promise<void> {
-    const client = await connectTo(url);
-    const counters = plain(client, {});
-    const answers = await Promise.all(["a", "b", "c"].map((id) => counters.reserve(id, owner, [one])));
-    expect(answers.filter(({ granted }) => granted)).toHaveLength(2);
-    for (const id of ["a", "b", "c"]) await counters.release(id);
-    // Several keys in one script: a cluster refuses what is not in one slot.
-    const kinds: readonly Reservation[] = [
-      { ...one, key: "slides", window: { sliding: 60 } },
-      { ...one, key: "held", unit: "concurrency" },
-    ];
-    expect((await counters.reserve("all", owner, kinds)).granted).toBe(true);
-    await counters.settle("all", {});
-    expect(await counters.reserve("d", owner, [one])).toMatchObject({ granted: true, states: [{ used: 1 }] });
-    client.disconnect();
-  }
-
-  test("with a password and a database", async () => {
-    await using server = await startRedis("--requirepass", "p@ss:word", "--appendonly", "no");
-    await countsBy(`redis://default:p%40ss%3Aword@127.0.0.1:${server.port}/3`);
-  });
-
-  test("a cluster", async () => {
-    await using server = await startRedis(
-      ...["--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1", "--appendonly", "no"],
-    );
-    const client = await connectTo(server.url);
-    await client.call("CLUSTER", "ADDSLOTSRANGE", "0", "16383");
-    while (!String(await client.call("CLUSTER", "INFO")).includes("cluster_state:ok")) await Bun.sleep(5);
-    client.disconnect();
-    await countsBy(server.url.replace("redis:", "redis+cluster:"));
-  });
-
-  test("a group that Sentinel knows", async () => {
-    await using server = await startRedis("--appendonly", "no");
-    await using sentinel = await startSentinel("main", server.port);
-    await countsBy(`redis+sentinel://127.0.0.1:${sentinel.port}/main`);
   });
 });

@@ -23,6 +23,8 @@ export interface RedisCountersSettings {
   readonly metrics: RedisMetrics;
   /** How often this replica says that it lives; 1,000 when absent. */
   readonly heartbeatMs?: number;
+  /** After how long what a replica held of `concurrency` returns when it does not renew it; 60 when absent. */
+  readonly holdSeconds?: number;
 }
 
 /** What is told of Redis; kept apart from how metrics are stored. */
@@ -54,7 +56,6 @@ const lastFlushMs = 1_000;
 /** A replica is gone after so many missed heartbeats. */
 const missedBeats = 5;
 const leaseSeconds = 3600;
-const holdSeconds = 60;
 const maxPending = 10_000;
 
 /**
@@ -65,7 +66,7 @@ const maxPending = 10_000;
  * ever waits for a Redis that is known to be away.
  */
 export async function openRedisCounters(settings: RedisCountersSettings): Promise<RedisBackedCounters> {
-  const { url, commandTimeoutMs, clock, logger, metrics, heartbeatMs = 1_000 } = settings;
+  const { url, commandTimeoutMs, clock, logger, metrics, heartbeatMs = 1_000, holdSeconds = 60 } = settings;
   const address = parseRedisUrl(url);
   if (address === undefined) throw new Error(`the address of Redis must be ${redisUrlForms}`);
   const shown = shownAddress(address);
@@ -81,7 +82,10 @@ export async function openRedisCounters(settings: RedisCountersSettings): Promis
 
   const breaker = createBreaker({
     ...settings.breaker,
-    onFailure: note,
+    onFailure(error) {
+      // That there is no connection says less than why there is none.
+      if (!(error instanceof NotSent)) note(error);
+    },
     ignores: (error) => error instanceof RangeError,
     onChange(state) {
       if (closed) return;

@@ -60,7 +60,14 @@ export async function startSentinel(group: string, port: number): Promise<{ port
   const dir = mkdtempSync(join(tmpdir(), "sluice-sentinel-"));
   const own = await freePort();
   const config = join(dir, "sentinel.conf");
-  writeFileSync(config, `port ${own}\nbind 127.0.0.1\nsentinel monitor ${group} 127.0.0.1 ${port} 1\n`);
+  const lines = [
+    `port ${own}`,
+    "bind 127.0.0.1",
+    `sentinel monitor ${group} 127.0.0.1 ${port} 1`,
+    `sentinel down-after-milliseconds ${group} 500`,
+    `sentinel failover-timeout ${group} 2000`,
+  ];
+  writeFileSync(config, `${lines.join("\n")}\n`);
   const child = Bun.spawn(["redis-server", config, "--sentinel"], { cwd: dir, stdout: "ignore", stderr: "ignore" });
   await untilAnswers(own, child);
   return {

@@ -2,7 +2,15 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { parseRedisUrl, shownAddress } from "./url.ts";
 
-const plain = { kind: "single", tls: false, username: undefined, password: undefined, database: 0, group: "" };
+const plain = {
+  kind: "single",
+  tls: false,
+  caFile: undefined,
+  username: undefined,
+  password: undefined,
+  database: 0,
+  group: "",
+};
 
 describe("addresses of Redis", () => {
   test.each([
@@ -11,6 +19,10 @@ describe("addresses of Redis", () => {
     ["redis://h/", { ...plain, hosts: [{ host: "h", port: 6379 }] }],
     ["redis://[::1]:7000", { ...plain, hosts: [{ host: "::1", port: 7000 }] }],
     ["rediss://:p%40ss@h", { ...plain, tls: true, password: "p@ss", hosts: [{ host: "h", port: 6379 }] }],
+    [
+      "rediss://h?ca=%2Fetc%2Fca.pem",
+      { ...plain, tls: true, caFile: "/etc/ca.pem", hosts: [{ host: "h", port: 6379 }] },
+    ],
     ["redis://u:p@h", { ...plain, username: "u", password: "p", hosts: [{ host: "h", port: 6379 }] }],
     [
       "redis+sentinel://u:p@a,b:7000/main/1",
@@ -47,6 +59,9 @@ describe("addresses of Redis", () => {
     "redis://h/x",
     "redis://h/1/2",
     "redis://h?db=1",
+    "redis://h?ca=/etc/ca.pem",
+    "rediss://h?ca=",
+    "rediss://h?ca=a&db=1",
     "redis://:%zz@h",
     "redis+sentinel://a,b",
     "redis+cluster://a,b/1",

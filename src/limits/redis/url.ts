@@ -2,6 +2,8 @@
 export interface RedisAddress {
   readonly kind: "single" | "sentinel" | "cluster";
   readonly tls: boolean;
+  /** The file of the authorities that TLS trusts in place of the usual ones. */
+  readonly caFile: string | undefined;
   /** The server; with Sentinel or Cluster those to ask first. */
   readonly hosts: readonly { readonly host: string; readonly port: number }[];
   readonly username: string | undefined;
@@ -15,10 +17,10 @@ export interface RedisAddress {
 /** What {@link parseRedisUrl} accepts, for messages. */
 export const redisUrlForms =
   "redis://[user:password@]host[:port][/database], redis+sentinel://host,host/group[/database] or " +
-  "redis+cluster://host,host; rediss for TLS";
+  "redis+cluster://host,host; rediss for TLS, with ?ca=FILE to trust the authorities in that file alone";
 
 const form =
-  /^redis(?<tls>s)?(?:\+(?<kind>sentinel|cluster))?:\/\/(?:(?<user>[^:@/]*)(?::(?<password>[^@/]*))?@)?(?<hosts>[^@/?#]+)(?:\/(?<path>[^?#]*))?$/;
+  /^redis(?<tls>s)?(?:\+(?<kind>sentinel|cluster))?:\/\/(?:(?<user>[^:@/]*)(?::(?<password>[^@/]*))?@)?(?<hosts>[^@/?#]+)(?:\/(?<path>[^?#]*))?(?:\?ca=(?<ca>[^?#&]+))?$/;
 const hostForm = /^(?<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?<port>\d{1,5}))?$/;
 
 /** Reads an address; `undefined` when it is none. Special characters of credentials are percent-encoded, as in any URL. */
@@ -32,6 +34,7 @@ export function parseRedisUrl(url: string): RedisAddress | undefined {
   const [database = "", ...rest] = path;
   const username = decoded(parts.user);
   const password = decoded(parts.password);
+  const caFile = decoded(parts.ca);
   const refused =
     hosts.includes(undefined) ||
     (kind === "single" && hosts.length > 1) ||
@@ -40,11 +43,14 @@ export function parseRedisUrl(url: string): RedisAddress | undefined {
     !/^(\d{1,5})?$/.test(database) ||
     rest.length > 0 ||
     username === undefined ||
-    password === undefined;
+    password === undefined ||
+    caFile === undefined ||
+    (caFile !== "" && parts.tls === undefined);
   if (refused) return undefined;
   return {
     kind,
     tls: parts.tls !== undefined,
+    caFile: caFile === "" ? undefined : caFile,
     hosts: hosts as RedisAddress["hosts"],
     username: username === "" ? undefined : username,
     password: password === "" ? undefined : password,
