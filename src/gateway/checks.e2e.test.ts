@@ -34,7 +34,7 @@ test("what is probably not meant is told and enforced all the same, and the gate
     const { warnings } = (await sluice.admin("policies/current")) as { warnings: object[] };
     return warnings.length === 0 ? true : undefined;
   });
-  expect(await sluice.admin("status")).toMatchObject({ status: "ready", parts: [] });
+  expect(await sluice.admin("status")).toMatchObject({ status: "ready", parts: [{ name: "replicas" }] });
 });
 
 test("a policy that reads a header is enforced where the setting lets it, and refused where it would fail every request", async () => {
