@@ -1,9 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import Anthropic, { APIError as AnthropicError } from "@anthropic-ai/sdk";
 import OpenAI, { APIError as OpenAIError } from "openai";
+import type { WireFormat } from "../core/wire.ts";
 import { anthropicMessages } from "./anthropic-messages/format.ts";
 import { createEcho } from "./echo/echo.ts";
 import { openaiChat } from "./openai-chat/format.ts";
+import { openaiCompletions } from "./openai-completions/format.ts";
+import { openaiResponses } from "./openai-responses/format.ts";
 import { body } from "./testing.ts";
 
 const refusal = {
@@ -15,9 +18,9 @@ const refusal = {
 const request = { model: "m", max_tokens: 50, messages: [{ role: "user" as const, content: "one two three" }] };
 
 /** The first half of an echoed stream, ended by an error as the gateway ends it. */
-async function broken(format: typeof openaiChat): Promise<Response> {
+async function broken(format: WireFormat, members: object = request): Promise<Response> {
   const echo = createEcho();
-  const answer = await echo({ surface: format.surface, body: body({ ...request, stream: true }) });
+  const answer = await echo({ surface: format.surface, body: body({ ...members, model: "m", stream: true }) });
   const events = (await answer.text()).split(/(?<=\n\n)/);
   const text = events.slice(0, Math.ceil(events.length / 2)).join("") + format.writeStreamError(refusal);
   return new Response(text, { headers: { "content-type": "text/event-stream" } });
@@ -41,6 +44,23 @@ describe("a stream that Sluice has to end raises the official SDK's error with o
     expect(read).toBeGreaterThan(1);
     expect(error).toBeInstanceOf(OpenAIError);
     expect(error).toMatchObject({ code: refusal.code, error: { message: refusal.message, sluice: refusal.sluice } });
+  });
+
+  test("openai, responses and completions", async () => {
+    const fetch = (): Promise<Response> => broken(openaiResponses, { input: "one two three" });
+    const responses = new OpenAI({ apiKey: "x", maxRetries: 0, fetch }).responses;
+    const older = (): Promise<Response> => broken(openaiCompletions, { prompt: "one two three" });
+    const completions = new OpenAI({ apiKey: "x", maxRetries: 0, fetch: older }).completions;
+    const { error: streamed } = await thrownBy(await responses.create({ model: "m", input: "", stream: true }));
+    const joined: unknown = await responses
+      .stream({ model: "m", input: "" })
+      .finalResponse()
+      .catch((error: unknown) => error);
+    const { error: completion } = await thrownBy(await completions.create({ model: "m", prompt: "", stream: true }));
+    for (const error of [streamed, joined, completion]) {
+      expect(error).toBeInstanceOf(OpenAIError);
+      expect(error).toMatchObject({ code: refusal.code, error: { message: refusal.message, sluice: refusal.sluice } });
+    }
   });
 
   test("@anthropic-ai/sdk", async () => {
