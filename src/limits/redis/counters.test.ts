@@ -173,6 +173,43 @@ describe.skipIf(redisIsMissing !== undefined)(`counters in Redis ${redisIsMissin
     expect((await living.reserve(randomUUID(), owner, [held])).granted).toBe(true);
   });
 
+  test("a primary that dies with what its replica never heard of: that is forgotten, nothing is counted twice or below zero", async () => {
+    await using primary = await startRedis("--appendonly", "no");
+    await using replica = await startRedis("--appendonly", "no", "--replicaof", `127.0.0.1 ${primary.port}`);
+    const [first, second] = [await connectTo(primary.url), await connectTo(replica.url)];
+    let current = createScripts(first, patientMs);
+    const counters = createRedisCounters({ run: (...call) => current(...call) });
+    const key = randomUUID();
+    const all = [
+      want({ key, unit: "tokens", max: 1000, amount: 10 }),
+      want({ key: `${key}s`, unit: "tokens", window: { sliding: 3600 }, max: 1000, amount: 10 }),
+      want({ key: `${key}c`, unit: "concurrency" }),
+    ];
+    const used = async () => (await counters.inspect(owner, { prefix: key })).counters.map((one) => one.used).sort();
+    const open = randomUUID();
+    const settled = randomUUID();
+    await counters.reserve(open, owner, all);
+    await counters.reserve(settled, owner, all);
+    while ((await second.keys("*:r:*")).length === 0 || (await second.keys(`*:m:${key}*`)).length < 3)
+      await Bun.sleep(2);
+    await second.replicaof("NO", "ONE");
+    const unheard = randomUUID();
+    await counters.ending(settled, { tokens: 4 })!();
+    await counters.reserve(unheard, owner, all);
+    expect(await used()).toEqual([2, 24, 24]);
+    await primary.kill();
+    current = createScripts(second, patientMs);
+    // Two requests are known here, of which one has been settled: it stays as it was reserved, and returns by lease.
+    expect(await used()).toEqual([2, 20, 20]);
+    await counters.ending(unheard, { tokens: 900 })!();
+    await counters.ending(open, { tokens: 1 })!();
+    expect(await used()).toEqual([1, 11, 11]);
+    await counters.reserve(randomUUID(), owner, all);
+    expect(await used()).toEqual([2, 21, 21]);
+    first.disconnect();
+    second.disconnect();
+  });
+
   test("amounts that are no whole number are refused before anything is sent", async () => {
     const counters = plain(client, {});
     for (const amount of [-1, 0.5, Number.NaN, 2 ** 53]) {

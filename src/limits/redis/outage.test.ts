@@ -223,6 +223,56 @@ describe.skipIf(redisIsMissing !== undefined)(`Redis goes away and comes back ${
     await counters.close();
   });
 
+  test("a server that is flushed begins its windows anew, and requests of before settle nothing and cannot be extended", async () => {
+    await using server = await startRedis();
+    const { counters, story, fallbacks } = await open(server.url);
+    const key = randomUUID();
+    await counters.reserve("settled", owner, [tokens(key, "local")]);
+    await counters.reserve("released", owner, [tokens(key, "local")]);
+    await command(server.url, "FLUSHALL");
+    expect(await counters.extend("settled", { tokens: 5 })).toBe(false);
+    expect(await counters.reserve("new", owner, [tokens(key, "local")])).toMatchObject({ states: [{ used: 10 }] });
+    await counters.settle("settled", { tokens: 90 });
+    await counters.release("released");
+    await counters.settle("new", { tokens: 7 });
+    expect(await usedOf(server, key)).toBe(7);
+    expect((await counters.inspect(owner)).counters).toMatchObject([{ key, used: 7, held: 0 }]);
+    expect(story).toEqual(["closed"]);
+    expect(fallbacks).toEqual([]);
+    await counters.close();
+  });
+
+  test("while Redis is away requests are extended as their limits declare, and what was used is known afterwards", async () => {
+    await using server = await startRedis();
+    const { counters } = await open(server.url);
+    const key = randomUUID();
+    const limits = { local: tokens(key, "local"), deny: tokens(`${key}d`, "deny"), allow: tokens(`${key}a`, "allow") };
+    await counters.reserve("local", owner, [{ ...limits.local, max: 100 }]);
+    await counters.reserve("deny", owner, [limits.deny]);
+    await counters.reserve("allow", owner, [limits.allow]);
+    await server.kill();
+    await until(() => counters.health().state === "degraded");
+    expect(await counters.extend("local", { tokens: 60 })).toBe(true);
+    expect(await counters.extend("local", { tokens: 60 })).toBe(false);
+    expect(await counters.extend("deny", { tokens: 1 })).toBe(false);
+    expect(await counters.extend("allow", { tokens: 10_000_000 })).toBe(true);
+    await counters.reserve("here", owner, [{ ...tokens(`${key}h`, "local"), max: 100 }]);
+    expect(await counters.extend("here", { tokens: 30 })).toBe(true);
+    await expect(Promise.resolve(counters.inspect(owner))).rejects.toThrow("unavailable");
+    await expect(Promise.resolve(counters.reset(owner, key))).rejects.toThrow("unavailable");
+    await counters.settle("local", { tokens: 55 });
+    await counters.settle("deny", {});
+    await counters.settle("allow", { tokens: 123 });
+    await counters.settle("here", {});
+    await server.start();
+    await until(() => counters.health().state === "ready");
+    await until(async () => (await usedOf(server, `${key}h`)) === 40);
+    expect(await usedOf(server, key)).toBe(55);
+    expect(await usedOf(server, `${key}d`)).toBe(10);
+    expect(await usedOf(server, `${key}a`)).toBe(123);
+    await counters.close();
+  });
+
   test("scripts that are flushed are sent again: nothing falls back", async () => {
     await using server = await startRedis();
     const { counters, story, fallbacks } = await open(server.url);

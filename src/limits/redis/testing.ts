@@ -31,6 +31,8 @@ export async function startRedis(...args: readonly string[]): Promise<RedisServe
   const dir = mkdtempSync(join(tmpdir(), "sluice-redis-"));
   const port = await freePort();
   const base = ["--port", String(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--daemonize", "no"];
+  // A replica is not made to wait for others that might come.
+  base.push("--repl-diskless-sync-delay", "0");
   let child: Bun.Subprocess | undefined;
   const server: RedisServer = {
     url: `redis://127.0.0.1:${port}`,
