@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { patternScanner, redactText } from "../../src/sdk/scan.ts";
-import { detectors, longestSecret, secretTypes } from "./detectors.ts";
+import { redactText } from "../../src/sdk/scan.ts";
+import { secretScanner, secretTypes } from "./detectors.ts";
 import { entropy, isRandom } from "./entropy.ts";
 
 const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -70,15 +70,15 @@ const samples: Readonly<Record<string, Samples>> = {
       [`ghp_${random(36)}`, "[github_token]"],
       [`github_pat_${random(82)}.`, "[github_token]."],
     ],
-    misses: ["ghp_short", "github_pat_x", "ghx_" + random(36)],
+    misses: ["ghp_short", "github_pat_x", `ghx_${random(36)}`],
   },
-  gitlab_token: { hits: [[`glpat-${random(20)}`, "[gitlab_token]"]], misses: ["glpat-short", "glab-" + random(20)] },
+  gitlab_token: { hits: [[`glpat-${random(20)}`, "[gitlab_token]"]], misses: ["glpat-short", `glab-${random(20)}`] },
   slack_token: {
     hits: [
       [`xoxb-${random(30)}`, "[slack_token]"],
       [`xapp-1-${random(30)}`, "[slack_token]"],
     ],
-    misses: ["xoxb-short", "xoxo-" + random(30).toLowerCase()].slice(0, 1),
+    misses: ["xoxb-short"],
   },
   slack_webhook: {
     hits: [["https://hooks.slack.com/services/T01ABCDEF/B01ABCDEF/abcdefghijklmnop1234", "https://[slack_webhook]"]],
@@ -151,10 +151,7 @@ const samples: Readonly<Record<string, Samples>> = {
 };
 
 describe.each(Object.entries(samples))("%s", (type, { hits, misses }) => {
-  const scanner = patternScanner(
-    detectors.filter((one) => one.type === type),
-    { maxLength: longestSecret },
-  );
+  const scanner = secretScanner([type]);
   test.each([...hits])("%s becomes %s", (text, expected) => expect(redactText(scanner, text)).toBe(expected));
   test.each([...misses])("%s stays", (text) => expect(redactText(scanner, text)).toBe(text));
 });
@@ -167,7 +164,7 @@ test("every type has samples of both kinds", () => {
 });
 
 test("all together find each of them", () => {
-  const all = patternScanner(detectors, { maxLength: longestSecret });
+  const all = secretScanner(secretTypes);
   for (const [type, { hits }] of Object.entries(samples)) {
     for (const [text] of hits)
       expect([type, all.scan(text, 0, true).matches.map((one) => one.type)]).toEqual([type, [type]]);
@@ -175,7 +172,7 @@ test("all together find each of them", () => {
 });
 
 test("ordinary text and code hold none", () => {
-  const all = patternScanner(detectors, { maxLength: longestSecret });
+  const all = secretScanner(secretTypes);
   const text = [
     "commit 3f2a9c1e5b7d8f0a1b2c3d4e5f6a7b8c9d0e1f2a; uuid 123e4567-e89b-12d3-a456-426614174000",
     "const token = await getToken(user.id2); // the key: value pairs of a map",
@@ -198,7 +195,7 @@ test("looking random", () => {
 });
 
 test("what nobody can read into it takes linear time", () => {
-  const all = patternScanner(detectors, { maxLength: longestSecret });
+  const all = secretScanner(secretTypes);
   for (const text of [
     "key=".repeat(20_000),
     `key${"=".repeat(80_000)}`,

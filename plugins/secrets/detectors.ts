@@ -1,4 +1,4 @@
-import type { ScanPattern } from "../../src/sdk/index.ts";
+import { patternScanner, type ScanPattern, type TextScanner, unionScanner } from "../../src/sdk/index.ts";
 import { isRandom } from "./entropy.ts";
 import { vendorKeys } from "./vendors.ts";
 
@@ -8,7 +8,7 @@ export interface SecretPattern extends Omit<ScanPattern, "replacement"> {
 }
 
 /** Longest secret that is found whole: a private key of 8,192 bits in PEM is shorter. */
-export const longestSecret = 8_192;
+const longestSecret = 8_192;
 
 const pemHead = "-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----";
 const pemTail = "-----END (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----";
@@ -17,7 +17,7 @@ const pemTail = "-----END (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----";
 const privateKeys: readonly SecretPattern[] = [
   {
     type: "private_key",
-    pattern: `${pemHead}(?:[A-Za-z0-9+/=\\s\\\\:,.()-]*?${pemTail}|[A-Za-z0-9+/=\\s\\\\]*)`,
+    pattern: `${pemHead}(?:(?:[A-Za-z0-9+/=\\s\\\\:,.()]|-[A-Za-z0-9])*?${pemTail}|[A-Za-z0-9+/=\\s\\\\]*)`,
   },
   {
     type: "private_key",
@@ -38,13 +38,6 @@ const tokens: readonly SecretPattern[] = [
     pattern: "\\b[a-z][a-z0-9+.-]{1,20}://[^\\s:/@\"'<>]{0,64}:[^\\s/@\"'<>]{3,128}@",
     check: (text) => [text.indexOf(":", text.indexOf("://") + 3) + 1, text.length - 1],
   },
-  {
-    type: "authorization_header",
-    pattern:
-      "(?i)\\bauthorization[\"']?\\s{0,3}[:=]\\s{0,3}[\"']?(?:basic|bearer|token)\\s{1,3}[0-9A-Za-z._~+/=-]{16,}",
-    check: (text) => isRandom(lastWord(text)) && [text.length - lastWord(text).length, text.length],
-    notBefore: "[0-9A-Za-z._~+/=-]",
-  },
 ];
 
 /** What values are called that are secret, whatever stands before it, as in `DB_PASSWORD` or `apiKey`. */
@@ -53,20 +46,46 @@ const words = "(?:key|token|secret|passwd|password|passphrase|pwd|credentials?|a
 /** What looks as if nobody had thought of it, after words that tell what it is. */
 const byContext: readonly SecretPattern[] = [
   {
+    type: "authorization_header",
+    pattern:
+      "(?i)\\bauthorization[\"']?\\s{0,3}[:=]\\s{0,3}[\"']?(?:basic|bearer|token)\\s{1,3}[0-9A-Za-z._~+/=-]{16,}",
+    check: randomPart,
+    notBefore: "[0-9A-Za-z._~+/=-]",
+  },
+  {
     type: "high_entropy",
     pattern: `(?i)${words}(?:[_.-][a-z0-9]{1,16}){0,2}["']?(?:\\s{0,3}(?::=|=>|[:=])\\s{0,3}| is )["'\`]?[0-9A-Za-z+/=_~.!@#$%^&*-]{10,}`,
-    notBefore: "[0-9A-Za-z+/_~!@#$%^&*(\\[{-]",
-    check: (text) => isRandom(lastWord(text)) && [text.length - lastWord(text).length, text.length],
+    notBefore: "[0-9A-Za-z+/=_~.!@#$%^&*(\\[{-]",
+    check: randomPart,
   },
 ];
 
-/** All of them; of what begins at one place the first is found. */
-export const detectors: readonly SecretPattern[] = [...privateKeys, ...vendorKeys, ...tokens, ...byContext];
+const byForm: readonly SecretPattern[] = [...privateKeys, ...vendorKeys, ...tokens];
+
+/** All of them. */
+export const detectors: readonly SecretPattern[] = [...byForm, ...byContext];
+
+/**
+ * Makes a scanner of some types. What is found by its form and what is found by the words before it are looked for apart:
+ * a value that is passed by because it does not look random may hold something that has a form.
+ */
+export function secretScanner(types: readonly string[]): TextScanner {
+  const parts = [byForm, byContext].map((part) => part.filter(({ type }) => types.includes(type)));
+  return unionScanner(
+    parts.filter((part) => part.length > 0).map((part) => patternScanner(part, { maxLength: longestSecret })),
+  );
+}
 
 /** What can be found. */
 export const secretTypes: readonly string[] = [...new Set(detectors.map(({ type }) => type))];
 
 const isOfValue = new Set([..."0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+/=_~.!@#$%^&*-"]);
+
+/** The value at a text's end, where it looks random; what does not is passed by whole. */
+function randomPart(text: string): readonly [number, number] | null {
+  const value = lastWord(text);
+  return isRandom(value) ? [text.length - value.length, text.length] : null;
+}
 
 /** The value at the end of an assignment. Linear: it may be long, and of nothing but equal signs. */
 function lastWord(text: string): string {

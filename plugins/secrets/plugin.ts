@@ -1,5 +1,5 @@
-import { contentConfig, contentGuard, definePlugin, patternScanner, type TextScanner, t } from "../../src/sdk/index.ts";
-import { detectors, longestSecret, secretTypes } from "./detectors.ts";
+import { contentConfig, contentGuard, definePlugin, type TextScanner, t } from "../../src/sdk/index.ts";
+import { secretScanner, secretTypes } from "./detectors.ts";
 
 /**
  * Looks for keys, tokens and passwords in prompts and answers: by the forms that vendors gave theirs, and by what looks
@@ -47,11 +47,10 @@ export default definePlugin({
 
 const scanners = new Map<string, TextScanner>();
 
-/** Made once for all policies that look for the same: its automaton grows with use. */
+/** Made once for all policies that look for the same: its automata grow with use. */
 function scannerOf(types: readonly string[]): TextScanner {
-  const chosen = detectors.filter(({ type }) => types.includes(type));
   const name = [...types].sort().join(" ");
-  const scanner = scanners.get(name) ?? patternScanner(chosen, { maxLength: longestSecret });
+  const scanner = scanners.get(name) ?? secretScanner(types);
   scanners.set(name, scanner);
   return scanner;
 }

@@ -80,6 +80,7 @@ describe("several expressions with conditions", () => {
     { type: "inner", pattern: "c[ab]{2,6}c", check: (text) => [1, text.length - 1] },
     { type: "b", pattern: "b+|a_", notBefore: "[_\\n]" },
     { type: "end", pattern: "a$" },
+    { type: "long", pattern: "A[aA]*", check: (text) => (text.length > 2 ? null : text.length === 2) },
   ];
 
   test.each([[1_000], [6], [3]])("find the same however the text is split, with matches of at most %d", (maxLength) => {

@@ -2,8 +2,12 @@ import type { TextMatch, TextScan, TextScanner } from "../core/stream.ts";
 import { Automaton, atBeginning, type State, type Step } from "./scan-automaton.ts";
 import { type ScanProgram, scanProgram } from "./scan-program.ts";
 
-/** What a check says of a text that an expression matches: whether it is one, or which part of it is to be replaced. */
-export type Checked = boolean | readonly [start: number, end: number];
+/**
+ * What a check says of a text that an expression matches: whether it is one, or which part of it is to be replaced.
+ * `null`: it is none, and none of the scanner's expressions is looked for in it, which spares looking again from every
+ * place in it; such an expression belongs into a scanner of its own.
+ */
+export type Checked = boolean | null | readonly [start: number, end: number];
 
 /** An expression to look for. */
 export interface ScanPattern {
@@ -15,7 +19,10 @@ export interface ScanPattern {
   readonly notAfter?: string;
   /** A class: no match ends before such a character. */
   readonly notBefore?: string;
-  /** Asked about every end that a match could have, so it should be short: linear in what it is given, and pure. */
+  /**
+   * Asked about every end that a match could have, so a long one should have but one, by `notBefore`. Linear in what it is
+   * given, and pure.
+   */
   readonly check?: (text: string) => Checked;
   /** What stands in place of what is found; `[type]` when absent. */
   readonly replacement?: string | ((found: string) => string);
@@ -28,6 +35,7 @@ export interface ScanLimits {
 }
 
 const usualLength = 256;
+const nothing: readonly [number, number] = [-1, -1];
 
 /**
  * Makes a scanner of expressions in RE2's syntax. It finds what RE2 finds: the match that begins leftmost, of those the
@@ -193,12 +201,13 @@ class PatternScanner implements TextScanner {
   #check(pattern: number, text: string, start: number, end: number): readonly [number, number] | null {
     const said = this.#patterns[pattern]!.check!(text.slice(start, end));
     if (said === false) return null;
+    if (said === null) return nothing;
     return said === true ? [0, end - start] : said;
   }
 
   #take(text: string, { pattern, start, end, part }: Pending, into: TextMatch[]): void {
     const { type, replacement = `[${type}]` } = this.#patterns[pattern]!;
-    if (type === null) return;
+    if (type === null || part === nothing) return;
     const [low, high] = part ?? [0, end - start];
     const [first, past] = [start + low, start + high];
     const words = typeof replacement === "string" ? replacement : replacement(text.slice(first, past));
