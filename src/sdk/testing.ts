@@ -79,7 +79,7 @@ export interface PluginCase<K extends string> {
   /** A call in an answer, in place of texts. */
   readonly call?: ToolCall;
   /** What becomes of the call. */
-  readonly then?: NonNullable<CallVerdict>["then"];
+  readonly becomes?: NonNullable<CallVerdict>["then"];
   readonly expects: Expectation<K>;
   /** All facts that it declares with this config, in any order; what is not declared need not be computed. */
   readonly reads?: readonly FactName[];
@@ -254,7 +254,7 @@ function check<K extends string>(
 function askAnswer<K extends string>({ answer }: Instantiated, one: PluginCase<K>): Verdict {
   if (one.call !== undefined) {
     const verdict = judgeCall(answer!, one.call);
-    if (one.then !== undefined) expect(verdict?.then as unknown).toEqual(one.then);
+    if (one.becomes !== undefined) expect(verdict?.then as unknown).toEqual(one.becomes);
     return verdict === null ? null : [verdict.hit];
   }
   const { hits, out } = guardTexts(answer!, one.kind ?? "text", one.content ?? []);
