@@ -22,7 +22,7 @@ export interface PromptPart {
   readonly named?: boolean;
   /** All text that the model reads: contents, names, tool arguments, tool definitions as compact JSON. */
   readonly texts: readonly string[];
-  /** How many tokens the client sent in place of a text; absent for none. */
+  /** How many tokens the client sent in place of a text, or what sound and documents may come to; absent for none. */
   readonly tokens?: number;
   /** Images, with the detail asked for and their size where the body tells it. */
   readonly images: readonly {

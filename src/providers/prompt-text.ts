@@ -8,11 +8,18 @@ export type PromptImage = PromptPart["images"][number];
 export interface PromptSink {
   readonly texts: string[];
   readonly images: PromptImage[];
+  /** What sound and documents come to. */
+  tokens: number;
 }
 
 /** Makes an empty sink. */
 export function createSink(): PromptSink {
-  return { texts: [], images: [] };
+  return { texts: [], images: [], tokens: 0 };
+}
+
+/** What was gathered, as a message of this role. */
+export function gathered(role: string, { texts, images, tokens }: PromptSink): PromptPart {
+  return { kind: "message", role, texts, images, ...(tokens > 0 && { tokens }) };
 }
 
 /** Members whose strings are bytes or seals, not text. */

@@ -144,11 +144,16 @@ function measure(view: RequestView): Measured {
   let tools = 0;
   let results = 0;
   let given = 0;
+  // Of what a conversation holds beside texts, only the vendor knows what it comes to.
+  let media = false;
   let bare = parts.length > 0;
   for (let i = 0; i < parts.length; i += 1) {
     const part = parts[i]!;
     given += part.tokens ?? 0;
-    if (part.kind !== "text") bare = false;
+    if (part.kind !== "text") {
+      bare = false;
+      media ||= part.tokens !== undefined;
+    }
     if (part.kind === "tool") {
       tools += 1;
     } else if (part.kind === "message") {
@@ -161,7 +166,15 @@ function measure(view: RequestView): Measured {
     for (let j = 0; j < part.images.length; j += 1) images.push(part.images[j]!);
   }
   overhead += results * tokensPerToolResult;
-  return { texts, images, overhead, tools, bare, given, plain: tools === 0 && results === 0 && images.length === 0 };
+  return {
+    texts,
+    images,
+    overhead,
+    tools,
+    bare,
+    given,
+    plain: !media && tools === 0 && results === 0 && images.length === 0,
+  };
 }
 
 async function promptCountLater(counting: Promise<TokenCount>, prompt: Measured, model: ModelInfo) {

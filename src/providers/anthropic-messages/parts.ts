@@ -1,13 +1,14 @@
 import type { Json, JsonObject, PromptPart } from "../../core/wire.ts";
 import { sizeOfBase64 } from "../image-size.ts";
 import { asObject, asString, isArray, isObject } from "../json.ts";
-import { createSink, type PromptSink, takeJson, takeStrings } from "../prompt-text.ts";
+import { documentTokens } from "../media.ts";
+import { createSink, gathered, type PromptSink, takeJson, takeStrings } from "../prompt-text.ts";
 
 /** One message, or the system prompt, as counters see it. */
 export function messagePart(message: JsonObject): PromptPart {
   const sink = createSink();
   takeContent(message.content, sink);
-  return { kind: "message", role: asString(message.role), texts: sink.texts, images: sink.images };
+  return gathered(asString(message.role), sink);
 }
 
 function takeContent(content: Json | undefined, sink: PromptSink): void {
@@ -59,11 +60,12 @@ function takeImage(source: JsonObject, sink: PromptSink): void {
   sink.images.push({ detail: "auto", ...size });
 }
 
-/** Only the text of a document is in the body as text; a PDF is bytes. */
+/** Only the text of a document is in the body as text; a PDF is bytes, which are estimated. */
 function takeDocument(block: JsonObject, sink: PromptSink): void {
   const source = asObject(block.source);
   takeJson(block.title, sink);
   takeJson(block.context, sink);
   if (source.type === "text") takeJson(source.data, sink);
   else if (source.type === "content") takeContent(source.content, sink);
+  else sink.tokens += documentTokens(source.data);
 }

@@ -117,6 +117,7 @@ describe("what rules and counters read of a body", () => {
         role: "user",
         texts: ["look", "t", "c", "plain", "inner", "s", "found"],
         images: [{ detail: "auto", width: 1, height: 2 }, { detail: "auto" }],
+        tokens: 3000,
       },
       { kind: "message", role: "assistant", texts: ["hm", "f", '{"q":1}'], images: [] },
       { kind: "message", role: "user", texts: ["r", "plain result", "page"], images: [{ detail: "auto" }] },

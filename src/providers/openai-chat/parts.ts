@@ -1,7 +1,8 @@
 import type { Json, JsonObject, PromptPart } from "../../core/wire.ts";
 import { sizeOfDataUrl } from "../image-size.ts";
 import { asArray, asObject, asString, isArray, isObject } from "../json.ts";
-import { createSink, type PromptSink, takeJson, takeStrings } from "../prompt-text.ts";
+import { documentTokens, soundTokens, textOfDataUrl } from "../media.ts";
+import { createSink, gathered, type PromptSink, takeJson, takeStrings } from "../prompt-text.ts";
 
 /** One chat message as counters see it. */
 export function messagePart(message: JsonObject): PromptPart {
@@ -14,7 +15,7 @@ export function messagePart(message: JsonObject): PromptPart {
   for (const call of asArray(message.tool_calls)) takeToolCall(asObject(call), sink);
   if (isObject(message.function_call)) takeFunction(message.function_call, sink);
   const named = asString(message.name) !== "";
-  return { kind: "message", role: asString(message.role), named, texts: sink.texts, images: sink.images };
+  return { ...gathered(asString(message.role), sink), named };
 }
 
 function takeContent(content: Json | undefined, sink: PromptSink): void {
@@ -28,13 +29,26 @@ function takeContent(content: Json | undefined, sink: PromptSink): void {
   }
 }
 
-/** Sound and files are bytes, not text: nothing of them but a name is counted. */
+/** Sound and most files are bytes, not text: those are estimated. */
 function takePart(part: JsonObject, sink: PromptSink): void {
   if (part.type === "text") takeJson(part.text, sink);
   else if (part.type === "image_url") takeImage(part.image_url, sink);
-  else if (part.type === "input_audio") return;
-  else if (part.type === "file") takeJson(asObject(part.file).filename, sink);
+  else if (part.type === "input_audio") takeSound(asObject(part.input_audio), sink);
+  else if (part.type === "file") takeFile(asObject(part.file), sink);
   else takeStrings(part, sink);
+}
+
+/** Sound that came with a message. */
+export function takeSound({ data, format }: JsonObject, sink: PromptSink): void {
+  sink.tokens += soundTokens(data, asString(format));
+}
+
+/** A file: its text, where it is one, else an estimate. */
+export function takeFile({ filename, file_data: data }: JsonObject, sink: PromptSink): void {
+  takeJson(filename, sink);
+  const text = textOfDataUrl(data);
+  if (text !== null) takeJson(text, sink);
+  else sink.tokens += documentTokens(data);
 }
 
 function takeImage(image: Json | undefined, sink: PromptSink): void {

@@ -205,6 +205,8 @@ describe("what rules and counters read of a body", () => {
         named: false,
         texts: ["look", "a.pdf", "unknown text"],
         images: [{ detail: "low", width: 1, height: 2 }, { detail: "auto" }],
+        // Least of a second's sound and of a page.
+        tokens: 3010,
       },
       {
         kind: "message",

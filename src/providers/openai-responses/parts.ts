@@ -1,13 +1,14 @@
 import type { Json, JsonObject, PromptPart } from "../../core/wire.ts";
 import { sizeOfDataUrl } from "../image-size.ts";
 import { asArray, asObject, asString, isArray, isObject } from "../json.ts";
-import { createSink, type PromptSink, takeJson, takeStrings } from "../prompt-text.ts";
+import { takeFile, takeSound } from "../openai-chat/parts.ts";
+import { createSink, gathered, type PromptSink, takeJson, takeStrings } from "../prompt-text.ts";
 
 /** One item of the input as counters see it. */
 export function itemPart(item: JsonObject): PromptPart {
   const sink = createSink();
   takeItem(item, sink);
-  return { kind: "message", role: asString(item.role), texts: sink.texts, images: sink.images };
+  return gathered(asString(item.role), sink);
 }
 
 function takeItem(item: JsonObject, sink: PromptSink): void {
@@ -50,7 +51,6 @@ function takeContent(content: Json | undefined, sink: PromptSink): void {
   else if (isArray(content)) for (const part of content) takePart(asObject(part), sink);
 }
 
-/** Sound and files are bytes, not text: nothing of them but a name is counted. */
 function takePart(part: JsonObject, sink: PromptSink): void {
   switch (part.type) {
     case "input_text":
@@ -69,9 +69,10 @@ function takePart(part: JsonObject, sink: PromptSink): void {
       break;
     }
     case "input_audio":
+      takeSound(asObject(part.input_audio), sink);
       break;
     case "input_file":
-      takeJson(part.filename, sink);
+      takeFile(part, sink);
       break;
     default:
       takeStrings(part, sink);
