@@ -96,6 +96,11 @@ describe("on the surface chat every text of the prompt is redacted, and nothing 
       '{"role":"user","content":[{"type":"text","text":"#"} ,{"type":"image_url","image_url":{"url":"https://x/12345"}},{"type":"file","file":{"file_data":"12345","filename":"#.pdf"}}]}',
     ],
     [
+      "a file that is a text",
+      '{"role":"user","content":[{"type":"file","file":{"file_data":"data:text/plain;base64,b2YgMTIzNDU="}}]}',
+      '{"role":"user","content":[{"type":"file","file":{"file_data":"data:text/plain;base64,b2YgIw=="}}]}',
+    ],
+    [
       "the arguments of tool calls, as JSON, but neither ids nor names",
       '{"role":"assistant","content":null,"tool_calls":[{"id":"call_12345","type":"function","function":{"name":"f12345","arguments":"{ \\"card\\": 41111, \\"n\\":[\\"a 12345\\"] }"}},{"id":"c","type":"custom","custom":{"name":"f12345","input":"12345"}}]}',
       '{"role":"assistant","content":null,"tool_calls":[{"id":"call_12345","type":"function","function":{"name":"f12345","arguments":"{ \\"card\\": \\"#\\", \\"n\\":[\\"a #\\"] }"}},{"id":"c","type":"custom","custom":{"name":"f12345","input":"#"}}]}',

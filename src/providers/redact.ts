@@ -5,6 +5,7 @@ import { compilePattern, type Pattern } from "../sdk/pattern.ts";
 import { redactText, replaced } from "../sdk/scan.ts";
 import { jsonScanner } from "../sdk/scan-json.ts";
 import { decodeString, type JsonNode, type Splice, skipSpace, skipString, skipWord, spliced } from "./json-tree.ts";
+import { textOfDataUrl } from "./media.ts";
 
 /** What becomes of one text. */
 export interface Redact {
@@ -201,7 +202,19 @@ export class PromptRedaction {
 
   #member(key: string, value: JsonNode): void {
     if (key === "arguments" || key === "input") this.#called(key, value);
+    else if (key === "file_data" && value.kind === "string") this.#file(value);
     else if (!formal.has(key)) this.#content(value, calls.has(key));
+  }
+
+  /** A file that is a text; any other is bytes. */
+  #file(node: JsonNode): void {
+    const url = decodeString(this.#text, node.start, node.end);
+    const text = textOfDataUrl(url);
+    const redacted = text === null ? null : this.#redact(text);
+    if (redacted === null || redacted === text) return;
+    const head = url.slice(0, url.indexOf(",")).replace(/;base64$/i, "");
+    const data = `${head};base64,${Buffer.from(redacted).toString("base64")}`;
+    this.splices.push({ start: node.start, end: node.end, text: JSON.stringify(data) });
   }
 
   /** Arguments are JSON in a string, or JSON itself; the input of a tool of free form is a text. */
