@@ -249,6 +249,13 @@ describe("Azure's client", () => {
     expect(data[0]?.embedding).toHaveLength(3);
   });
 
+  test("may write its address with a slash at the end, and escape its deployment", async () => {
+    for (const path of ["/azure//openai/deployments/our-gpt", "/azure/openai/deployments/our%2Dgpt"]) {
+      const response = await sluice.post(`${path}/chat/completions?api-version=1`, { messages });
+      expect([response.status, await response.json()]).toMatchObject([200, { model: "our-gpt" }]);
+    }
+  });
+
   test("is refused by the rules of the deployment that it names, whatever its body says", async () => {
     const tools = [{ type: "function" as const, function: { name: "shell" } }];
     await denied(azure("d").chat.completions.create({ model: "x", messages, tools }), "org/shell", "shell_tool");
