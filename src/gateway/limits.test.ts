@@ -167,3 +167,23 @@ test("what was reserved and not used returns", () => {
   settle(outcome, 1000, 10);
   expect(used()).toEqual({ usd: 2_600 });
 });
+
+test("a limit that is kept from refusing does not end a stream for want of another slice", () => {
+  const overridden = {
+    ...policy("org/money", budget, { usd_per_day: 1, slice_completion_tokens: 10 }),
+    override: () => ({ label: "break-glass", action: "warn" as const }),
+  };
+  const { reserve } = limiting(overridden);
+  const facts = asking(1000, 100);
+  facts.request.stream = true;
+  const outcome = reserve(facts);
+  expect([outcome.held.length, outcome.sliced]).toEqual([1, undefined]);
+});
+
+test("figures of a provider's that nobody can have used stay whole numbers that counters can hold", () => {
+  const { tokens, prompt_tokens, usd } = actualAmounts(plainUsage(10.2, 1e300), 1e300, {
+    holdsUsd: true,
+    assumedPrice: undefined,
+  });
+  expect([prompt_tokens, tokens, usd]).toEqual([11, 1e15, 1e15]);
+});

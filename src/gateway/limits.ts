@@ -210,7 +210,8 @@ function note(
     else if (granted && counted && policy.limitGranted !== undefined) warn(deps, owner, wanted[i]!, state, outcome);
     if (policy.mode !== "enforce" || !counted) continue;
     if (granted) outcome.reserved?.push({ policy: policy.id, limit, used: state.used });
-    if (granted && limit.slice !== undefined && !limit.soft) {
+    // What is kept from refusing, as by a break-glass, does not end a stream either.
+    if (granted && limit.slice !== undefined && !limit.soft && wanted[i]!.override === undefined) {
       outcome.sliced ??= [];
       outcome.sliced.push({ policy, limit, resetSeconds: state.resetSeconds });
     }
@@ -409,14 +410,21 @@ export function actualAmounts(
   costNanoUsd: number | null,
   { holdsUsd, assumedPrice }: Pick<LimitOutcome, "holdsUsd" | "assumedPrice">,
 ): ActualAmounts {
+  const prompt = counted(usage.promptTokens);
+  const completion = counted(usage.completionTokens);
   const tokens = {
-    tokens: usage.totalTokens,
-    prompt_tokens: usage.promptTokens,
-    completion_tokens: usage.completionTokens,
+    tokens: counted(usage.totalTokens),
+    prompt_tokens: prompt,
+    completion_tokens: completion,
     concurrency: 0,
   };
   if (!holdsUsd) return tokens;
-  if (costNanoUsd !== null) return { ...tokens, usd: toMicroUsd(costNanoUsd) };
+  if (costNanoUsd !== null) return { ...tokens, usd: counted(toMicroUsd(costNanoUsd)) };
   if (assumedPrice === undefined) return usage.totalTokens > 0 ? tokens : { ...tokens, usd: 0 };
-  return { ...tokens, usd: estimateMicroUsd(usage.promptTokens, usage.completionTokens, assumedPrice) };
+  return { ...tokens, usd: counted(estimateMicroUsd(prompt, completion, assumedPrice)) };
+}
+
+/** Figures are the provider's word: what counters are told is whole, and no more than they can hold. */
+function counted(amount: number): number {
+  return Math.min(Math.ceil(amount), unlimited);
 }
