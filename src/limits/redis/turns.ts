@@ -8,7 +8,7 @@ export class Turns<T> {
   #items: T[] = [];
   #scheduled = false;
 
-  /** @param most are sent together; more are sent apart */
+  /** @param most are sent together; what is more is sent a turn later, while these are on their way */
   constructor(most: number, send: (items: readonly T[]) => void) {
     this.#most = most;
     this.#send = send;
@@ -16,20 +16,19 @@ export class Turns<T> {
 
   add(item: T): void {
     this.#items.push(item);
-    if (this.#items.length >= this.#most) this.#flush();
-    else if (!this.#scheduled) {
-      this.#scheduled = true;
-      setImmediate(() => {
-        this.#scheduled = false;
-        this.#flush();
-      });
-    }
+    this.#schedule();
   }
 
-  #flush(): void {
-    const items = this.#items;
-    if (items.length === 0) return;
-    this.#items = [];
-    this.#send(items);
+  // Not at once when there are enough: what is written while an answer is being read leaves only when all of it has been.
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      const items = this.#items;
+      this.#items = items.splice(this.#most);
+      if (this.#items.length > 0) this.#schedule();
+      this.#send(items);
+    });
   }
 }
