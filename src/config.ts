@@ -125,6 +125,11 @@ export const settings = {
     default: 30,
     doc: "How long Redis is left alone before it is tried again.",
   }),
+  "redis.hold_seconds": required({
+    type: integer(3, 3600),
+    default: 60,
+    doc: "After how long places under `concurrency` return that a crashed replica held. Live ones renew theirs.",
+  }),
   "upstream.connect_timeout_seconds": required({
     type: seconds,
     default: 10,

@@ -152,6 +152,7 @@ export async function startSluice(config: Config): Promise<Running> {
           url: redisUrl,
           commandTimeoutMs: redis.command_timeout_seconds * 1000,
           breaker: { enabled: redis.circuit_breaker_enabled, openMs: redis.breaker_open_seconds * 1000 },
+          holdSeconds: redis.hold_seconds,
           clock,
           logger,
           metrics,
