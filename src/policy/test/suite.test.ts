@@ -63,6 +63,24 @@ describe("a case is judged as the server would", () => {
     expect([result, report.suite.passed]).toEqual(["passed", 6]);
   });
 
+  test("by an event of a stream, and what is looked for in answers", async () => {
+    const { failures } = await run({
+      "org/events.policy.yaml":
+        "phase: stream\nrules:\n  - { id: long, when: stream.output_tokens > 9, then: deny }\n  - { id: shell, when: event.tool_name == 'shell', then: deny }\n",
+      "org/mail.policy.yaml": "uses: pii\nwith: { types: [email], on: [answer], action: deny }\n",
+      "org/events.test.yaml": tests(
+        "org/events, org/mail",
+        "",
+        "input: { phase: stream, event: { type: text, text: hello }, stream: { output_tokens: 10 } }, expect: { decision: deny, rule: long }",
+        "input: { phase: stream, event: { type: tool_call, tool_name: shell } }, expect: { decision: deny, rule: shell }",
+        "input: { phase: stream, event: { text: hello } }, expect: { decision: allow }",
+        "input: { phase: stream, event: { text: to a@example.com } }, expect: { decision: deny, policy: org/mail }",
+        "input: { phase: response, content: [to a@example.com] }, expect: { decision: deny, policy: org/mail }",
+      ),
+    });
+    expect(failures).toEqual([]);
+  });
+
   test("by limits, as they stand", async () => {
     const { failures } = await run({
       "org/rate.policy.yaml": limits,
