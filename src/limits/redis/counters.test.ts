@@ -121,6 +121,17 @@ describe.skipIf(redisIsMissing !== undefined)(`counters in Redis ${redisIsMissin
     expect(await plain(client, {}).reserve(randomUUID(), owner, [wanted])).toMatchObject({ states: [{ used: 1 }] });
   });
 
+  test("a request that is ended in the turn it was made in holds nothing", async () => {
+    const counters = createRedisCounters({ run: createScripts(client, patientMs) });
+    const id = randomUUID();
+    const wanted = everyKind();
+    const asked = counters.reserve(id, owner, wanted);
+    await counters.ending(id, null)!();
+    expect((await asked).granted).toBe(true);
+    const probe = await plain(client, {}).reserve(randomUUID(), owner, wanted);
+    expect(probe.states.map(({ used }) => used)).toEqual([1, 1, 1, 1]);
+  });
+
   test("a reserve whose answer was lost is undone, every kind of it, and once", async () => {
     const run = createScripts(client, patientMs);
     const counters = createRedisCounters({

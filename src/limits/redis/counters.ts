@@ -227,10 +227,16 @@ export function createRedisCounters({
   }
 
   function endingOf(requestId: string, holding: Holding, actual: ActualAmounts | null): Ending {
-    const { settling, reservations, counters, openRequests, result, extended } = holding;
+    const { settling, reservations, counters, openRequests, result, extended, asking } = holding;
+    if (openRequests === undefined) {
+      // It was ended in the turn that it was asked for in: what is on its way has to arrive first.
+      return async () => {
+        await asking?.catch(() => undefined);
+        if (holding.openRequests !== undefined) await endingOf(requestId, holding, actual)();
+      };
+    }
     // One that may not have been taken leaves a mark: it may be on its way still.
     const mark = result === undefined;
-    if (openRequests === undefined) throw new Error(`request ${requestId} was ended before it was sent`);
     const changes = changesOf(reservations, counters, actual, extended);
     return () =>
       new Promise((resolve, reject) => {
