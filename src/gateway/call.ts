@@ -27,6 +27,8 @@ export interface Ending {
   readonly summary?: AnswerSummary;
   /** Whether the answer came whole. */
   readonly complete: boolean;
+  /** HTTP status of the provider's answer, where the client got another. */
+  readonly answered?: number;
 }
 
 interface Used {
@@ -100,6 +102,8 @@ export class Call implements Content {
   facts: Facts | undefined;
   decision: Decision | undefined;
   limits: LimitOutcome | undefined;
+  /** What the provider had said when reading its answer failed, and the client had seen nothing of it. */
+  partial: AnswerSummary | undefined;
   /** Codes of the warnings that the answer carries. */
   readonly warnings: string[] = [];
   requestBytes = 0;
@@ -270,14 +274,14 @@ export class Call implements Content {
   }
 
   /** The usage that needs no counting; `null` when there is something to count. */
-  #toldUsage({ summary, complete, status }: Ending): Used | null {
+  #toldUsage({ summary, complete, status, answered = status }: Ending): Used | null {
     const provenance = complete ? "provider" : "partial";
     if (summary === undefined || this.view === undefined || this.route === undefined) {
       return { usage: unused, provenance: "provider" };
     }
     if (summary.usage !== null) return { usage: summary.usage, provenance };
     // An error answer that tells no usage used nothing.
-    return complete && status >= 400 ? { usage: unused, provenance } : null;
+    return complete && answered >= 400 ? { usage: unused, provenance } : null;
   }
 
   async #countUsage({ summary, complete }: Ending): Promise<Used> {

@@ -9,7 +9,7 @@ import type { AnswerSummary, StreamRelay, WireFormat } from "../core/wire.ts";
 import { SluiceError } from "../errors.ts";
 import { comesWhole, leaksCredentials, parseObject, readAll } from "./answer.ts";
 import { readBody } from "./body.ts";
-import { Call, policyFailures } from "./call.ts";
+import { Call, type Ending, policyFailures } from "./call.ts";
 import type { GatewayDeps } from "./deps.ts";
 import { type AddressOf, addAnswerFacts, addTokenFacts, type FactSources, plainUsage, requestFacts } from "./facts.ts";
 import { type PlainHeaders, presentedKey, towardsClient } from "./headers.ts";
@@ -89,7 +89,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
         if (!(error instanceof SluiceError) && !gone) {
           deps.logger.error({ err: error, request: call.id }, "a call failed unexpectedly");
         }
-        return refuse(call, format, refuseByError(call, error), gone ? clientClosed : undefined);
+        const { partial: summary } = call;
+        const answer = summary && { summary, complete: false };
+        return refuse(call, format, refuseByError(call, error), gone ? clientClosed : undefined, answer);
       }
     },
 
@@ -237,20 +239,23 @@ export function createGateway(deps: GatewayDeps): Gateway {
     return decision.effect === "deny" ? refuseByPolicy(call, decision) : null;
   }
 
-  /** Ends the call with a refusal. The call is closed beside the answer, never before it. */
+  /**
+   * Ends the call with a refusal. The call is closed beside the answer, never before it.
+   *
+   * @param answer what the provider said, which is paid for though the client sees nothing of it
+   */
   function refuse(
     call: Call,
     format: WireFormat,
     refusal: HeadedRefusal,
     ledgerStatus?: number,
-    summary?: AnswerSummary,
-    complete = true,
+    answer?: Pick<Ending, "summary" | "complete" | "answered">,
   ): Response {
     const { body, init } = refusalResponse(call, format, refusal);
     const status = ledgerStatus ?? refusal.status;
     const responseBytes = Buffer.byteLength(body);
     const code = ledgerStatus === clientClosed ? streamCodes.abandoned : refusal.code;
-    call.end({ status, code, responseBytes, complete, ...(summary && { summary }) });
+    call.end({ status, code, responseBytes, complete: true, ...answer });
     return new Response(body, init);
   }
 
@@ -266,7 +271,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const summary = body === null ? emptySummary : format.readAnswer(body);
     const guarded = response.ok && body !== null ? guardAnswer(call, format, body, failed) : undefined;
     const refusal = judgeResponse(call, response.status, bytes.byteLength, summary, guarded?.decision);
-    if (refusal !== null) return refuse(call, format, refusal, undefined, summary);
+    if (refusal !== null) {
+      return refuse(call, format, refusal, undefined, { summary, complete: true, answered: response.status });
+    }
     const shown = guarded?.body ? Buffer.from(guarded.body) : bytes;
     const erroneous = !response.ok || Boolean(summary.error);
     return passOn(call, response, shown, summary, erroneous ? "upstream_error" : "", true);
@@ -297,6 +304,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
         ended = done || relay.ended;
       }
     } catch (cause) {
+      call.partial = relay.summary();
       throw provider.failure(cause);
     }
     if (relay.ended) provider.abort();
@@ -312,7 +320,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
       stopped !== null && inspector!.reason === "content_filter"
         ? refuseByFinding(call, stopped, "stream")
         : judgeResponse(call, response.status, size, summary);
-    if (refusal !== null) return refuse(call, format, refusal, undefined, summary, relay.complete);
+    if (refusal !== null) {
+      return refuse(call, format, refusal, undefined, { summary, complete: relay.complete, answered: response.status });
+    }
     const code = stopped?.code ?? (relay.complete ? "" : "upstream_interrupted");
     return passOn(call, response, Buffer.concat(chunks), summary, code, relay.complete);
 

@@ -276,6 +276,48 @@ describe("whatever the ending, what was not used returns", () => {
     await settled(spent.micro);
   });
 
+  test("an answer that a rule refuses, of a provider that does not say what it used", async () => {
+    const refuses = "phase: response\nrules: [{ when: response.status == 200, then: deny }]\n";
+    reply = () => answer({});
+    await start({ ...policies, refuses });
+    const { status, headers } = await done();
+    expect(status).toBe(403);
+    const row = await sluice.ledger(headers.get("sluice-request-id"));
+    expect(row).toMatchObject({ prompt_tokens: 8, completion_tokens: 1, provenance: "estimated" });
+    // What it wrote is one token.
+    await settled(8 * 2.5 + 10);
+  });
+
+  describe("a stream that a rule wants to see whole", () => {
+    const looks = "phase: response\nrules: [{ when: response.status == 418, then: deny }]\n";
+
+    test("and that is too long to be kept", async () => {
+      const padding = event({ choices: [], padding: "-".repeat(4_000) });
+      reply = () =>
+        new Response(words("one two three") + padding, { headers: { "content-type": "text/event-stream" } });
+      await start({ ...policies, looks }, { max_body_bytes: 3_000 });
+      const { status, headers } = await done({ stream: true });
+      expect(status).toBe(502);
+      const row = await sluice.ledger(headers.get("sluice-request-id"));
+      expect(row).toMatchObject({ prompt_tokens: 8, completion_tokens: 3, provenance: "partial" });
+      await settled(8 * 2.5 + 3 * 10);
+    });
+
+    test("and that stops coming", async () => {
+      const body = new ReadableStream<Uint8Array>({
+        start: (controller) => controller.enqueue(new TextEncoder().encode(words("one two three"))),
+      });
+      reply = () => new Response(body, { headers: { "content-type": "text/event-stream" } });
+      await start({ ...policies, looks }, { upstream: { retries: 0, idle_timeout_seconds: 0.2 } });
+      const { status, headers } = await done({ stream: true });
+      expect(status).toBe(504);
+      const row = await sluice.ledger(headers.get("sluice-request-id"));
+      expect(row).toMatchObject({ prompt_tokens: 8, completion_tokens: 3, provenance: "partial" });
+      reply = () => answer();
+      await settled(8 * 2.5 + 3 * 10);
+    });
+  });
+
   test("cached tokens cost what they cost", async () => {
     reply = () => answer({ ...used, prompt_tokens: 8, prompt_tokens_details: { cached_tokens: 6 } });
     await start(policies);

@@ -171,7 +171,7 @@ test("what was reserved and not used returns", () => {
 test("a limit that is kept from refusing does not end a stream for want of another slice", () => {
   const overridden = {
     ...policy("org/money", budget, { usd_per_day: 1, slice_completion_tokens: 10 }),
-    override: () => ({ label: "break-glass", action: "warn" as const }),
+    override: () => ({ label: "break-glass", action: "allow" as const }),
   };
   const { reserve } = limiting(overridden);
   const facts = asking(1000, 100);
