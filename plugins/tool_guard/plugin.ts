@@ -14,6 +14,7 @@ import { compileRule, type Rule } from "./rules.ts";
 
 /** Most names that one change of a request takes away. */
 const mostTools = 256;
+const scalar = t.Union([t.String(), t.Number(), t.Boolean()]);
 const globs = (description: string) =>
   t.Array(t.String({ minLength: 1, maxLength: 256 }), { minItems: 1, maxItems: 500, description });
 
@@ -50,8 +51,15 @@ export default definePlugin({
                 maxLength: 256,
                 description: "Where in the arguments, with dots; * stands for every element.",
               }),
-              op: t.Union(conditionOps.map((op) => t.Literal(op))),
-              value: t.Optional(t.Unknown({ description: "What is compared with." })),
+              op: t.Union(
+                conditionOps.map((op) => t.Literal(op)),
+                { description: "What is asked of the values there." },
+              ),
+              value: t.Optional(
+                t.Union([scalar, t.Array(scalar, { minItems: 1, maxItems: 500 })], {
+                  description: "What is compared with.",
+                }),
+              ),
             }),
             { minItems: 1, maxItems: 20, description: "Conditions on the arguments, all of which have to hold." },
           ),
@@ -60,11 +68,14 @@ export default definePlugin({
           description: "What becomes of the call.",
         }),
         rewrite: t.Optional(
-          t.Object({
-            set: t.Optional(t.Record(t.String(), t.Unknown(), { description: "Values by path." })),
-            remove: t.Optional(t.Array(t.String(), { description: "Paths." })),
-            cap: t.Optional(t.Record(t.String(), t.Number(), { description: "Greatest numbers by path." })),
-          }),
+          t.Object(
+            {
+              set: t.Optional(t.Record(t.String(), t.Unknown(), { description: "Values by path." })),
+              remove: t.Optional(t.Array(t.String(), { description: "Paths." })),
+              cap: t.Optional(t.Record(t.String(), t.Number(), { description: "Greatest numbers by path." })),
+            },
+            { description: "How arguments are changed." },
+          ),
         ),
       }),
       {

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Modification } from "../core/decision.ts";
-import type { Redaction } from "../core/modifiable.ts";
+import { modificationProblem, type Redaction, recordedModification, ScannerRedaction } from "../core/modifiable.ts";
 import type { Json, WireFormat } from "../core/wire.ts";
+import { patternScanner } from "../sdk/scan.ts";
 import { anthropicMessages } from "./anthropic-messages/format.ts";
 import { openaiChat } from "./openai-chat/format.ts";
 import { maxPatternCharacters, redactArguments, redactJson, redactor } from "./redact.ts";
@@ -241,4 +242,50 @@ test("nothing of what is looked for is left in any text that counters and rules 
       }),
     );
   }
+});
+
+describe("what a scanner finds is redacted", () => {
+  const scanner = patternScanner([
+    { type: "ssn", pattern: "\\b\\d{3}-?\\d{2}-?\\d{4}\\b" },
+    { type: "pin", pattern: 'pin"?: "?\\d{4}\\b', check: (text) => [text.length - 4, text.length] },
+  ]);
+  const found = change(new ScannerRedaction(scanner, ["ssn", "pin"]));
+
+  test("in texts", () => {
+    expect(redactor([found])("123-45-6789, pin: 1234")).toBe("[ssn], pin: [pin]");
+    expect(redactor([found, change(["pin"])])("123456789 pin: 1234")).toBe("[ssn] [redacted]: [[redacted]]");
+  });
+
+  test("in the arguments of calls, values together with their keys, and JSON stays JSON", () => {
+    const redact = redactor([found]);
+    expect(redactArguments('{"pin": 1234, "a": ["\\u0031\\u00323-45-6789", 123456789]}', redact)).toBe(
+      '{"pin": "[pin]", "a": ["[ssn]", "[ssn]"]}',
+    );
+    expect(redactArguments("123456789", redact)).toBe('"[ssn]"');
+    expect(redactArguments("{ 123456789", redact)).toBe("{ [ssn]");
+    expect(redactArguments('{"pin": "1234"}', redactor([found, change(["pin"])]))).toBe(
+      '{"[redacted]": "[[redacted]]"}',
+    );
+  });
+
+  test.each([
+    ["chat", openaiChat, '{"model":"m","messages":[{"role":"user","content":"SSN 123-45-6789 é"}]}'],
+    [
+      "messages",
+      anthropicMessages,
+      '{"model":"m","max_tokens":1,"messages":[{"role":"user","content":"SSN 123-45-6789 é"}]}',
+    ],
+  ])("in a request of the %s surface, and nothing else changes", (_, format, text) => {
+    expect(written(format, text, [found])).toBe(text.replace("123-45-6789", "[ssn]"));
+  });
+
+  test("more than can be looked through is not sent", () => {
+    expect(() => redactor([found])("x".repeat(maxPatternCharacters + 1))).toThrow("looks through at most");
+  });
+
+  test("records hold what was found by type, and nothing else", () => {
+    expect(recordedModification(found)).toEqual({ op: "redact", path: "messages", value: { types: ["ssn", "pin"] } });
+    expect(JSON.stringify(found)).toBe('{"op":"redact","path":"messages","value":{"types":["ssn","pin"]}}');
+    expect(modificationProblem(found)).toBeNull();
+  });
 });
