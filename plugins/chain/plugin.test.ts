@@ -271,7 +271,7 @@ testPlugin(chain, {
     {
       config: any(size(1), { uses: "regex_guard", with: { sets: ["sql_injection"], on: ["answer"] } }),
       at: "steps.1.uses",
-      message: "it is asked in response and the first step in request; in mode any all are asked in the same phases",
+      message: "a step that looks for something in answers goes only with mode all, not with mode any",
     },
     { config: { mode: "some", steps: [size(1)] }, at: "mode" },
   ],
@@ -330,6 +330,13 @@ describe("a chain of steps that fail or have nothing to say", () => {
     ["any", ["fail", "no"], "it failed"],
     ["any", ["no", "no"], "noStepPasses"],
   ])("mode %s of %p: %s", (mode, says, outcome) => expect(ask(mode, ...says)).toBe(outcome));
+
+  test("in mode any all steps are asked in the same phases", () => {
+    const steps = ["request", "usage"].map((phase) => ({ uses: "sample", with: { say: "no", phase } }));
+    expect(() => instantiate(chain as never, { mode: "any", steps }, noCel, lookup)).toThrow(
+      "it is asked in usage and the first step in request; in mode any all are asked in the same phases",
+    );
+  });
 
   test("its rules are those of its steps, under their labels", () => {
     expect(make("all", "no", "yes").rules.map(({ id }) => id)).toEqual(["1.no", "2.no"]);

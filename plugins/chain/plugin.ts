@@ -77,8 +77,8 @@ export default definePlugin({
       policy: plugin(`steps.${i}`, uses, config),
     }));
     checkNames(steps);
-    if (mode === "any") checkAlternatives(steps);
     if (mode !== "all") checkNoAnswers(steps, mode);
+    if (mode === "any") checkAlternatives(steps);
 
     const inOwnWords = (hit: RuleHit): RuleHit => ({
       ...hit,

@@ -5,6 +5,7 @@ import { ConfigErrors } from "./config.ts";
 import { definePlugin, PluginConfigError, type PluginInstance, t } from "./index.ts";
 import { type CompileCel, instantiate, type PluginLookup } from "./instantiate.ts";
 import type { Plugin, PluginTools } from "./plugin.ts";
+import { literalScanner } from "./scan-literals.ts";
 
 const reasons = {
   tooMany: { message: "{count} of {max}" },
@@ -302,5 +303,45 @@ describe("a plugin made of others", () => {
     expect(errorsOf(() => instantiate(outer(), { steps: [{ uses: "sample" }] }, noCel, only))).toEqual([
       { path: ["steps", 0], message: "'with' is missing: 'max' is missing; expected an integer" },
     ]);
+  });
+});
+
+describe("what a plugin looks for in answers", () => {
+  const scanner = literalScanner([{ text: "x", type: "x" }]);
+  const found = (tools: PluginTools<typeof reasons>) => ({
+    kinds: ["text"] as const,
+    scanner,
+    action: "deny" as const,
+    hit: () => tools.deny("tooMany", { count: 1, max: 0 }),
+  });
+
+  test("is handed on as it is, and is enough to do", () => {
+    const { answer, evaluate } = instantiate(
+      plugin((_, tools) => ({ answer: { texts: [found(tools)] } })),
+      {},
+      noCel,
+    );
+    expect(Object.keys(evaluate)).toEqual([]);
+    expect(answer!.texts![0]!.hit(new Map())).toMatchObject({ rule: "tooMany", effect: "deny", message: "1 of 0" });
+  });
+
+  test.each<[string, unknown]>([
+    ["nothing", {}],
+    ["no texts", { texts: [] }],
+    ["calls that judge nothing", { calls: { needsArguments: () => true } }],
+    ["a function", () => null],
+  ])("must be something: %s is refused", (_, answer) => {
+    expect(
+      errorsOf(() =>
+        instantiate(
+          plugin(() => ({ answer }) as never),
+          {},
+          noCel,
+        ),
+      ),
+    ).toContainEqual({
+      path: [],
+      message: "'answer' must have 'texts', 'calls' or both",
+    });
   });
 });
