@@ -427,6 +427,14 @@ describe("headers", () => {
     expect(Math.abs(Number(headers.get("retry-after")) - seconds())).toBeLessThanOrEqual(1);
     expect(headers.get("ratelimit-reset")).toBe(headers.get("retry-after"));
   });
+
+  test("of a request that no window has room for tell clients not to come back with it", async () => {
+    await start({ tokens: daily("tokens: 50") });
+    const { status, headers } = await done();
+    expect(status).toBe(429);
+    expect([headers.get("retry-after"), headers.get("x-should-retry")]).toEqual([null, "false"]);
+    expect([headers.get("ratelimit-limit"), headers.get("ratelimit-remaining")]).toEqual(["50", "50"]);
+  });
 });
 
 describe("a budget", () => {

@@ -259,7 +259,9 @@ function refuse(
   if (policy.limitHit === undefined) return;
   const standing = standingOf(deps, owner, limit, state.used, state);
   const hit = policy.limitHit(limit, standing);
-  const headers = hit.status === 402 ? hit.headers : { "retry-after": String(waitSeconds), ...hit.headers };
+  // What no empty window has room for passes at no time.
+  const passesLater = hit.status !== 402 && limit.amount <= limit.max;
+  const headers = passesLater ? { "retry-after": String(waitSeconds), ...hit.headers } : hit.headers;
   outcome.told ??= [];
   outcome.told.push({ policy: policy.id, limit: limit.name, ...standing });
   const made = { ...hit, ...(headers && { headers }), ...(override !== undefined && { override }) };
