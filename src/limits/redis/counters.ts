@@ -81,6 +81,9 @@ const noteMs = 3_600_000;
 
 const renewedAtOnce = 100;
 
+/** Names of counters that are kept, some hundred bytes each. */
+const maxRemembered = 200_000;
+
 /**
  * Counters in Redis, shared by all replicas. What is asked within one turn of the event loop for one organisation is one
  * script, and each request of it one atomic step.
@@ -106,6 +109,7 @@ export function createRedisCounters({
   /** In the order they were made. */
   const holdings = new Map<string, Holding>();
   const organisations = new Map<string, Organisation>();
+  const room = { left: maxRemembered };
   /** The same, found without making a name. */
   const byObject = new WeakMap<LimitOwner, Organisation>();
   /** How much Redis's clock is ahead of this process's. */
@@ -122,7 +126,7 @@ export function createRedisCounters({
     const name = `${owner.id} ${owner.timeZone}`;
     let organisation = organisations.get(name);
     if (organisation === undefined) {
-      const keys = new OrganisationKeys(owner, spanAt);
+      const keys = new OrganisationKeys(owner, spanAt, room);
       organisation = {
         keys,
         reserving: new Turns(atOnce, (all) => void sendReserves(keys, all)),

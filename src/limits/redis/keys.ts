@@ -33,7 +33,12 @@ export interface RedisCounter {
 const everAfter: Span = { start: 0, end: Number.MAX_SAFE_INTEGER };
 export const calendarUnits: readonly CalendarUnit[] = ["second", "minute", "hour", "day", "week", "month"];
 
-/** Counters remembered for each organisation; what is forgotten is written anew. */
+/** How many more counters may be remembered, of all organisations together. */
+export interface Room {
+  left: number;
+}
+
+/** Counters remembered for one organisation; what is forgotten is worked out anew. */
 const maxRemembered = 20_000;
 
 /**
@@ -45,8 +50,10 @@ export class OrganisationKeys {
   readonly prefix: string;
   readonly #spanAt: ReturnType<typeof createCalendar>;
   readonly #counters = new Map<string, RedisCounter>();
+  readonly #room: Room;
 
-  constructor(owner: LimitOwner, spanAt: ReturnType<typeof createCalendar>) {
+  constructor(owner: LimitOwner, spanAt: ReturnType<typeof createCalendar>, room: Room) {
+    this.#room = room;
     this.owner = owner;
     this.prefix = `sluice:{o:${encodeURIComponent(owner.id)}}:`;
     this.#spanAt = spanAt;
@@ -70,7 +77,13 @@ export class OrganisationKeys {
   counterOf({ key, unit, window }: Reservation, now: number): RedisCounter {
     const known = this.#counters.get(key);
     if (known !== undefined && now >= known.span.start && now < known.span.end) return known;
-    if (this.#counters.size >= maxRemembered) this.#counters.clear();
+    if (known === undefined) {
+      if (this.#counters.size >= maxRemembered || this.#room.left <= 0) {
+        this.#room.left += this.#counters.size;
+        this.#counters.clear();
+      }
+      this.#room.left -= 1;
+    }
     const kind = unit === "concurrency" ? "held" : "every" in window ? "calendar" : "sliding";
     const span = kind === "calendar" && "every" in window ? this.spanAt(now, window.every) : everAfter;
     const length = kind === "sliding" && "sliding" in window ? window.sliding * 1000 : 0;
