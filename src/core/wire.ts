@@ -79,6 +79,11 @@ export interface TokenUsage {
 /** What an answer said, read from its whole body. */
 export interface AnswerSummary {
   readonly usage: TokenUsage | null;
+  /**
+   * What the provider told of the prompt while {@link usage} is `null`: its completion is no figure yet. Absent when it
+   * told nothing.
+   */
+  readonly begun?: TokenUsage;
   readonly finishReason: string;
   /** The model that answered, in the provider's word; empty when it does not say. */
   readonly model: string;

@@ -287,11 +287,16 @@ export class Call implements Content {
   async #countUsage({ summary, complete }: Ending): Promise<Used> {
     const { tokens } = this.#deps;
     const { model } = this.route!;
+    const { begun, text } = summary!;
     const [prompt, completion] = await Promise.all([
-      tokens.countPrompt(this.view!, model),
-      tokens.countText(summary!.text, model),
+      // What the provider told of the prompt is truer than any count.
+      begun === undefined ? tokens.countPrompt(this.view!, model) : { tokens: begun.promptTokens },
+      tokens.countText(text, model),
     ]);
-    return { usage: plainUsage(prompt.tokens, completion.tokens), provenance: complete ? "estimated" : "partial" };
+    const counted = plainUsage(prompt.tokens, completion.tokens);
+    const { completionTokens, totalTokens } = counted;
+    const usage = begun === undefined ? counted : { ...begun, completionTokens, totalTokens };
+    return { usage, provenance: complete ? "estimated" : "partial" };
   }
 
   /** Closes a call that has ended: the second half of {@link end}, which sees to it. */

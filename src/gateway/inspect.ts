@@ -230,8 +230,9 @@ export class AnswerInspector implements StreamInspector {
 
   #estimate() {
     const { facts, view } = this.#call;
-    const prompt = facts!.request.estimated_tokens || Math.ceil(view!.characters() / 4);
-    return plainUsage(prompt, this.#meter?.tokens ?? Math.ceil(Buffer.byteLength(this.summary().text) / 4));
+    const { begun, text } = this.summary();
+    const prompt = begun?.promptTokens ?? (facts!.request.estimated_tokens || Math.ceil(view!.characters() / 4));
+    return plainUsage(prompt, this.#meter?.tokens ?? Math.ceil(Buffer.byteLength(text) / 4));
   }
 }
 

@@ -40,8 +40,10 @@ class MessagesStreamReader implements StreamReader {
 
   summary(): AnswerSummary {
     const log = this.#log;
+    const usage = readMessagesUsage(this.#usage);
     return {
-      usage: this.#usageTold ? readMessagesUsage(this.#usage) : null,
+      usage: this.#usageTold ? usage : null,
+      ...(!this.#usageTold && usage !== null && { begun: usage }),
       finishReason: this.#finishReason,
       model: this.#model,
       get text() {
