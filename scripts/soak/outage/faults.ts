@@ -9,6 +9,8 @@ export interface Fault {
   readonly wired?: true;
   /** Redis is away only for moments, so that both kinds of answers come. */
   readonly wavers?: true;
+  /** Over so soon that a gateway may not conclude that Redis is away. */
+  readonly brief?: true;
   /** Nobody may notice. */
   readonly harmless?: true;
 }
@@ -98,6 +100,7 @@ export const faults: readonly Fault[] = [
     // The gateways' scripts wait behind one that never ends; then all of them are gone with the process.
     name: "restarted",
     wavers: true,
+    brief: true,
     async inject(server) {
       const client = await connectTo(server.url);
       const endless = client.eval("while true do end", 0).catch(() => undefined);

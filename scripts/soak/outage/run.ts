@@ -97,7 +97,7 @@ export async function runOutage(fault: Fault, plan: OutagePlan): Promise<OutageR
   const from = performance.now();
   const injecting = fault.inject(redis, withFault);
   let told = "";
-  if (!fault.harmless) {
+  if (!fault.harmless && !fault.brief) {
     await until(async () => (await Promise.all(replicas.map(opened))).every(Boolean));
     const { json } = await replicas[0]!.admin("GET", "status");
     told = json.parts.find(({ name }: { name: string }) => name === "redis")?.detail ?? "";
