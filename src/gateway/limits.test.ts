@@ -59,11 +59,9 @@ function limiting(...policies: CompiledPolicy[]) {
       for (const id of outcome.held) counters.settle(id, actual);
       return actual.usd ?? 0;
     },
-    /** What every counter holds, by its key. */
-    used: () =>
-      Object.fromEntries(
-        counters.inspect({ id: "acme", timeZone: "Europe/Berlin" }).counters.map((one) => [one.unit, one.used]),
-      ),
+    counters: () => counters.inspect(identity.org).counters,
+    /** What every counter holds, by its unit. */
+    used: () => Object.fromEntries(counters.inspect(identity.org).counters.map((one) => [one.unit, one.used])),
   };
 }
 
@@ -186,4 +184,14 @@ test("figures of a provider's that nobody can have used stay whole numbers that 
     assumedPrice: undefined,
   });
   expect([prompt_tokens, tokens, usd]).toEqual([11, 1e15, 1e15]);
+});
+
+test("one policy that only observes and has no room keeps none of the others from counting", () => {
+  const watching = (id: string, requests: number): CompiledPolicy => ({
+    ...policy(id, rateLimit, { windows: [{ every: "day", requests }] }),
+    mode: "audit",
+  });
+  const { reserve, counters } = limiting(watching("org/a", 1), watching("org/b", 100));
+  for (let i = 0; i < 3; i += 1) expect(reserve(asking(10, 10)).held).toHaveLength(i === 0 ? 2 : 1);
+  expect(counters().map(({ key, used }) => `${key.split("|")[1]} ${used}`)).toEqual(["org/a 1", "org/b 3"]);
 });

@@ -131,7 +131,10 @@ async function observeLater(taking: Promise<void>, ...rest: Parameters<typeof ob
   return observe(...rest);
 }
 
-/** Reserves what can only be observed, of a request that the enforced limits let pass. */
+/**
+ * Reserves what can only be observed, of a request that the enforced limits let pass. Each policy by itself: one without
+ * room refuses nothing, so the others go on counting.
+ */
 function observe(
   deps: GatewayDeps,
   requestId: string,
@@ -140,8 +143,14 @@ function observe(
   outcome: Reserving,
 ): LimitOutcome | Promise<LimitOutcome> {
   if (observed.length === 0 || isRefused(outcome)) return outcome;
-  const taking = take(deps, `${requestId}:observed`, owner, observed, outcome);
-  return taking === undefined ? outcome : taking.then(() => outcome);
+  const waits: Promise<void>[] = [];
+  for (let from = 0, to = 0; from < observed.length; from = to) {
+    const { policy } = observed[from]!;
+    while (observed[to]?.policy === policy) to += 1;
+    const taking = take(deps, `${requestId}:observed:${from}`, owner, observed.slice(from, to), outcome);
+    if (taking !== undefined) waits.push(taking);
+  }
+  return waits.length === 0 ? outcome : Promise.all(waits).then(() => outcome);
 }
 
 function isRefused({ findings }: LimitOutcome): boolean {
