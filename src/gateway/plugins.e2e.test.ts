@@ -53,6 +53,19 @@ async function refusalOf(response: Response): Promise<[status: number, code: str
   return [response.status, error.code, error.sluice.rule, error.message];
 }
 
+/** What a stream says, and why it ended where it tells. */
+async function streamed(response: Response): Promise<{ said: string; finish: string | null }> {
+  const events = (await response.text()).split("\n\n").filter((event) => event.startsWith("data: {"));
+  const choices = events.flatMap((event) => {
+    const data = JSON.parse(event.slice("data: ".length)) as {
+      choices: { delta: { content?: string }; finish_reason: string | null }[];
+    };
+    return data.choices;
+  });
+  const finish = choices.map(({ finish_reason }) => finish_reason).findLast((reason) => reason !== null) ?? null;
+  return { said: choices.map(({ delta }) => delta.content ?? "").join(""), finish };
+}
+
 const guard = (more: string) =>
   `uses: regex_guard\nwith:\n  patterns: [{ name: ticket, pattern: '\\bINT-[0-9]{4}\\b' }]\n${more}`;
 
@@ -80,11 +93,44 @@ test("regex_guard: an answer with a pattern never reaches the client, streamed o
   reply = () => Response.json(answering("it is INT-1234"));
   expect(await refusalOf(await post("/v1/chat/completions", chat))).toEqual(refused as never);
   reply = () => new Response(streaming("it is IN", "T-12", "34"), { headers: { "content-type": "text/event-stream" } });
-  expect(await refusalOf(await post("/v1/chat/completions", { ...chat, stream: true }))).toEqual(refused as never);
+  const { said, finish } = await streamed(await post("/v1/chat/completions", { ...chat, stream: true }));
+  expect([said, finish]).toEqual(["it is ", "content_filter"]);
   reply = () => Response.json(answering("it is INT-12"));
   const passes = await post("/v1/chat/completions", chat);
   await passes.bytes();
   expect(passes.status).toBe(200);
+});
+
+test("pii, secrets, text_replace: what is redacted reaches neither provider nor client, in texts and in calls", async () => {
+  const { post } = await start({
+    "org/a.policy.yaml": "uses: pii\nwith: { on: [prompt, answer], action: redact }\n",
+    "org/b.policy.yaml": "uses: secrets\nwith: { on: [prompt, answer], action: redact }\n",
+    "org/c.policy.yaml":
+      "uses: text_replace\nwith: { replacements: [{ text: Falcon, with: eagle }], on: [prompt, answer] }\n",
+  });
+  const asks = "ann@example.com, DB_PASSWORD=x7K2m9Qp4Z, Falcon";
+  const gone = "[email], DB_PASSWORD=[high_entropy], eagle";
+  reply = () => Response.json(answering(asks));
+  const whole = await post("/v1/chat/completions", saying(asks));
+  expect(await whole.text()).toContain(gone);
+  expect(JSON.parse(received)).toEqual(saying(gone));
+
+  const called = {
+    id: "1",
+    type: "function",
+    function: { name: "f", arguments: '{"password":"x7K2m9Qp4Z","n":123456789}' },
+  };
+  const history = {
+    model: "gpt-4o-mini",
+    messages: [
+      { role: "assistant", tool_calls: [called] },
+      { role: "user", content: "on" },
+    ],
+  };
+  reply = () => new Response(streaming(...asks), { headers: { "content-type": "text/event-stream" } });
+  const { said, finish } = await streamed(await post("/v1/chat/completions", { ...history, stream: true }));
+  expect([said, finish]).toEqual([gone, null]);
+  expect(received).toContain(JSON.stringify('{"password":"[high_entropy]","n":123456789}'));
 });
 
 test("conditions: facts of the request decide, in data instead of CEL", async () => {
