@@ -31,7 +31,7 @@ export async function measureStreams(quick: boolean): Promise<Figure[]> {
   const dir = mkdtempSync(join(tmpdir(), "sluice-bench-"));
   const processes: Subprocess[] = [];
   try {
-    const echo = await start(["src/providers/echo/serve.ts"], processes);
+    const echo = await start(["bench/stepping-echo.ts"], processes);
     const proxy = await start(["bench/proxy.ts", echo.url], processes);
     const sluice = await startSluice(join(dir, "fast"), echo.url, processes, policies);
     const targets = { bare: { url: proxy.url, key: "none" }, sluice };
@@ -45,10 +45,10 @@ export async function measureStreams(quick: boolean): Promise<Figure[]> {
       });
     for (const target of ["bare", "sluice"] as const) await run(target, { requests: quick ? 5_000 : 20_000 });
     const streams = await inTurns(rounds, (target) => run(target, { seconds }));
-    const paced = await inTurns(rounds, (target) => run(target, { seconds, rate: 200, firstByte: true }));
+    const paced = await inTurns(rounds, (target) => run(target, { seconds, rate: 50, firstByte: true }));
     const perSecond = (target: "bare" | "sluice") => median(streams[target].map((result) => result.perSecond));
 
-    const slowEcho = await start(["bench/slow-echo.ts"], processes);
+    const slowEcho = await start(["bench/stepping-echo.ts", "slow"], processes);
     const holding = await startSluice(join(dir, "slow"), slowEcho.url, processes, policies);
     const many = load({
       url: holding.url + path,
@@ -79,7 +79,7 @@ export async function measureStreams(quick: boolean): Promise<Figure[]> {
         name: "streams.first_byte_added_p99",
         value: median(paced.sluice.map((result, i) => result.p99 - paced.bare[i]!.p99)),
         unit: "ms",
-        note: "at 200 streams a second",
+        note: "at 50 streams a second",
       },
       { name: "streams.resident_at_1000", value: most, unit: "MB", note: `${slow} slow streams at once` },
     ];
