@@ -207,7 +207,7 @@ async function judge(
     requests: streams.length,
     tokens: all.reduce((sum, { total_tokens }) => sum + total_tokens, 0),
     // Each is settled in whole micro-dollars.
-    usd: all.reduce((sum, { cost_usd }) => sum + Math.round(cost_usd * 1e6), 0) / 1e6,
+    usd: all.reduce((sum, { cost_usd }) => sum + Math.floor((Math.round(cost_usd * 1e9) + 500) / 1000), 0) / 1e6,
   };
   const counters = Object.fromEntries(
     Object.entries(ledger).map(([unit, sum]) => [unit, { ...(found.get(unit) ?? { value: 0, held: 0 }), ledger: sum }]),
