@@ -66,6 +66,8 @@ export interface Reservation {
   readonly window: LimitWindow;
   readonly max: number;
   readonly amount: number;
+  /** All that can be used was reserved: it is not extended with the others of its unit. */
+  readonly whole?: boolean;
   readonly onStoreDown: OnStoreDown;
 }
 
@@ -155,7 +157,8 @@ export interface Counters {
   /** Gives back everything the request holds. Idempotent; does nothing after {@link settle}. */
   release(requestId: string): void | Promise<void>;
   /**
-   * Takes more for an open request: adds `more[unit]` to each of its reservations of that unit, all or none, in one
+   * Takes more for an open request: adds `more[unit]` to each of its reservations of that unit that is not
+   * {@link Reservation.whole}, all or none, in one
    * atomic step and in the windows the reservations were made in. A window that is over has room for anything, and
    * counts nothing. `concurrency` is not extended. Settling corrects the sum.
    *

@@ -613,6 +613,17 @@ describe("a stream that reserves by slices", () => {
     await until(async () => (await microUsed(0.00402)) === 20 + 10 * tokens);
   });
 
+  test("is not ended for a limit that reserved all of it", async () => {
+    reply = talking;
+    await start({
+      sliced: "uses: rate_limit\nwith: { windows: [{ every: day, tokens: 9000 }], slice_completion_tokens: 100 }\n",
+      whole: "uses: rate_limit\nwith: { windows: [{ every: hour, tokens: 1300 }] }\n",
+    });
+    const text = await (await chat({ ...long, max_tokens: 1200 })).text();
+    expect(text).not.toContain("rate_limit_exceeded");
+    expect(text.match(/ word/g)).toHaveLength(1000);
+  });
+
   test("leaves room for others meanwhile, and gives back what it did not write", async () => {
     reply = () => new Response(words(" word") + lastEvents, { headers: { "content-type": "text/event-stream" } });
     await start({

@@ -350,7 +350,8 @@ function want(
   const { unit, window, amount, onStoreDown } = limit;
   const key = keyOf(policy, limit, facts, identity);
   const max = limit.soft ? unlimited : limit.max;
-  return { policy, limit, override, key, unit, window, max, amount, onStoreDown };
+  const whole = limit.slice === undefined;
+  return { policy, limit, override, key, unit, window, max, amount, whole, onStoreDown };
 }
 
 /**

@@ -313,6 +313,17 @@ export function testCounters(name: string, make: MakeCounters): void {
       expect([await usedOf(wide), await usedOf(tight)]).toEqual([120, 120]);
     });
 
+    test("what was reserved whole is not extended with the others of its unit", async () => {
+      const { want, reserve, extend, settle, usedOf } = await open();
+      const sliced = want("sliced", 100, 10, minute, "tokens");
+      const full = { ...want("full", 50, 50, minute, "tokens"), whole: true };
+      await reserve("a", [sliced, full]);
+      expect(await extend("a", { tokens: 20 })).toBe(true);
+      expect([await usedOf(sliced), await usedOf(full)]).toEqual([30, 50]);
+      await settle("a", { tokens: 25 });
+      expect([await usedOf(sliced), await usedOf(full)]).toEqual([25, 25]);
+    });
+
     test("what an extended request took is kept when nothing is told, and given back by a release", async () => {
       const { want, reserve, extend, settle, release, usedOf } = await open();
       const [fixed, slides] = [want("f", 1000, 10, minute, "tokens"), want("s", 1000, 10, { sliding: 60 }, "tokens")];

@@ -3,7 +3,6 @@ import type {
   CounterState,
   Counters,
   LimitOwner,
-  LimitUnit,
   OnStoreDown,
   Reservation,
   ReserveResult,
@@ -109,7 +108,7 @@ export function createFailover(options: FailoverOptions): Counters {
 
   function extendHere(requestId: string, here: AnsweredHere, more: ActualAmounts): boolean {
     if (!local.extend(requestId, more)) return false;
-    here.reservations = here.reservations.map((one) => ({ ...one, amount: one.amount + moreOf(more, one.unit) }));
+    here.reservations = here.reservations.map((one) => ({ ...one, amount: one.amount + moreOf(more, one) }));
     return true;
   }
 
@@ -124,13 +123,13 @@ export function createFailover(options: FailoverOptions): Counters {
 
   /** The store is told when the request is settled: it is what was used that counts then. */
   function extendWithoutStore({ owner, reservations }: RemoteHolding, more: ActualAmounts): boolean {
-    const extended = reservations.filter(({ unit }) => moreOf(more, unit) > 0);
+    const extended = reservations.filter((one) => moreOf(more, one) > 0);
     for (const { onStoreDown } of extended) onFallback(onStoreDown);
     if (extended.some(({ onStoreDown }) => onStoreDown === "deny")) return false;
     const mine = place();
     const counted = extended
       .filter(({ onStoreDown }) => onStoreDown === "local")
-      .map((one) => ({ ...one, max: shareOf(one.max, mine), amount: moreOf(more, one.unit) }));
+      .map((one) => ({ ...one, max: shareOf(one.max, mine), amount: moreOf(more, one) }));
     const id = Bun.randomUUIDv7();
     const { granted } = local.reserve(id, owner, counted);
     if (granted) local.settle(id, {});
@@ -176,6 +175,6 @@ export function createFailover(options: FailoverOptions): Counters {
 }
 
 /** Units to add to a reservation. */
-function moreOf(more: ActualAmounts, unit: LimitUnit): number {
-  return unit === "concurrency" ? 0 : (more[unit] ?? 0);
+function moreOf(more: ActualAmounts, { unit, whole }: Reservation): number {
+  return whole || unit === "concurrency" ? 0 : (more[unit] ?? 0);
 }

@@ -5,7 +5,6 @@ import type {
   Counters,
   InspectQuery,
   LimitOwner,
-  LimitUnit,
   Reservation,
   ReserveResult,
 } from "../core/limits.ts";
@@ -186,8 +185,9 @@ export function createMemoryCounters({
       const holding = requests.get(requestId);
       if (holding === undefined) return false;
       const { reservations, cells } = holding;
-      const added = reservations.map(({ key, unit }, i) => {
-        const amount = moreOf(more, unit);
+      const added = reservations.map((one, i) => {
+        const { key } = one;
+        const amount = moreOf(more, one);
         // One that was reset, or whose window is over.
         const counts = counters.get(key) === cells[i]!.counter && !cells[i]!.isOver(now);
         return counts ? amount : 0;
@@ -200,7 +200,7 @@ export function createMemoryCounters({
           return false;
         }
       }
-      holding.reservations = reservations.map((one) => ({ ...one, amount: one.amount + moreOf(more, one.unit) }));
+      holding.reservations = reservations.map((one) => ({ ...one, amount: one.amount + moreOf(more, one) }));
       return true;
     },
 
@@ -235,8 +235,8 @@ function giveBack({ reservations, cells }: Holding, amountOf: (reservation: Rese
 }
 
 /** Units to add to a reservation. */
-function moreOf(more: ActualAmounts, unit: LimitUnit): number {
-  const amount = unit === "concurrency" ? 0 : (more[unit] ?? 0);
+function moreOf(more: ActualAmounts, { unit, whole }: Reservation): number {
+  const amount = whole || unit === "concurrency" ? 0 : (more[unit] ?? 0);
   if (!(amount >= 0)) throw new RangeError(`cannot extend by ${amount} ${unit}`);
   return amount;
 }

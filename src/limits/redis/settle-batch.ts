@@ -1,4 +1,4 @@
-import type { ActualAmounts, LimitUnit, Reservation } from "../../core/limits.ts";
+import type { ActualAmounts, Reservation } from "../../core/limits.ts";
 import type { RedisCounter } from "./keys.ts";
 import { bytes, counts, firstHeld, firstSliding } from "./reserve-batch.ts";
 import type { ScriptArgument } from "./script-command.ts";
@@ -111,7 +111,7 @@ export function writeExtend(
   more: ActualAmounts,
   { given, leaseMs, graceMs }: { given: string | number; leaseMs: number; graceMs: number },
 ): { readonly keys: readonly string[]; readonly args: readonly ScriptArgument[] } | undefined {
-  const places = reservations.flatMap(({ unit }, place) => (moreOf(more, unit) > 0 ? [place] : []));
+  const places = reservations.flatMap((one, place) => (moreOf(more, one) > 0 ? [place] : []));
   if (places.length === 0) return undefined;
   const own = new Set(places.map((place) => counters[place]!));
   const calendar = [...own].filter(({ kind }) => kind === "calendar");
@@ -119,12 +119,12 @@ export function writeExtend(
   const items = new DataView(new ArrayBuffer(20 * places.length));
   for (const [i, place] of places.entries()) {
     const counter = counters[place]!;
-    const { unit, max } = reservations[place]!;
+    const { max } = reservations[place]!;
     const slides = counter.kind === "sliding";
     items.setUint16(20 * i, slides ? firstSliding + sliding.indexOf(counter) : 1 + calendar.indexOf(counter), true);
     items.setUint16(20 * i + 2, place, true);
     items.setFloat64(20 * i + 4, Math.min(max, Number.MAX_SAFE_INTEGER), true);
-    items.setFloat64(20 * i + 12, moreOf(more, unit), true);
+    items.setFloat64(20 * i + 12, moreOf(more, reservations[place]!), true);
   }
   const args: ScriptArgument[] = [given, leaseMs, graceMs, requestId];
   args.push(bytes(counts(places.length, calendar.length, sliding.length)), bytes(items));
@@ -133,8 +133,8 @@ export function writeExtend(
 }
 
 /** Units to add to a reservation. */
-function moreOf(more: ActualAmounts, unit: LimitUnit): number {
-  const amount = unit === "concurrency" ? 0 : (more[unit] ?? 0);
+function moreOf(more: ActualAmounts, { unit, whole }: Reservation): number {
+  const amount = whole || unit === "concurrency" ? 0 : (more[unit] ?? 0);
   if (!Number.isSafeInteger(amount) || amount < 0) throw new RangeError(`cannot extend by ${amount} ${unit}`);
   return amount;
 }
