@@ -22,9 +22,10 @@ describe.skipIf(redisIsMissing !== undefined)(`gateways whose Redis goes away ${
         expect(metrics).toMatchObject({ opened: 0, fallbacks: { local: 0, deny: 0, allow: 0 } });
         return;
       }
+      if (fault.brief) return;
       expect(Math.min(metrics.opened, metrics.halfOpened, metrics.closed)).toBeGreaterThanOrEqual(plan.gateways);
       expect(told).toContain("breaker");
     },
-    30_000,
+    120_000,
   );
 });

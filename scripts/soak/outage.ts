@@ -1,5 +1,5 @@
 /**
- * `bun run soak outage [name ...] [--gateways 3] [--clients 4] [--seconds 5]`: gateways under load whose Redis goes away in
+ * `bun run soak outage [name ...] [--gateways 3] [--clients 2] [--seconds 5]`: gateways under load whose Redis goes away in
  * each of the ways there are (all, or those that are named) and comes back. Exits 1 when an answer is not what its policy
  * declares, when calls wait once it is known that Redis is away, when metrics or status do not tell of it, or when what
  * Redis counts in the end is not what was let pass.
@@ -14,7 +14,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     gateways: { type: "string", default: "3" },
-    clients: { type: "string", default: "4" },
+    clients: { type: "string", default: "2" },
     seconds: { type: "string", default: "5" },
   },
 });
