@@ -6,6 +6,8 @@ const laterSegments = 4096;
 /** Bytes of a token, before anything was counted, and the least and most that is believed. */
 const usualRatio = 4;
 const ratios = [1.5, 8] as const;
+/** Bytes that a token may well have in a text of few words and much white space. */
+const largeRatio = 12;
 
 /**
  * Counts what an answer has written so far. Segments of it are counted by the tokenizer, beside the stream; what is not
@@ -32,6 +34,11 @@ export class OutputMeter {
   get tokens(): number {
     const open = this.#tailBytes + this.#counting;
     return this.#countedTokens + (open === 0 ? 0 : Math.ceil(open / this.#ratio()));
+  }
+
+  /** Tokens that were written for certain, or nearly so: what is not counted yet is taken for little. */
+  get leastTokens(): number {
+    return this.#countedTokens + Math.floor((this.#tailBytes + this.#counting) / largeRatio);
   }
 
   /** Takes what was written next. */

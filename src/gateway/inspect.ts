@@ -187,7 +187,8 @@ export class AnswerInspector implements StreamInspector {
     }
     if (event.pieces.length === 0) return null;
     const { tokens } = meter;
-    if (tokens > this.#most) return { end: this.#end(overMaximum(this.#call), "length") };
+    // An answer must not be cut off for tokens that it may not have.
+    if (meter.leastTokens > this.#most) return { end: this.#end(overMaximum(this.#call), "length") };
     if (this.#slices === null) return null;
     const covered = this.#slices.covers(tokens);
     if (covered === "yes") return null;

@@ -275,10 +275,10 @@ rules:
     const { finish, text, row } = await chat(sluice, { max_tokens: 100, stream_options: { include_usage: true } });
     expect(finish).toBe("length");
     expect(text).toEndWith("data: [DONE]\n\n");
-    expect(text).toMatch(/"choices":\[\],"usage":\{"prompt_tokens":\d+,"completion_tokens":1\d\d,/);
+    expect(text).toMatch(/"choices":\[\],"usage":\{"prompt_tokens":\d+,"completion_tokens":\d+,/);
     expect(row).toMatchObject({ code: "max_tokens", provenance: "partial", status: 200 });
-    expect(row.completion_tokens).toBeGreaterThan(95);
-    expect(row.completion_tokens).toBeLessThan(160);
+    expect(row.completion_tokens).toBeGreaterThan(100);
+    expect(row.completion_tokens).toBeLessThan(600);
   });
 
   test("an answer takes slice after slice of a limit, and ends when there is none", async () => {
