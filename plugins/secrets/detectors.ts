@@ -10,6 +10,12 @@ export interface SecretPattern extends Omit<ScanPattern, "replacement"> {
 /** Longest secret that is found whole: a private key of 8,192 bits in PEM is shorter. */
 const longestSecret = 8_192;
 
+/**
+ * Longest find by the words before it. Not the same: each place where such a word stands in a long run may be looked at
+ * anew, so this times the text's length is what the worst text costs.
+ */
+const longestByContext = 512;
+
 const pemHead = "-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----";
 const pemTail = "-----END (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----";
 
@@ -70,9 +76,15 @@ export const detectors: readonly SecretPattern[] = [...byForm, ...byContext];
  * a value that is passed by because it does not look random may hold something that has a form.
  */
 export function secretScanner(types: readonly string[]): TextScanner {
-  const parts = [byForm, byContext].map((part) => part.filter(({ type }) => types.includes(type)));
+  const parts = [
+    { of: byForm, maxLength: longestSecret },
+    { of: byContext, maxLength: longestByContext },
+  ];
   return unionScanner(
-    parts.filter((part) => part.length > 0).map((part) => patternScanner(part, { maxLength: longestSecret })),
+    parts.flatMap(({ of, maxLength }) => {
+      const chosen = of.filter(({ type }) => types.includes(type));
+      return chosen.length === 0 ? [] : [patternScanner(chosen, { maxLength })];
+    }),
   );
 }
 
