@@ -380,6 +380,16 @@ describe("a refused request takes nothing", () => {
     expect(headers.get("ratelimit-remaining")).toBe(String(9000 - spent.tokens - reserved.tokens));
   });
 
+  for (const [store, check] of [["memory", inMemory] as const, ["Redis", inRedis] as const]) {
+    check(`nor passes when it asks for more than can be counted, in ${store}`, async () => {
+      await using shared = store === "Redis" ? await startRedis() : undefined;
+      const limits = "windows: [{ every: day, requests: 5, tokens: 9000 }], onStoreDown: allow";
+      await start({ tokens: `uses: rate_limit\nwith: { ${limits} }\n` }, shared && { redis_url: shared.url });
+      for (const n of [1, 128]) expect((await done({ max_tokens: Number.MAX_SAFE_INTEGER, n })).status).toBe(429);
+      expect([calls, await tokensUsed()]).toEqual([0, 0]);
+    });
+  }
+
   test("when a rule refuses, limits are not asked", async () => {
     await start({ tokens: daily("tokens: 9000"), rule: "rules: [{ when: request.temperature > 1.0, then: deny }]\n" });
     const response = await done({ temperature: 1.5 });

@@ -195,3 +195,11 @@ test("one policy that only observes and has no room keeps none of the others fro
   for (let i = 0; i < 3; i += 1) expect(reserve(asking(10, 10)).held).toHaveLength(i === 0 ? 2 : 1);
   expect(counters().map(({ key, used }) => `${key.split("|")[1]} ${used}`)).toEqual(["org/a 1", "org/b 3"]);
 });
+
+test("a soft budget refuses nothing, whatever is asked for", () => {
+  const { reserve, settle, used } = limiting(policy("org/money", budget, { usd_per_day: 1, hard: false }));
+  const outcomes = [1, 2, 3].map(() => reserve(asking(10, Number.MAX_SAFE_INTEGER)));
+  expect(outcomes.flatMap(({ findings }) => findings.filter(({ effect }) => effect === "deny"))).toEqual([]);
+  for (const outcome of outcomes) settle(outcome, 10, 10);
+  expect(used()).toEqual({ usd: 3 * 125 });
+});

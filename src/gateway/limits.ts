@@ -281,11 +281,11 @@ function refuse(
 function warn(
   deps: GatewayDeps,
   owner: LimitOwner,
-  { policy, limit, override }: Wanted,
+  { policy, limit, override, amount }: Wanted,
   state: CounterState,
   outcome: Reserving,
 ): void {
-  const standing = standingOf(deps, owner, limit, state.used - limit.amount, state);
+  const standing = standingOf(deps, owner, limit, state.used - amount, state);
   const hit = policy.limitGranted!(limit, standing);
   if (hit === null || hit.effect !== "warn") return;
   outcome.told ??= [];
@@ -334,6 +334,9 @@ function unavailable(wanted: readonly Wanted[]): Finding[] {
     }));
 }
 
+/** The most that one request takes from a limit that never refuses, so that a few of them do not reach its maximum. */
+const mostAtOnce = unlimited / 1e6;
+
 /** What keeps a limit from refusing now. Which rule it would refuse by is asked only where something may. */
 function overrideOf(policy: CompiledPolicy, limit: LimitRequest, facts: Facts): ActiveOverride | undefined {
   if (policy.override === undefined) return undefined;
@@ -347,9 +350,11 @@ function want(
   facts: Facts,
   identity: Identity,
 ): Wanted {
-  const { unit, window, amount, onStoreDown } = limit;
+  const { unit, window, onStoreDown } = limit;
   const key = keyOf(policy, limit, facts, identity);
   const max = limit.soft ? unlimited : limit.max;
+  // A client may ask for more than counters can hold, which they would not answer for.
+  const amount = Math.min(Math.ceil(limit.amount), limit.soft ? mostAtOnce : unlimited);
   const whole = limit.slice === undefined;
   return { policy, limit, override, key, unit, window, max, amount, whole, onStoreDown };
 }
