@@ -1,6 +1,6 @@
 import type { TextMatch, TextScan, TextScanner } from "../core/stream.ts";
 
-/** Characters looked at in one go: a match of one scanner across another's end makes it look again at no more than these. */
+/** Characters looked at in one go beyond what may be held back: no more are looked at again where matches cross each other. */
 const block = 1_024;
 
 /**
@@ -15,7 +15,8 @@ export function unionScanner(scanners: readonly TextScanner[]): TextScanner {
     scan(text, from, last) {
       const matches: TextMatch[] = [];
       let at = from;
-      for (let end = from + block; end < text.length; end += block) {
+      // What one of them holds back stays together: looked through in parts it would be gone over for each of them.
+      for (let end = from + maxHeld + block; end < text.length; end += maxHeld + block) {
         at = scanBlock(scanners, text.slice(0, end), at, false, matches);
       }
       return { matches, settled: scanBlock(scanners, text, at, last, matches) };

@@ -58,6 +58,25 @@ interface Pending {
   readonly part: readonly [number, number] | null;
 }
 
+/** Where looking through a text that goes on has stopped, for a tail that is worth not going over again. */
+interface Stop {
+  /** The tail, from a little before the earliest open beginning. */
+  readonly tail: string;
+  /** How much of it stands before that beginning. */
+  readonly context: number;
+  readonly state: State;
+  /** Relative to the tail, as all places here. */
+  readonly begins: Int32Array;
+  readonly pending: Pending | null;
+  readonly refused: number;
+  readonly shadowed: boolean;
+}
+
+/** Shorter tails are gone over faster than they are remembered. */
+const longTail = 128;
+/** So many streams with long tails at a time go on where they stopped. */
+const mostStops = 16;
+
 class PatternScanner implements TextScanner {
   readonly maxHeld: number;
   readonly #patterns: readonly ScanPattern[];
@@ -66,6 +85,8 @@ class PatternScanner implements TextScanner {
   readonly #longest: number;
   /** Where the open matches begin; one scanner serves one text at a time, as scanning does not wait. */
   readonly #begins: Int32Array;
+  /** Only spares time: what is found is the same without. */
+  readonly #stops: Stop[] = [];
 
   constructor(patterns: readonly ScanPattern[], maxLength: number) {
     this.#patterns = patterns;
@@ -115,6 +136,15 @@ class PatternScanner implements TextScanner {
     /** The earliest beginning whose matches a check has refused. */
     let refused = -1;
     let shadowed = false;
+    const stop = this.#stops.length === 0 ? undefined : this.#resume(text, from);
+    if (stop !== undefined) {
+      const base = from - stop.context;
+      pos = base + stop.tail.length;
+      ({ state, refused, shadowed } = stop);
+      if (refused !== -1) refused += base;
+      for (let i = 0; i < state.groups; i += 1) begins[i] = stop.begins[i]! + base;
+      if (stop.pending !== null) pending = moved(stop.pending, base);
+    }
 
     for (;;) {
       let cls = classes;
@@ -132,7 +162,13 @@ class PatternScanner implements TextScanner {
           else if (!last && pos + 1 === length) width = 0;
         }
       }
-      if (width === 0 && !last) return this.#sure(text, state, pos) ?? (state.groups === 0 ? pos : begins[0]!);
+      if (width === 0 && !last) {
+        const sure = this.#sure(text, state, pos);
+        if (sure !== null) return sure;
+        if (state.groups === 0) return pos;
+        if (pos - begins[0]! >= longTail) this.#remember(text, pos, state, pending, refused, shadowed);
+        return begins[0]!;
+      }
 
       let step: Step = state.next[cls] ?? automaton.step(state, cls);
       if (step.idle) {
@@ -175,6 +211,43 @@ class PatternScanner implements TextScanner {
     }
   }
 
+  #remember(
+    text: string,
+    pos: number,
+    state: State,
+    pending: Pending | null,
+    refused: number,
+    shadowed: boolean,
+  ): void {
+    const first = this.#begins[0]!;
+    const context = Math.min(2, first);
+    const base = first - context;
+    if (this.#stops.length === mostStops) this.#stops.shift();
+    this.#stops.push({
+      tail: text.slice(base, pos),
+      context,
+      state,
+      begins: this.#begins.slice(0, state.groups).map((begin) => begin - base),
+      pending: pending === null ? null : moved(pending, -base),
+      refused: refused === -1 ? -1 : refused - base,
+      shadowed,
+    });
+  }
+
+  /** Where looking from this place on has stopped before, if the text is the same up to there. */
+  #resume(text: string, from: number): Stop | undefined {
+    const stops = this.#stops;
+    for (let i = stops.length - 1; i >= 0; i -= 1) {
+      const stop = stops[i]!;
+      const { context, tail } = stop;
+      // With less before it than is looked at, it stood at the text's beginning.
+      if ((context < 2 ? from !== context : from < context) || !text.startsWith(tail, from - context)) continue;
+      stops.splice(i, 1);
+      return stop;
+    }
+    return undefined;
+  }
+
   /** The class of the character before a place. */
   #classBefore(text: string, at: number): number {
     if (at === 0) return atBeginning;
@@ -213,6 +286,10 @@ class PatternScanner implements TextScanner {
     const words = typeof replacement === "string" ? replacement : replacement(text.slice(first, past));
     into.push({ start, end, type, replacement: text.slice(start, first) + words + text.slice(past, end) });
   }
+}
+
+function moved({ pattern, start, end, part }: Pending, by: number): Pending {
+  return { pattern, start: start + by, end: end + by, part };
 }
 
 function widthAt(text: string, at: number): number {
