@@ -13,6 +13,14 @@ export function checksOf(fault: Fault, result: OutageResult): readonly (readonly
   const examples = wrong.length === 0 ? "" : `; not so: ${wrong.length}, such as ${wrong.slice(0, 3).join("; ")}`;
   const added = away.p99 - before.p99;
   const fellBack = Object.values(fallbacks).every((count) => count > 0);
+  const unnoticed = [
+    "no breaker opens and nothing falls back",
+    opened === 0 && Object.values(fallbacks).every((n) => n === 0),
+  ] as const;
+  const noticed = [
+    "metrics and status tell of it",
+    opened > 0 && halfOpened > 0 && closed > 0 && fellBack && told !== "",
+  ] as const;
   return [
     [`every answer is as declared${examples}`, wrong.length === 0],
     [`p99 added while away: ${added.toFixed(0)} ms`, added < (fault.wavers ? waveringMs : addedMs)],
@@ -24,11 +32,6 @@ export function checksOf(fault: Fault, result: OutageResult): readonly (readonly
         ] as const,
     ),
     ["nothing that was to be settled is dropped", dropped === 0],
-    fault.harmless
-      ? ["no breaker opens and nothing falls back", opened === 0 && Object.values(fallbacks).every((n) => n === 0)]
-      : [
-          "metrics and status tell of it",
-          opened > 0 && halfOpened > 0 && closed > 0 && fellBack && (fault.brief || told !== ""),
-        ],
+    ...(fault.brief ? [] : [fault.harmless ? unnoticed : noticed]),
   ];
 }

@@ -57,6 +57,15 @@ const lastFlushMs = 1_000;
 const missedBeats = 5;
 const leaseSeconds = 3600;
 const maxPending = 10_000;
+const connectionLost = "the connection was lost";
+
+/** Whether ioredis only says that a command went down with its connection, and which of its options would have waited. */
+function isLoss(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    /max retries per request|^Stream isn't writeable|^Connection is closed/.test(error.message)
+  );
+}
 
 /**
  * Connects to Redis and makes counters that go on without it. Resolves also when Redis is away: its return is waited for
@@ -84,13 +93,18 @@ export async function openRedisCounters(settings: RedisCountersSettings): Promis
     ...settings.breaker,
     onFailure(error) {
       // That there is no connection says less than why there is none.
-      if (!(error instanceof NotSent)) note(error);
+      if (error instanceof NotSent) return;
+      if (!isLoss(error)) note(error);
+      else if (problem === "") problem = connectionLost;
     },
     ignores: (error) => error instanceof RangeError,
     onChange(state) {
       if (closed) return;
       metrics.breaker("redis", state);
-      if (state === "closed") logger.info({ redis: shown }, "Redis answers again");
+      if (state === "closed") {
+        problem = "";
+        logger.info({ redis: shown }, "Redis answers again");
+      }
       if (state === "half_open") void beat();
       if (state !== "open") return;
       logger.warn({ redis: shown, problem }, "Redis does not answer: limits are counted as their onStoreDown says");
@@ -149,6 +163,7 @@ export async function openRedisCounters(settings: RedisCountersSettings): Promis
     if (breaker.state === "open") return;
     try {
       await replicas.beat();
+      if (!beaten) problem = "";
       beaten = true;
       await backlog.flush();
       if (performance.now() - renewed < (holdSeconds * 1000) / 3) return;
@@ -173,7 +188,11 @@ export async function openRedisCounters(settings: RedisCountersSettings): Promis
         return { state: "ready", detail, replicas: live };
       }
       const state = breaker.state === "closed" ? "does not answer" : `breaker ${breaker.state.replace("_", "-")}`;
-      return { state: "degraded", detail: `${shown}, ${state}: ${problem}${waiting}`, replicas: live };
+      return {
+        state: "degraded",
+        detail: `${shown}, ${state}: ${problem || connectionLost}${waiting}`,
+        replicas: live,
+      };
     },
     async close() {
       closed = true;

@@ -52,6 +52,8 @@ async function usedOf(server: RedisServer, key: string): Promise<number> {
 
 interface Fault {
   readonly name: string;
+  /** What the health says of it. */
+  readonly tells: RegExp;
   inject(server: RedisServer, wire: SlowWire): Promise<void>;
   lift(server: RedisServer, wire: SlowWire): Promise<void>;
 }
@@ -63,10 +65,21 @@ async function command(url: string, ...args: readonly string[]): Promise<void> {
 }
 
 const faults: readonly Fault[] = [
-  { name: "killed and started again", inject: (server) => server.kill(), lift: (server) => server.start() },
-  { name: "hung", inject: async (server) => server.hang(), lift: async (server) => server.resume() },
+  {
+    name: "killed and started again",
+    tells: /the connection was lost/,
+    inject: (server) => server.kill(),
+    lift: (server) => server.start(),
+  },
+  {
+    name: "hung",
+    tells: /did not answer/,
+    inject: async (server) => server.hang(),
+    lift: async (server) => server.resume(),
+  },
   {
     name: "200 ms slow",
+    tells: /did not answer/,
     inject: async (_, wire) => {
       wire.delayMs = 200;
     },
@@ -76,11 +89,13 @@ const faults: readonly Fault[] = [
   },
   {
     name: "a read-only replica",
+    tells: /READONLY/,
     inject: ({ url }) => command(url, "REPLICAOF", "127.0.0.1", "1"),
     lift: ({ url }) => command(url, "REPLICAOF", "NO", "ONE"),
   },
   {
     name: "asking for another password",
+    tells: /NOAUTH|WRONGPASS/,
     async inject({ url }) {
       const client = await connectTo(url);
       await client.config("SET", "requirepass", "other");
@@ -92,64 +107,68 @@ const faults: readonly Fault[] = [
 ];
 
 describe.skipIf(redisIsMissing !== undefined)(`Redis goes away and comes back ${redisIsMissing ?? ""}`, () => {
-  test.each(faults)("$name: limits do as declared, and no use is lost or counted twice", async ({ inject, lift }) => {
-    await using server = await startRedis();
-    using wire = await slowWire(server.port);
-    const { counters, story, fallbacks, dropped } = await open(wire.url);
-    const key = randomUUID();
-    let spent = 0;
+  test.each(faults)(
+    "$name: limits do as declared, and no use is lost or counted twice",
+    async ({ tells, inject, lift }) => {
+      await using server = await startRedis();
+      using wire = await slowWire(server.port);
+      const { counters, story, fallbacks, dropped } = await open(wire.url);
+      const key = randomUUID();
+      let spent = 0;
 
-    const before = await counters.reserve("before", owner, [tokens(key, "local")]);
-    expect(before).toMatchObject({ granted: true, states: [{ used: 10 }] });
-    expect(before.storeDown).toBeUndefined();
-    await counters.reserve("open", owner, [tokens(key, "deny")]);
-    await counters.settle("before", { tokens: 7 });
-    expect(await usedOf(server, key)).toBe(17);
-    spent += 7;
+      const before = await counters.reserve("before", owner, [tokens(key, "local")]);
+      expect(before).toMatchObject({ granted: true, states: [{ used: 10 }] });
+      expect(before.storeDown).toBeUndefined();
+      await counters.reserve("open", owner, [tokens(key, "deny")]);
+      await counters.settle("before", { tokens: 7 });
+      expect(await usedOf(server, key)).toBe(17);
+      spent += 7;
 
-    await inject(server, wire);
-    // Under load, from the first moment on.
-    for (let i = 0; story.at(-1) !== "open"; i += 1) {
-      const answer = await counters.reserve(`seen${i}`, owner, [tokens(key, "local")]);
-      await counters.settle(`seen${i}`, { tokens: 3 });
-      if (answer.granted) spent += 3;
-    }
-    expect(counters.health().state).toBe("degraded");
+      await inject(server, wire);
+      // Under load, from the first moment on.
+      for (let i = 0; story.at(-1) !== "open"; i += 1) {
+        const answer = await counters.reserve(`seen${i}`, owner, [tokens(key, "local")]);
+        await counters.settle(`seen${i}`, { tokens: 3 });
+        if (answer.granted) spent += 3;
+      }
+      expect(counters.health().state).toBe("degraded");
 
-    const waits: number[] = [];
-    for (let i = 0; i < 300; i += 1) {
-      const from = performance.now();
-      const answer = await counters.reserve(`away${i}`, owner, [tokens(key, "local"), tokens(key, "allow")]);
-      waits.push(performance.now() - from);
-      expect(answer).toMatchObject({ granted: true, storeDown: true });
-      expect(() => counters.reserve(`denied${i}`, owner, [tokens(key, "deny")])).toThrow("unavailable");
-      await counters.settle(`away${i}`, { tokens: 2 });
-      spent += 2 * 2;
-      if (story.at(-1) !== "open") break;
-    }
-    waits.sort((a, b) => a - b);
-    expect(waits[Math.floor(waits.length * 0.99)]!).toBeLessThan(50);
-    expect(new Set(fallbacks)).toEqual(new Set(["local", "allow", "deny"]));
-    await counters.settle("open", { tokens: 4 });
-    spent += 4;
-    await counters.reserve("across", owner, [tokens(key, "local")]);
+      const waits: number[] = [];
+      for (let i = 0; i < 300; i += 1) {
+        const from = performance.now();
+        const answer = await counters.reserve(`away${i}`, owner, [tokens(key, "local"), tokens(key, "allow")]);
+        waits.push(performance.now() - from);
+        expect(answer).toMatchObject({ granted: true, storeDown: true });
+        expect(() => counters.reserve(`denied${i}`, owner, [tokens(key, "deny")])).toThrow("unavailable");
+        await counters.settle(`away${i}`, { tokens: 2 });
+        spent += 2 * 2;
+        if (story.at(-1) !== "open") break;
+      }
+      waits.sort((a, b) => a - b);
+      expect(waits[Math.floor(waits.length * 0.99)]!).toBeLessThan(50);
+      expect(new Set(fallbacks)).toEqual(new Set(["local", "allow", "deny"]));
+      await until(() => tells.test(counters.health().detail));
+      await counters.settle("open", { tokens: 4 });
+      spent += 4;
+      await counters.reserve("across", owner, [tokens(key, "local")]);
 
-    await lift(server, wire);
-    await until(() => counters.health().state === "ready");
-    const after = await counters.reserve("after", owner, [tokens(key, "deny")]);
-    expect(after.storeDown).toBeUndefined();
-    await counters.settle("after", { tokens: 5 });
-    await counters.settle("across", { tokens: 6 });
-    spent += 5 + 6;
-    await until(async () => (await usedOf(server, key)) === spent && !counters.health().detail.includes("settled"));
-    // Everything is told: what comes later changes nothing.
-    await until(() => counters.health().state === "ready");
-    expect(await usedOf(server, key)).toBe(spent);
-    expect(dropped()).toBe(0);
-    expect(story.slice(0, 3)).toEqual(["closed", "open", "half_open"]);
-    expect(story.at(-1)).toBe("closed");
-    await counters.close();
-  });
+      await lift(server, wire);
+      await until(() => counters.health().state === "ready");
+      const after = await counters.reserve("after", owner, [tokens(key, "deny")]);
+      expect(after.storeDown).toBeUndefined();
+      await counters.settle("after", { tokens: 5 });
+      await counters.settle("across", { tokens: 6 });
+      spent += 5 + 6;
+      await until(async () => (await usedOf(server, key)) === spent && !counters.health().detail.includes("settled"));
+      // Everything is told: what comes later changes nothing.
+      await until(() => counters.health().state === "ready");
+      expect(await usedOf(server, key)).toBe(spent);
+      expect(dropped()).toBe(0);
+      expect(story.slice(0, 3)).toEqual(["closed", "open", "half_open"]);
+      expect(story.at(-1)).toBe("closed");
+      await counters.close();
+    },
+  );
 
   test("flapping: what was used is right in the end, however often", async () => {
     await using server = await startRedis();
