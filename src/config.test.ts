@@ -370,7 +370,7 @@ describe("a problem says where, what was received and what is accepted:", () => 
         ],
         [
           { env: { SLUICE_REDIS_URL: "http://:secret@h" } },
-          "SLUICE_REDIS_URL  must be redis://[user:password@]host[:port][/database], redis+sentinel://host,host/group[/database] or redis+cluster://host,host; rediss for TLS; received a value that is not shown",
+          "SLUICE_REDIS_URL  must be redis://[user:password@]host[:port][/database], redis+sentinel://host,host/group[/database] or redis+cluster://host,host; rediss for TLS, with ?ca=FILE to trust the authorities in that file alone; received a value that is not shown",
         ],
         [
           { argv: ["--jwt-secret", "s"] },
