@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { coverageOf, enforcedPhases, type Standings, standings, wordless } from "./coverage.ts";
-import { phases, surfaces } from "./phases.ts";
+import { coverageOf, type Standings, wordless } from "./coverage.ts";
+import { surfaces } from "./phases.ts";
 import type { CompiledPolicy } from "./policy.ts";
 
 const quiet = () => null;
@@ -73,16 +73,4 @@ describe("a policy's coverage", () => {
       phases: { request: "enforced", response: "held_back", usage: "recorded" },
     });
   });
-});
-
-test("a phase is enforced when it is on some surface, whole and streamed", () => {
-  expect(enforcedPhases()).toEqual([...phases]);
-  const having = (standing: Standings["stream"]["chat"]): Standings => ({
-    ...standings,
-    stream: Object.fromEntries(surfaces.map((surface) => [surface, standing])) as Standings["stream"],
-  });
-  expect(enforcedPhases(having({ whole: "not_asked", streamed: "enforced" }))).toEqual([...phases]);
-  for (const streamed of ["refused", "not_asked"] as const) {
-    expect(enforcedPhases(having({ whole: "not_asked", streamed }))).not.toContain("stream");
-  }
 });

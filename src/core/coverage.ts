@@ -86,16 +86,6 @@ export function coverageOf(
   return { policy: id, mode, cells };
 }
 
-/** The phases that the gateway asks policies in, on any surface. */
-export function enforcedPhases(known: Standings = standings): readonly Phase[] {
-  return phases.filter((phase) =>
-    surfaces.some((surface) => {
-      const { whole, streamed } = known[phase][surface];
-      return whole !== "refused" && streamed !== "refused" && !(whole === "not_asked" && streamed === "not_asked");
-    }),
-  );
-}
-
 function everywhere(standing: Standing): Standings[Phase] {
   const never: Standing = { ...standing, streamed: "not_asked" };
   const of = (surface: Surface) => (wordless.has(surface) ? never : standing);

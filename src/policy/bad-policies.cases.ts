@@ -226,11 +226,6 @@ export const badPolicies: readonly BadFiles[] = [
     "rules:\n  - { id: all, then: deny }\n  - { id: some, when: request.stream, then: deny }\n",
     ["3:5", "C036", "the rule 'some' can never matter: 'all' denies every request of this policy"],
   ),
-  bad("a phase that is not enforced", "phase: stream\nrules: [{ when: event.text == 'a', then: deny }]\n", [
-    "1:8",
-    "C037",
-    "rules in phase stream are not enforced by this version; enforced: request, response, usage",
-  ]),
   {
     name: "JSON with a misspelt fact",
     files: { "org/a.policy.json": '{ "rules": [\n  { "then": "deny", "when": "request.strem" }\n] }\n' },

@@ -19,7 +19,6 @@ export const policyChecks = {
   C034: "Only what may be modified is modified.",
   C035: "Policies that apply together agree on what they set.",
   C036: "No rule is shadowed by one that denies everything.",
-  C037: "The phase is enforced.",
   C038: "The file can be read.",
   C039: "There are policies.",
   C040: "A .cel file has a header that says what a refusal is, and a body that says what must be true.",

@@ -1,7 +1,6 @@
 import type { ScopeFactory } from "../cel/bindings.ts";
 import type { Cel, CompiledCel } from "../cel/cel.ts";
 import type { ParamValues } from "../core/overlay.ts";
-import type { Phase } from "../core/phases.ts";
 import type { CompiledPolicy } from "../core/policy.ts";
 import type { ConfigProblem } from "../sdk/config.ts";
 import type { Modules } from "./bundle.ts";
@@ -10,7 +9,6 @@ import { readPolicy } from "./content.ts";
 import type { PolicyContext } from "./context.ts";
 import type { NamedData } from "./data.ts";
 import type { PolicyDocument } from "./document.ts";
-import { enforced } from "./enforced.ts";
 import { policyId } from "./kinds.ts";
 import { isLibraryId, type Library, useLibrary, withParams } from "./library.ts";
 import { checkModificationParams, fillModifications } from "./modify-values.ts";
@@ -104,7 +102,6 @@ export function compilePolicy(file: PolicyFile, tools: CompileTools): CompiledFi
   const compiled =
     content.uses === undefined ? compileRules(fillModifications(content), context) : compilePlugin(content, context);
   const parts: Partial<CompiledPolicy> | undefined = compiled?.parts;
-  if (parts?.evaluate !== undefined) checkPhases(parts.evaluate, content.uses, notes);
   if (compiled === null || document.problems.length > 0) {
     parts?.dispose?.();
     return refused(content.owner);
@@ -136,18 +133,4 @@ function sourceOf(
   if (kind !== "library") return useLibrary(given, library ?? new Map(), document);
   document.report("C047", ["uses"], "a library policy is whole in itself; it has rules or uses a policy type");
   return null;
-}
-
-/** A policy type is looked at with its config: it may have a handler for a phase only when the config asks for one. */
-function checkPhases(
-  evaluate: CompiledPolicy["evaluate"],
-  uses: string | undefined,
-  notes: PolicyContext["notes"],
-): void {
-  for (const phase of Object.keys(evaluate) as Phase[]) {
-    if (enforced.includes(phase)) continue;
-    const what = uses === undefined ? "rules" : `handlers of the policy type '${uses}'`;
-    const message = `${what} in phase ${phase} are not enforced by this version; enforced: ${enforced.join(", ")}`;
-    notes.report("C037", [uses === undefined ? "phase" : "uses"], message);
-  }
 }

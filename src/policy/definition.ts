@@ -6,7 +6,6 @@ import { describeValue } from "../sdk/describe.ts";
 import { type Policy, policyKeys } from "../sdk/policy.ts";
 import { suggestion } from "../sdk/suggest.ts";
 import type { CodePath, PolicyCode } from "./code.ts";
-import { enforced } from "./enforced.ts";
 import { policySchema } from "./schema.ts";
 
 /** A policy that was exported, with the checked values of its params. */
@@ -61,13 +60,8 @@ function checkHandlers(given: Readonly<Record<string, unknown>>, code: PolicyCod
       code.report("C058", [key], message, "key");
     }
   }
-  for (const phase of handled) {
-    if (enforced.includes(phase)) continue;
-    const message = `handlers in phase ${phase} are not enforced by this version; enforced: ${enforced.join(", ")}`;
-    code.report("C037", [phase], message, "key");
-  }
   if (handled.length === 0) {
-    code.report("C023", [], `a policy has at least one handler, so that it does something: ${enforced.join(", ")}`);
+    code.report("C023", [], `a policy has at least one handler, so that it does something: ${phases.join(", ")}`);
   }
   return handled;
 }

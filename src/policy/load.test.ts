@@ -1,8 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { fileURLToPath } from "node:url";
 import { refusals } from "../cel/refusals.cases.ts";
-import { createRegistry } from "../registry/registry.ts";
-import { definePlugin, t } from "../sdk/index.ts";
 import { badFiles } from "./bad-files.cases.ts";
 import { type CheckCode, checks, isWarning } from "./checks.ts";
 import { loadPolicies } from "./load.ts";
@@ -116,34 +114,6 @@ describe("a folder that is in order", () => {
     const result = await loadPolicies({ ...testOptions(folder.dir), allowEmpty: true });
     expect(result.ok && result.snapshot.policies.length).toBe(0);
   });
-});
-
-test("a policy type that judges streams is refused where its config asks for that, and accepted otherwise", async () => {
-  const handler = () => null;
-  const exported = definePlugin({
-    name: "watcher",
-    summary: "Watches answers.",
-    onError: "deny",
-    phases: ["request", "stream"],
-    config: t.Object({ streams: t.Boolean({ description: "Whether streams are watched." }) }),
-    reads: [],
-    reasons: {},
-    create: ({ streams }) => ({ request: handler, ...(streams && { stream: handler }) }),
-  });
-  const registry = createRegistry([{ file: "plugin.ts", folder: "watcher", exported }]);
-  const problemsWith = async (streams: boolean) => {
-    await using folder = await testFolder({ "org/a.policy.yaml": `uses: watcher\nwith: { streams: ${streams} }\n` });
-    const result = await loadPolicies({ ...testOptions(folder.dir), registry });
-    return result.ok ? [] : result.problems.map((p) => [`${p.file}:${p.line}:${p.column}`, p.code, p.message]);
-  };
-  expect(await problemsWith(false)).toEqual([]);
-  expect(await problemsWith(true)).toEqual([
-    [
-      "policies/org/a.policy.yaml:1:7",
-      "C037",
-      "handlers of the policy type 'watcher' in phase stream are not enforced by this version; enforced: request, response, usage",
-    ],
-  ]);
 });
 
 test("a folder that is not there is a problem, and no path of the machine is told", async () => {

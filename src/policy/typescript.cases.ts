@@ -154,11 +154,6 @@ export const refusedTypeScript: readonly RefusedTypeScript[] = [
     "C058",
     "'request' must answer at once; it is a generator, and its answer would never be read",
   ]),
-  members("a handler of streams", "request: () => null,\nstream: () => null", [
-    "4:1",
-    "C037",
-    "handlers in phase stream are not enforced by this version; enforced: request, response, usage",
-  ]),
   code("no description", "export default definePolicy({ request: () => null });", [
     "2:16",
     "C023",
