@@ -107,7 +107,7 @@ export const badPolicies: readonly BadFiles[] = [
     [
       "8:16",
       "C025",
-      "unknown name 'request.nothing'; known: request.id, request.surface, request.provider, request.model, request.stream, request.bytes, request.message_count, request.tool_count, request.image_count, request.characters, request.roles, request.tool_names, request.max_tokens, request.max_tokens_requested, request.choices, request.temperature, request.estimated_tokens, request.estimated_cost_usd, request.has_images, request.source_ip, request.headers",
+      "unknown name 'request.nothing'; known: request.id, request.surface, request.provider, request.model, request.stream, request.bytes, request.message_count, request.tool_count, request.image_count, request.characters, request.roles, request.tool_names, request.max_tokens, request.max_tokens_requested, request.choices, request.temperature, request.estimated_tokens, request.estimated_cost_usd, request.priced, request.input_usd_per_million, request.output_usd_per_million, request.has_images, request.source_ip, request.headers",
     ],
   ),
   bad(

@@ -136,7 +136,7 @@ export const refusedTypeScript: readonly RefusedTypeScript[] = [
   members("no handler", "reads: [],", [
     "2:16",
     "C023",
-    "a policy has at least one handler, so that it does something: request, response, usage",
+    "a policy has at least one handler, so that it does something: request, stream, response, usage",
   ]),
   members(
     "a handler that is no function",

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { surfaces } from "../../core/phases.ts";
 import { formatProblem } from "../problem.ts";
 import { parseTestFile } from "./cases.ts";
 import { FactUnavailable } from "./facts.ts";
@@ -39,7 +40,7 @@ describe("a test file is read strictly", () => {
     [
       "a value that a fact never has",
       caseWith("    input: { request: { surface: chatt } }"),
-      "policies/org/a.test.yaml:4:34  C023  expected one of 'chat', 'messages', got 'chatt'",
+      `policies/org/a.test.yaml:4:34  C023  expected one of ${surfaces.map((name) => `'${name}'`).join(", ")}, got 'chatt'`,
     ],
     [
       "a matrix over what is no fact",
