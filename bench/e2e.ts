@@ -9,7 +9,7 @@ import type { Figure } from "./report.ts";
 const root = join(import.meta.dir, "..");
 
 /** Key check, five policies (one CEL, one rate limit), exact token count, usage and decision records: all on. */
-const policies: Readonly<Record<string, object>> = {
+export const policies: Readonly<Record<string, object>> = {
   "size.policy.yaml": {
     description: "Bodies are bounded.",
     uses: "request_size",
@@ -43,7 +43,8 @@ const policies: Readonly<Record<string, object>> = {
   },
 };
 
-const body = JSON.stringify({
+/** A call of two messages, about a kilobyte. */
+export const body = JSON.stringify({
   model: "gpt-4o",
   messages: [
     { role: "system", content: "You are a careful assistant that answers in one short paragraph." },
@@ -75,10 +76,10 @@ export async function measureEndToEnd(quick: boolean): Promise<Figure[]> {
       });
 
     // Until the compiler has settled: a server that has run for a minute is what is measured, not one just started.
-    for (const target of ["bare", "sluice"] as const) await run(target, { requests: quick ? 15_000 : 60_000 });
-    const throughput = await inTurns(rounds, (target) => run(target, { seconds }));
-    const streams = await inTurns(quick ? 1 : 3, (target) => run(target, { seconds, body: streamBody }));
-    const paced = await inTurns(rounds, (target) => run(target, { seconds, rate: 1000 }));
+    for (const target of bareAndSluice) await run(target, { requests: quick ? 15_000 : 60_000 });
+    const throughput = await inTurns(rounds, bareAndSluice, (target) => run(target, { seconds }));
+    const streams = await inTurns(quick ? 1 : 3, bareAndSluice, (target) => run(target, { seconds, body: streamBody }));
+    const paced = await inTurns(rounds, bareAndSluice, (target) => run(target, { seconds, rate: 1000 }));
 
     // One reading says little: between two collections of garbage it moves by tens of megabytes.
     const many = quick ? 20_000 : 200_000;
@@ -129,14 +130,21 @@ export async function measureEndToEnd(quick: boolean): Promise<Figure[]> {
   }
 }
 
+/** What is compared nearly everywhere. */
+export const bareAndSluice = ["bare", "sluice"] as const;
+
 /** What was measured in turns. */
-export type Pairs = Record<"bare" | "sluice", LoadResult[]>;
+export type Pairs<N extends string = "bare" | "sluice"> = Record<N, LoadResult[]>;
 
 /** Alternates, and turns the order round each time, so that a drift of the machine favours neither. */
-export async function inTurns(rounds: number, run: (target: "bare" | "sluice") => Promise<LoadResult>): Promise<Pairs> {
-  const pairs: Pairs = { bare: [], sluice: [] };
+export async function inTurns<N extends string>(
+  rounds: number,
+  names: readonly [N, N],
+  run: (target: N) => Promise<LoadResult>,
+): Promise<Pairs<N>> {
+  const pairs = { [names[0]]: [], [names[1]]: [] } as unknown as Pairs<N>;
   for (let i = 0; i < rounds; i += 1) {
-    for (const target of i % 2 === 0 ? (["bare", "sluice"] as const) : (["sluice", "bare"] as const)) {
+    for (const target of i % 2 === 0 ? names : names.toReversed()) {
       const result = await run(target);
       if (result.errors > 0) throw new Error(`${target}: ${result.errors} of ${result.requests} answers were not 200`);
       pairs[target].push(result);
@@ -153,12 +161,17 @@ export async function load(plan: object): Promise<LoadResult> {
   return JSON.parse(text) as LoadResult;
 }
 
-/** Starts a gateway with these policies in front of an echo provider. */
+/**
+ * Starts a gateway with these policies in front of an echo provider.
+ *
+ * @param more arguments of its own
+ */
 export async function startSluice(
   dir: string,
   echo: string,
   processes: Subprocess[],
   policies: Readonly<Record<string, object>>,
+  more: readonly string[] = [],
 ) {
   const org = join(dir, "policies", "org");
   mkdirSync(org, { recursive: true });
@@ -169,7 +182,10 @@ export async function startSluice(
     stringify({ providers: { openai: { kind: "openai", base_url: `${echo}/v1`, api_key: "sk-bench" } } }),
   );
   const args = ["src/cli/main.ts", "start", "--port", "0", "--config", config, "--policies-dir", join(dir, "policies")];
-  const { url, lines } = await start([...args, "--data-dir", join(dir, "data"), "--log-level", "warn"], processes);
+  const { url, lines } = await start(
+    [...args, "--data-dir", join(dir, "data"), "--log-level", "warn", ...more],
+    processes,
+  );
   const key = /slc_\S+/.exec(await lines((text) => text.includes("slc_")))?.[0];
   if (key === undefined) throw new Error("Sluice printed no gateway key");
   return { url, key };

@@ -6,6 +6,7 @@ import { measureEndToEnd } from "./e2e.ts";
 import { measureLimits } from "./limits.ts";
 import { measureMicro } from "./micro.ts";
 import { type Figure, report } from "./report.ts";
+import { measureStores } from "./stores.ts";
 import { measureStreams } from "./streams.ts";
 
 const args = process.argv.slice(2);
@@ -24,7 +25,9 @@ const figures: Figure[] = [];
 if (only === undefined || only === "e2e") figures.push(...(await measureEndToEnd(quick)));
 if (only === undefined || only === "streams") figures.push(...(await measureStreams(quick)));
 if (only === undefined || only === "micro") figures.push(...(await measureMicro(quick)));
-if (only === undefined || only === "limits") figures.push(...(await measureLimits(quick)));
+if (only === undefined || only === "limits") {
+  figures.push(...(await measureLimits(quick)), ...(await measureStores(quick)));
+}
 const missed = report(figures, only !== undefined ? "part" : quick ? "quick" : "full");
 if (missed > 0) console.log(`${missed} budgets missed`);
 process.exit(missed > 0 ? 6 : 0);

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
-import { inTurns, load, median, residentMb, start, startSluice } from "./e2e.ts";
+import { bareAndSluice, inTurns, load, median, residentMb, start, startSluice } from "./e2e.ts";
 import type { Figure } from "./report.ts";
 
 /** Usage is asked for, counted and withheld; every word is looked through for what must not go out. */
@@ -43,9 +43,9 @@ export async function measureStreams(quick: boolean): Promise<Figure[]> {
         connections: 32,
         ...plan,
       });
-    for (const target of ["bare", "sluice"] as const) await run(target, { requests: quick ? 5_000 : 20_000 });
-    const streams = await inTurns(rounds, (target) => run(target, { seconds }));
-    const paced = await inTurns(rounds, (target) => run(target, { seconds, rate: 50, firstByte: true }));
+    for (const target of bareAndSluice) await run(target, { requests: quick ? 5_000 : 20_000 });
+    const streams = await inTurns(rounds, bareAndSluice, (target) => run(target, { seconds }));
+    const paced = await inTurns(rounds, bareAndSluice, (target) => run(target, { seconds, rate: 50, firstByte: true }));
     const perSecond = (target: "bare" | "sluice") => median(streams[target].map((result) => result.perSecond));
 
     const slowEcho = await start(["bench/stepping-echo.ts", "slow"], processes);

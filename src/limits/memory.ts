@@ -13,6 +13,7 @@ import { SluiceError } from "../errors.ts";
 import { createCalendar } from "./calendar.ts";
 import { type Cell, type Counter, FixedCounter, HeldCounter, SlidingCounter, stateOf } from "./counters.ts";
 import { inspectCounters } from "./inspect.ts";
+import { leaseSeconds as usualLease } from "./lease.ts";
 import { type Holding, RequestLog } from "./requests.ts";
 
 /** Settings of {@link createMemoryCounters}. */
@@ -22,7 +23,7 @@ export interface MemoryCountersOptions {
   readonly maxKeys?: number;
   /**
    * After how long a request that was neither settled nor released is given up: what it holds of `concurrency`
-   * returns, what it took from windows stays taken. 3,600 when absent.
+   * returns, what it took from windows stays taken.
    */
   readonly leaseSeconds?: number;
 }
@@ -60,7 +61,7 @@ const roomEvery = 1000;
 export function createMemoryCounters({
   clock,
   maxKeys = 1_000_000,
-  leaseSeconds = 3600,
+  leaseSeconds = usualLease,
 }: MemoryCountersOptions): MemoryCounters {
   const counters = new Map<string, Counter>();
   const requests = new RequestLog();

@@ -2,6 +2,7 @@ import type { ActualAmounts, LimitOwner, Reservation, ReserveResult } from "../.
 import type { Clock } from "../../core/ports.ts";
 import { SluiceError } from "../../errors.ts";
 import { createCalendar } from "../calendar.ts";
+import { leaseSeconds as usualLease } from "../lease.ts";
 import type { Ending, RemoteCounters } from "../remote.ts";
 import { inspectCounters, noteOf, resetCounter } from "./inspection.ts";
 import { OrganisationKeys, type RedisCounter, slotLengthOf } from "./keys.ts";
@@ -18,7 +19,7 @@ export interface RedisCountersOptions {
   readonly clock?: Clock;
   /** This process's time, which may be wrong; the system's when absent. */
   readonly wall?: Clock;
-  /** After how long a request that was neither settled nor released is given up; 3,600 when absent. */
+  /** After how long a request that was neither settled nor released is given up. */
   readonly leaseSeconds?: number;
   /**
    * After how long what a request holds of `concurrency` returns when nobody renews it, because its process is gone;
@@ -100,7 +101,7 @@ export function createRedisCounters({
   run,
   clock,
   wall = Date,
-  leaseSeconds = 3600,
+  leaseSeconds = usualLease,
   holdSeconds = 60,
 }: RedisCountersOptions): RemoteCounters {
   const leaseMs = leaseSeconds * 1000;

@@ -3,6 +3,7 @@ import type { Clock, Logger } from "../../core/ports.ts";
 import { Backlog } from "../backlog.ts";
 import { type BreakerState, createBreaker, wasNotTried } from "../breaker.ts";
 import { createFailover } from "../failover.ts";
+import { leaseSeconds } from "../lease.ts";
 import { createMemoryCounters } from "../memory.ts";
 import { connectRedis } from "./client.ts";
 import { createRedisCounters } from "./counters.ts";
@@ -55,7 +56,6 @@ const firstConnectMs = 1_000;
 const lastFlushMs = 1_000;
 /** A replica is gone after so many missed heartbeats. */
 const missedBeats = 5;
-const leaseSeconds = 3600;
 const maxPending = 10_000;
 const connectionLost = "the connection was lost";
 

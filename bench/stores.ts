@@ -1,0 +1,46 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Subprocess } from "bun";
+import { redisIsMissing, startRedis } from "../src/limits/redis/testing.ts";
+import { body, inTurns, load, median, policies, start, startSluice } from "./e2e.ts";
+import type { Figure } from "./report.ts";
+
+/** Measures a gateway whose limits are counted in Redis beside one that counts them itself, in turns. */
+export async function measureStores(quick: boolean): Promise<Figure[]> {
+  if (redisIsMissing !== undefined) return [];
+  const seconds = quick ? 2 : 5;
+  const dir = mkdtempSync(join(tmpdir(), "sluice-bench-"));
+  const processes: Subprocess[] = [];
+  await using redis = await startRedis("--appendonly", "no");
+  try {
+    const echo = await start(["src/providers/echo/serve.ts"], processes);
+    const targets = {
+      memory: await startSluice(join(dir, "memory"), echo.url, processes, policies),
+      redis: await startSluice(join(dir, "redis"), echo.url, processes, policies, ["--redis-url", redis.url]),
+    };
+    const run = (target: keyof typeof targets, plan: object) => {
+      const { url, key } = targets[target];
+      const headers = { authorization: `Bearer ${key}` };
+      return load({ url: `${url}/v1/chat/completions`, body, headers, connections: 32, ...plan });
+    };
+    for (const target of ["memory", "redis"] as const) await run(target, { requests: quick ? 10_000 : 40_000 });
+    const measured = await inTurns(quick ? 3 : 5, ["memory", "redis"], (target) => run(target, { seconds }));
+    const perSecond = (target: keyof typeof targets) => median(measured[target].map((result) => result.perSecond));
+    const ratio = median(measured.redis.map((result, i) => result.perSecond / measured.memory[i]!.perSecond));
+    return [
+      { name: "limits.gateway_memory_per_second", value: perSecond("memory"), unit: "/s" },
+      { name: "limits.gateway_redis_per_second", value: perSecond("redis"), unit: "/s" },
+      {
+        name: "limits.gateway_redis_vs_memory",
+        value: ratio,
+        unit: "ratio",
+        note: "five policies, Redis beside memory",
+      },
+    ];
+  } finally {
+    for (const process of processes) process.kill();
+    await Promise.all(processes.map((process) => process.exited));
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
