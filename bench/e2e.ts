@@ -65,15 +65,7 @@ export async function measureEndToEnd(quick: boolean): Promise<Figure[]> {
     const proxy = await start(["bench/proxy.ts", echo.url], processes);
     const sluice = await startSluice(dir, echo.url, processes, policies);
     const targets = { bare: { url: proxy.url, key: "none" }, sluice };
-    const path = "/v1/chat/completions";
-    const run = (target: keyof typeof targets, plan: object) =>
-      load({
-        url: targets[target].url + path,
-        body,
-        headers: { authorization: `Bearer ${targets[target].key}` },
-        connections: 32,
-        ...plan,
-      });
+    const run = runner(targets, body);
 
     // Until the compiler has settled: a server that has run for a minute is what is measured, not one just started.
     for (const target of bareAndSluice) await run(target, { requests: quick ? 15_000 : 60_000 });
@@ -151,6 +143,18 @@ export async function inTurns<N extends string>(
     }
   }
   return pairs;
+}
+
+/** Runs the load generator against one of these, with 32 connections unless the plan says otherwise. */
+export function runner<N extends string>(
+  targets: Readonly<Record<N, { readonly url: string; readonly key: string }>>,
+  body: string,
+): (target: N, plan: object) => Promise<LoadResult> {
+  return (target, plan) => {
+    const { url, key } = targets[target];
+    const headers = { authorization: `Bearer ${key}` };
+    return load({ url: `${url}/v1/chat/completions`, body, headers, connections: 32, ...plan });
+  };
 }
 
 /** Runs the load generator in a process of its own. */

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
 import { redisIsMissing, startRedis } from "../src/limits/redis/testing.ts";
-import { body, inTurns, load, median, policies, start, startSluice } from "./e2e.ts";
+import { body, inTurns, median, policies, runner, start, startSluice } from "./e2e.ts";
 import type { Figure } from "./report.ts";
 
 /** Measures a gateway whose limits are counted in Redis beside one that counts them itself, in turns. */
@@ -19,11 +19,7 @@ export async function measureStores(quick: boolean): Promise<Figure[]> {
       memory: await startSluice(join(dir, "memory"), echo.url, processes, policies),
       redis: await startSluice(join(dir, "redis"), echo.url, processes, policies, ["--redis-url", redis.url]),
     };
-    const run = (target: keyof typeof targets, plan: object) => {
-      const { url, key } = targets[target];
-      const headers = { authorization: `Bearer ${key}` };
-      return load({ url: `${url}/v1/chat/completions`, body, headers, connections: 32, ...plan });
-    };
+    const run = runner(targets, body);
     for (const target of ["memory", "redis"] as const) await run(target, { requests: quick ? 10_000 : 40_000 });
     const measured = await inTurns(quick ? 3 : 5, ["memory", "redis"], (target) => run(target, { seconds }));
     const perSecond = (target: keyof typeof targets) => median(measured[target].map((result) => result.perSecond));

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
-import { bareAndSluice, inTurns, load, median, residentMb, start, startSluice } from "./e2e.ts";
+import { bareAndSluice, inTurns, load, median, residentMb, runner, start, startSluice } from "./e2e.ts";
 import type { Figure } from "./report.ts";
 
 /** Usage is asked for, counted and withheld; every word is looked through for what must not go out. */
@@ -35,14 +35,7 @@ export async function measureStreams(quick: boolean): Promise<Figure[]> {
     const proxy = await start(["bench/proxy.ts", echo.url], processes);
     const sluice = await startSluice(join(dir, "fast"), echo.url, processes, policies);
     const targets = { bare: { url: proxy.url, key: "none" }, sluice };
-    const run = (target: keyof typeof targets, plan: object) =>
-      load({
-        url: targets[target].url + path,
-        body,
-        headers: { authorization: `Bearer ${targets[target].key}` },
-        connections: 32,
-        ...plan,
-      });
+    const run = runner(targets, body);
     for (const target of bareAndSluice) await run(target, { requests: quick ? 5_000 : 20_000 });
     const streams = await inTurns(rounds, bareAndSluice, (target) => run(target, { seconds }));
     const paced = await inTurns(rounds, bareAndSluice, (target) => run(target, { seconds, rate: 50, firstByte: true }));

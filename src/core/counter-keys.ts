@@ -1,6 +1,7 @@
-import type { LimitScope, LimitUnit } from "./limits.ts";
+import type { Facts } from "./facts.ts";
+import type { LimitRequest, LimitScope, LimitUnit } from "./limits.ts";
 
-/** What a counter's key says of it. The data plane writes keys; this reads them. */
+/** What a counter's key says of it. */
 export interface CounterKey {
   readonly org: string;
   readonly policy: string;
@@ -43,4 +44,43 @@ export function readCounterKey(key: string): CounterKey | null {
     end = part.lastIndex;
   }
   return end === key.length ? { org, policy, name, unit, window, per } : null;
+}
+
+/** The key of the counter that a request takes a limit from: what {@link readCounterKey} reads. */
+export function writeCounterKey(
+  org: string,
+  policy: string,
+  { name, unit, window, per }: Pick<LimitRequest, "name" | "unit" | "window" | "per">,
+  facts: Facts,
+): string {
+  let key = `${org}|${policy}|${name}|${unit}|${"every" in window ? window.every : window.sliding}`;
+  for (const scope of per) key += `|${scope}=${partOf(scope, facts)}`;
+  return key;
+}
+
+// What a client chooses is quoted, so that no user name can spell another counter's key.
+function partOf(scope: LimitScope, facts: Facts): string {
+  switch (scope) {
+    case "org":
+      return facts.org.id;
+    case "team":
+      return facts.team.id;
+    case "app":
+      return facts.app.id;
+    case "env":
+      return facts.app.env;
+    case "key":
+      return facts.key.id;
+    case "user":
+      return JSON.stringify(bounded(facts.user.id));
+    case "model":
+      return JSON.stringify(facts.request.model.toLowerCase());
+    case "provider":
+      return facts.request.provider;
+  }
+}
+
+/** Counters are kept by the million: a name may be long, its place in a key may not. */
+function bounded(name: string): string {
+  return name.length <= 256 ? name : `sha256:${Bun.SHA256.hash(name, "hex")}`;
 }

@@ -123,11 +123,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const provider = new ProviderCall(call, format, request, headers, waits);
     let answer: UpstreamAnswer | undefined;
     try {
-      try {
-        answer = await deps.upstream.send(provider);
-      } catch (cause) {
-        throw provider.unanswered(cause);
-      }
+      answer = await deps.upstream.send(provider);
       provider.take(answer);
       const { target, response, body } = answer;
       routeTo(call, target);

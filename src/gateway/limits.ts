@@ -1,4 +1,5 @@
 import { type DearestRates, estimateMicroUsd, toMicroUsd } from "../core/cost.ts";
+import { writeCounterKey } from "../core/counter-keys.ts";
 import type { Finding } from "../core/decision.ts";
 import { errorFinding, toFinding } from "../core/engine.ts";
 import { entry } from "../core/entry.ts";
@@ -372,9 +373,7 @@ function keyOf(policy: CompiledPolicy, limit: LimitRequest, facts: Facts, identi
   const known = entry(policies, policy, newMap<string, string>);
   let key = known.get(limit.name);
   if (key !== undefined) return key;
-  const window = "every" in limit.window ? limit.window.every : limit.window.sliding;
-  key = `${identity.org.id}|${policy.id}|${limit.name}|${limit.unit}|${window}`;
-  for (const part of limit.per) key += `|${part}=${partValue(part, facts)}`;
+  key = writeCounterKey(identity.org.id, policy.id, limit, facts);
   if (!limit.per.some((part) => perRequest.has(part))) known.set(limit.name, key);
   return key;
 }
@@ -388,33 +387,6 @@ function newMap<K, V>(): Map<K, V> {
 
 /** Parts that can differ between two requests of one caller. */
 const perRequest: ReadonlySet<LimitScope> = new Set(["user", "model", "provider"]);
-
-/** Counters are kept by the million: a name may be long, its place in a key may not. */
-function bounded(name: string): string {
-  return name.length <= 256 ? name : `sha256:${Bun.SHA256.hash(name, "hex")}`;
-}
-
-// What a client chooses is quoted, so that no user name can spell another counter's key.
-function partValue(part: LimitScope, facts: Facts): string {
-  switch (part) {
-    case "org":
-      return facts.org.id;
-    case "team":
-      return facts.team.id;
-    case "app":
-      return facts.app.id;
-    case "env":
-      return facts.app.env;
-    case "key":
-      return facts.key.id;
-    case "user":
-      return JSON.stringify(bounded(facts.user.id));
-    case "model":
-      return JSON.stringify(facts.request.model.toLowerCase());
-    case "provider":
-      return facts.request.provider;
-  }
-}
 
 /**
  * What a call used, by unit, for settling what it holds.

@@ -140,12 +140,6 @@ export class ProviderCall implements Wait, UpstreamCall {
     this.#slowAt = Number.POSITIVE_INFINITY;
   }
 
-  /** What a call that got no answer is told as. */
-  unanswered(cause: unknown): SluiceError {
-    if (cause instanceof SluiceError) return cause;
-    return new SluiceError("upstream_unreachable", { provider: this.provider }, { cause });
-  }
-
   /** What a read that failed is told as: a failure already named, a time-out of ours, else an answer that broke off. */
   failure(cause: unknown): SluiceError {
     if (cause instanceof SluiceError) return cause;

@@ -2,42 +2,15 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { GoogleGenAI } from "@google/genai";
 import { CohereClientV2 } from "cohere-ai";
 import { type Harness, startHarness, until } from "./e2e-harness.ts";
-
-const trigger = "forbidden";
-/** When a stand-in provider wrote the event that a rule ends the answer for, and when its connection was closed. */
-const seen = { trigger: 0, closed: 0 };
+import { type EndedAnswer, endingPolicies, serveEndless, trigger, wordsFor } from "./endless-harness.ts";
 
 /** A provider that goes on until its connection is closed; what it says is asked for in the request. */
-function endless() {
-  return Bun.serve({
-    port: 0,
-    hostname: "127.0.0.1",
-    idleTimeout: 0,
-    async fetch(request) {
-      const asked = await request.text();
-      const wire = request.url.includes("/v2/chat")
-        ? cohereWire(asked)
-        : geminiWire(asked, request.url.includes("alt=sse"));
-      Object.assign(seen, { trigger: 0, closed: 0 });
-      let open = true;
-      request.signal.addEventListener("abort", () => {
-        open = false;
-        seen.closed = performance.now();
-      });
-      const stream = new ReadableStream<Uint8Array>({
-        async pull(controller) {
-          // A turn of the event loop for each event, so that they come one by one.
-          await new Promise(setImmediate);
-          if (!open) return;
-          const { value } = wire.next();
-          if (value.includes(trigger) && seen.trigger === 0) seen.trigger = performance.now();
-          controller.enqueue(Buffer.from(value));
-        },
-      });
-      const type = request.url.includes("streamGenerateContent") && !request.url.includes("alt=sse");
-      const headers = { "content-type": type ? "application/json" : "text/event-stream" };
-      return new Response(stream, { headers });
-    },
+function serve() {
+  return serveEndless((path, query, asked) => {
+    if (path.includes("/v2/chat")) return { events: cohereWire(asked) };
+    const asEvents = query.includes("alt=sse");
+    const asArray = path.includes("streamGenerateContent") && !asEvents;
+    return { events: geminiWire(asked, asEvents), ...(asArray && { type: "application/json" }) };
   });
 }
 
@@ -77,33 +50,6 @@ function* cohereWire(asked: string): Generator<string, never> {
   for (;;) yield event("content-delta", said({ content: { text: " more" } }));
 }
 
-function* wordsFor(asked: string): Generator<string> {
-  for (let i = 0; i < 5; i += 1) yield ` word${i}`;
-  if (asked.includes("deny")) yield ` ${trigger} and on`;
-}
-
-const policies = {
-  "org/word.policy.yaml": `description: A word and a tool that end an answer.
-phase: stream
-rules:
-  - { id: word, when: 'event.type == "text" && event.text.contains("${trigger}")', then: deny, code: word_found, message: "that word is not for this gateway" }
-  - { id: tool, when: 'event.tool_name == "${trigger}"', then: deny, code: tool_blocked, message: "the tool {event.tool_name} is not for this gateway" }
-`,
-  "org/cap.policy.yaml": `description: No answer writes more than that.
-phase: stream
-rules:
-  - { id: cap, when: 'stream.output_tokens > 60', then: deny, code: output_cap, message: "more than 60 tokens" }
-`,
-};
-
-interface Answer {
-  readonly text: string;
-  readonly calls: readonly string[];
-  readonly finish: string;
-  readonly reason: string;
-  readonly requestId: string | null;
-}
-
 interface Element {
   readonly candidates?: readonly {
     readonly content?: { readonly parts?: readonly { text?: string; functionCall?: { name?: string } }[] };
@@ -112,7 +58,7 @@ interface Element {
   }[];
 }
 
-function joined(elements: readonly Element[], requestId: string | null): Answer {
+function joined(elements: readonly Element[], requestId: string | null): EndedAnswer {
   const candidates = elements.map((element) => element.candidates![0]!);
   const parts = candidates.flatMap(({ content }) => content?.parts ?? []);
   const last = candidates.at(-1)!;
@@ -126,20 +72,20 @@ function joined(elements: readonly Element[], requestId: string | null): Answer 
 }
 
 describe("rules of phase stream end an answer under way so that the official SDK has a whole message", () => {
-  let upstream: ReturnType<typeof endless>;
+  let upstream: ReturnType<typeof serve>;
   let sluice: Harness;
   beforeAll(async () => {
-    upstream = endless();
-    sluice = await startHarness({ policies, upstream: `http://127.0.0.1:${upstream.port}` });
+    upstream = serve();
+    sluice = await startHarness({ policies: endingPolicies, upstream: upstream.url });
     // What is measured below is not how long code takes that has never run.
     for (const { ask } of Object.values(surfaces)) await ask("deny");
   });
   afterAll(async () => {
     await sluice[Symbol.asyncDispose]();
-    upstream.stop(true);
+    upstream.stop();
   });
 
-  const surfaces: Record<string, { ask: (asked: string) => Promise<Answer>; finish: string; silent?: true }> = {
+  const surfaces: Record<string, { ask: (asked: string) => Promise<EndedAnswer>; finish: string; silent?: true }> = {
     gemini: {
       finish: "SAFETY",
       // The SDK hands finishMessage on for Vertex alone; who reads the answer itself has it, as the array's test does.
@@ -224,7 +170,7 @@ describe("rules of phase stream end an answer under way so that the official SDK
     test(`${name}: a cap on its tokens`, async () => {
       const answer = await ask("go on");
       expect(answer).toMatchObject({ finish, reason: reason("more than 60 tokens") });
-      await until(() => seen.closed > 0);
+      await until(() => upstream.seen.closed > 0);
       const row = await sluice.ledger(answer.requestId);
       expect(row).toMatchObject({ code: "output_cap", provenance: "partial" });
       expect(row.completion_tokens).toBeGreaterThan(45);
@@ -234,7 +180,7 @@ describe("rules of phase stream end an answer under way so that the official SDK
 
   /** The connection to the provider is closed within 100 ms of the event that a rule ended the answer for. */
   async function expectClosed(): Promise<void> {
-    await until(() => seen.closed > 0);
-    expect(seen.closed - seen.trigger).toBeLessThan(100);
+    await until(() => upstream.seen.closed > 0);
+    expect(upstream.seen.closed - upstream.seen.trigger).toBeLessThan(100);
   }
 });

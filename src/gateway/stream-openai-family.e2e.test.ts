@@ -1,40 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import OpenAI, { AzureOpenAI } from "openai";
 import { type Harness, startHarness, until } from "./e2e-harness.ts";
-
-const trigger = "forbidden";
-/** When a stand-in provider wrote the event that a rule ends the answer for, and when its connection was closed. */
-const seen = { trigger: 0, closed: 0 };
+import { type EndedAnswer, endingPolicies, serveEndless, trigger, wordsFor } from "./endless-harness.ts";
 
 /** A provider that goes on until its connection is closed; what it says is asked for in the request. */
-function endless() {
-  return Bun.serve({
-    port: 0,
-    hostname: "127.0.0.1",
-    idleTimeout: 0,
-    async fetch(request) {
-      const asked = await request.text();
-      const { pathname } = new URL(request.url);
-      const wire = pathname.endsWith("/responses") ? responsesWire : chunksWire(pathname);
-      const events = wire(asked);
-      Object.assign(seen, { trigger: 0, closed: 0 });
-      let open = true;
-      request.signal.addEventListener("abort", () => {
-        open = false;
-        seen.closed = performance.now();
-      });
-      const stream = new ReadableStream<Uint8Array>({
-        async pull(controller) {
-          // A turn of the event loop for each event, so that they come one by one.
-          await new Promise(setImmediate);
-          if (!open) return;
-          const { value } = events.next();
-          if (value.includes(trigger) && seen.trigger === 0) seen.trigger = performance.now();
-          controller.enqueue(Buffer.from(value));
-        },
-      });
-      return new Response(stream, { headers: { "content-type": "text/event-stream" } });
-    },
+function serve() {
+  return serveEndless((path, _query, asked) => {
+    const wire = path.endsWith("/responses") ? responsesWire : chunksWire(path);
+    return { events: wire(asked) };
   });
 }
 
@@ -105,36 +78,8 @@ function chunksWire(pathname: string) {
   };
 }
 
-function* wordsFor(asked: string): Generator<string> {
-  for (let i = 0; i < 5; i += 1) yield ` word${i}`;
-  if (asked.includes("deny")) yield ` ${trigger} and on`;
-}
-
-const policies = {
-  "org/word.policy.yaml": `description: A word and a tool that end an answer.
-phase: stream
-rules:
-  - { id: word, when: 'event.type == "text" && event.text.contains("${trigger}")', then: deny, code: word_found, message: "that word is not for this gateway" }
-  - { id: tool, when: 'event.tool_name == "${trigger}"', then: deny, code: tool_blocked, message: "the tool {event.tool_name} is not for this gateway" }
-`,
-  "org/cap.policy.yaml": `description: No answer writes more than that.
-phase: stream
-rules:
-  - { id: cap, when: 'stream.output_tokens > 60', then: deny, code: output_cap, message: "more than 60 tokens" }
-`,
-};
-
-interface Answer {
-  readonly text: string;
-  readonly calls: readonly string[];
-  readonly finish: string;
-  /** Where the protocol has a place for it. */
-  readonly reason: string;
-  readonly requestId: string | null;
-}
-
 describe("rules of phase stream end an answer under way so that the official SDK has a whole one", () => {
-  let upstream: ReturnType<typeof endless>;
+  let upstream: ReturnType<typeof serve>;
   let sluice: Harness;
   let requestId: string | null = null;
   const fetching = (async (input: Request, init?: RequestInit) => {
@@ -144,17 +89,17 @@ describe("rules of phase stream end an answer under way so that the official SDK
   }) as typeof fetch;
   const openai = () => new OpenAI({ baseURL: `${sluice.url}/v1`, apiKey: sluice.key, maxRetries: 0, fetch: fetching });
   beforeAll(async () => {
-    upstream = endless();
-    sluice = await startHarness({ policies, upstream: `http://127.0.0.1:${upstream.port}` });
+    upstream = serve();
+    sluice = await startHarness({ policies: endingPolicies, upstream: upstream.url });
     // What is measured below is not how long code takes that has never run.
     for (const { ask } of Object.values(surfaces)) await ask("deny");
   });
   afterAll(async () => {
     await sluice[Symbol.asyncDispose]();
-    upstream.stop(true);
+    upstream.stop();
   });
 
-  const surfaces: Record<string, { ask: (asked: string) => Promise<Answer>; tools: boolean; reasons: boolean }> = {
+  const surfaces: Record<string, { ask: (asked: string) => Promise<EndedAnswer>; tools: boolean; reasons: boolean }> = {
     responses: {
       tools: true,
       reasons: true,
@@ -248,7 +193,7 @@ describe("rules of phase stream end an answer under way so that the official SDK
     test(`${name}: a cap on its tokens`, async () => {
       const answer = await ask("go on");
       expect(answer).toMatchObject({ finish, reason: reason("more than 60 tokens") });
-      await until(() => seen.closed > 0);
+      await until(() => upstream.seen.closed > 0);
       const row = await sluice.ledger(answer.requestId);
       expect(row).toMatchObject({ code: "output_cap", provenance: "partial" });
       expect(row.completion_tokens).toBeGreaterThan(45);
@@ -258,7 +203,7 @@ describe("rules of phase stream end an answer under way so that the official SDK
 
   /** The connection to the provider is closed within 100 ms of the event that a rule ended the answer for. */
   async function expectClosed(): Promise<void> {
-    await until(() => seen.closed > 0);
-    expect(seen.closed - seen.trigger).toBeLessThan(100);
+    await until(() => upstream.seen.closed > 0);
+    expect(upstream.seen.closed - upstream.seen.trigger).toBeLessThan(100);
   }
 });

@@ -2,49 +2,14 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import Anthropic from "@anthropic-ai/sdk";
 import OpenAI from "openai";
 import { type Harness, startHarness, until } from "./e2e-harness.ts";
-
-/** What a stand-in provider saw of the last call it got. */
-interface Seen {
-  /** Milliseconds at which it wrote the event that a rule ends the answer for, and at which its connection was closed. */
-  trigger: number;
-  closed: number;
-  written: number;
-}
-
-const trigger = "forbidden";
-const seen: Seen = { trigger: 0, closed: 0, written: 0 };
+import { type EndedAnswer, endingPolicies, serveEndless, trigger, wordsFor } from "./endless-harness.ts";
 
 /** A provider that goes on until its connection is closed; what it says is asked for in the last message. */
-function endless() {
-  return Bun.serve({
-    port: 0,
-    hostname: "127.0.0.1",
-    idleTimeout: 0,
-    async fetch(request) {
-      const body = (await request.json()) as { messages: { content: string }[]; model: string };
-      const asked = body.messages.at(-1)!.content;
-      const wire = new URL(request.url).pathname.endsWith("/messages") ? messagesWire : chatWire;
-      const events = wire(asked);
-      Object.assign(seen, { trigger: 0, closed: 0, written: 0 });
-      let open = true;
-      request.signal.addEventListener("abort", () => {
-        open = false;
-        seen.closed = performance.now();
-      });
-      const stream = new ReadableStream<Uint8Array>({
-        async pull(controller) {
-          // A turn of the event loop for each event, so that they come one by one.
-          await new Promise(setImmediate);
-          if (!open) return;
-          const { value, done } = events.next();
-          if (done) return controller.close();
-          if (value.includes(trigger) && seen.trigger === 0) seen.trigger = performance.now();
-          seen.written += 1;
-          controller.enqueue(Buffer.from(value));
-        },
-      });
-      return new Response(stream, { headers: { "content-type": "text/event-stream" } });
-    },
+function serve() {
+  return serveEndless((path, _query, text) => {
+    const { messages } = JSON.parse(text) as { messages: { content: string }[] };
+    const wire = path.endsWith("/messages") ? messagesWire : chatWire;
+    return { events: wire(messages.at(-1)!.content) };
   });
 }
 
@@ -87,23 +52,8 @@ function* messagesWire(asked: string): Generator<string> {
   for (;;) yield event("content_block_delta", { index: 0, delta: { type: "text_delta", text: " more" } });
 }
 
-function* wordsFor(asked: string): Generator<string> {
-  for (let i = 0; i < 5; i += 1) yield ` word${i}`;
-  if (asked.includes("deny")) yield ` ${trigger} and on`;
-}
-
 const policies = {
-  "org/word.policy.yaml": `description: A word and a tool that end an answer.
-phase: stream
-rules:
-  - { id: word, when: 'event.type == "text" && event.text.contains("${trigger}")', then: deny, code: word_found, message: "that word is not for this gateway" }
-  - { id: tool, when: 'event.tool_name == "${trigger}"', then: deny, code: tool_blocked, message: "the tool {event.tool_name} is not for this gateway" }
-`,
-  "org/cap.policy.yaml": `description: No answer writes more than that.
-phase: stream
-rules:
-  - { id: cap, when: 'stream.output_tokens > 60', then: deny, code: output_cap, message: "more than 60 tokens" }
-`,
+  ...endingPolicies,
   "org/said.policy.yaml": `description: Notes words without doing anything about them.
 mode: warn
 phase: stream
@@ -113,30 +63,23 @@ rules:
 };
 
 describe("rules of phase stream end an answer under way so that the official SDK has a whole message", () => {
-  let upstream: ReturnType<typeof endless>;
+  let upstream: ReturnType<typeof serve>;
   let sluice: Harness;
   beforeAll(async () => {
-    upstream = endless();
-    sluice = await startHarness({ policies, upstream: `http://127.0.0.1:${upstream.port}` });
+    upstream = serve();
+    sluice = await startHarness({ policies, upstream: upstream.url });
     // What is measured below is not how long code takes that has never run.
     for (const ask of Object.values(surfaces)) await ask("deny");
   });
   afterAll(async () => {
     await sluice[Symbol.asyncDispose]();
-    upstream.stop(true);
+    upstream.stop();
   });
 
-  interface Answer {
-    readonly text: string;
-    readonly calls: readonly string[];
-    readonly finish: string;
-    readonly reason: string;
-    readonly requestId: string | null;
-  }
   const tools = ["read", trigger, "later"];
 
   const surfaces = {
-    async chat(asked: string): Promise<Answer> {
+    async chat(asked: string): Promise<EndedAnswer> {
       let requestId: string | null = null;
       const client = new OpenAI({
         apiKey: sluice.key,
@@ -162,7 +105,7 @@ describe("rules of phase stream end an answer under way so that the official SDK
         requestId,
       };
     },
-    async messages(asked: string): Promise<Answer> {
+    async messages(asked: string): Promise<EndedAnswer> {
       const client = new Anthropic({ apiKey: sluice.key, baseURL: sluice.url, maxRetries: 0 });
       const stream = client.messages.stream({
         model: "claude-sonnet-4-5",
@@ -214,7 +157,7 @@ describe("rules of phase stream end an answer under way so that the official SDK
       const answer = await ask("go on");
       expect(answer.finish).toBe(filtered[surface]);
       expect(answer.reason).toBe("more than 60 tokens");
-      await until(() => seen.closed > 0);
+      await until(() => upstream.seen.closed > 0);
       const row = await sluice.ledger(answer.requestId);
       expect(row).toMatchObject({ code: "output_cap", provenance: "partial" });
       expect(row.completion_tokens).toBeGreaterThan(45);
@@ -240,17 +183,17 @@ describe("rules of phase stream end an answer under way so that the official SDK
 
   /** The connection to the provider is closed within 100 ms of the event that a rule ended the answer for. */
   async function expectClosed(): Promise<void> {
-    await until(() => seen.closed > 0);
-    expect(seen.closed - seen.trigger).toBeLessThan(100);
+    await until(() => upstream.seen.closed > 0);
+    expect(upstream.seen.closed - upstream.seen.trigger).toBeLessThan(100);
   }
 });
 
 describe("limits hold while an answer flows", () => {
-  let upstream: ReturnType<typeof endless>;
+  let upstream: ReturnType<typeof serve>;
   beforeAll(() => {
-    upstream = endless();
+    upstream = serve();
   });
-  afterAll(() => void upstream.stop(true));
+  afterAll(() => void upstream.stop());
 
   async function chat(sluice: Harness, body: object) {
     const response = await sluice.post("/v1/chat/completions", {
@@ -271,7 +214,7 @@ rules:
   - { id: cap, when: request.max_tokens > 1000, then: deny, code: too_many, message: "too many" }
 `,
     };
-    await using sluice = await startHarness({ policies, upstream: `http://127.0.0.1:${upstream.port}` });
+    await using sluice = await startHarness({ policies, upstream: upstream.url });
     const { finish, text, row } = await chat(sluice, { max_tokens: 100, stream_options: { include_usage: true } });
     expect(finish).toBe("length");
     expect(text).toEndWith("data: [DONE]\n\n");
@@ -288,7 +231,7 @@ uses: rate_limit
 with: { per: [app], windows: [{ every: day, tokens: 400 }], slice_completion_tokens: 50 }
 `,
     };
-    await using sluice = await startHarness({ policies, upstream: `http://127.0.0.1:${upstream.port}` });
+    await using sluice = await startHarness({ policies, upstream: upstream.url });
     const { finish, row } = await chat(sluice, { max_tokens: 10_000 });
     expect(finish).toBe("length");
     expect(row).toMatchObject({ status: 200, provenance: "partial" });
@@ -308,7 +251,7 @@ with: { per: [app], windows: [{ every: day, tokens: 400 }], slice_completion_tok
     const { "org/word.policy.yaml": word } = policies;
     await using sluice = await startHarness({
       policies: { "org/word.policy.yaml": word },
-      upstream: `http://127.0.0.1:${upstream.port}`,
+      upstream: upstream.url,
     });
     const leaving = new AbortController();
     const response = await fetch(`${sluice.url}/v1/chat/completions`, {
@@ -321,7 +264,7 @@ with: { per: [app], windows: [{ every: day, tokens: 400 }], slice_completion_tok
     await reader.read();
     leaving.abort();
     await reader.read().catch(() => undefined);
-    await until(() => seen.closed > 0);
+    await until(() => upstream.seen.closed > 0);
     expect(await sluice.ledger(response.headers.get("sluice-request-id"))).toMatchObject({
       status: 499,
       code: "client_closed",

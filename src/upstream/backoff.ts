@@ -31,6 +31,7 @@ export function wait(ms: number, signal: AbortSignal): Promise<void> {
       resolve();
     };
     const timer = setTimeout(over, ms);
+    timer.unref();
     signal.addEventListener("abort", over);
   });
 }

@@ -45,6 +45,7 @@ function canConnect(baseUrl: string, ms: number): Promise<boolean> {
       resolve(connected);
     };
     const timer = setTimeout(() => finish(false), ms);
+    timer.unref();
     socket.once("connect", () => finish(true));
     // Refused is an answer: `fetch` will be told so itself.
     socket.once("error", () => finish(true));

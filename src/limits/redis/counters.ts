@@ -217,7 +217,7 @@ export function createRedisCounters({
   }
 
   function sendSettles(all: readonly Settling[]): void {
-    // Nearly always one: those that were made in the same hour.
+    // Nearly always one: those that were made in the same lease.
     for (const [openRequests, some] of Map.groupBy(all, (one) => one.openRequests)) {
       const { keys, args } = writeSettle(openRequests, some, settings());
       run("settle", keys, args).then(

@@ -22,7 +22,7 @@ export class Deadlines {
     return new Promise((resolve, reject) => {
       const waiting: Waiting = { until: performance.now() + this.#ms, give: reject, over: false };
       this.#waiting.push(waiting);
-      this.#timer ??= setTimeout(() => this.#look(), this.#ms);
+      if (this.#timer === undefined) this.#lookIn(this.#ms);
       promise.then(
         (value) => {
           waiting.over = true;
@@ -47,6 +47,12 @@ export class Deadlines {
     }
     this.#waiting = this.#waiting.slice(ended);
     const next = this.#waiting[0];
-    this.#timer = next === undefined ? undefined : setTimeout(() => this.#look(), Math.max(1, next.until - now));
+    this.#timer = undefined;
+    if (next !== undefined) this.#lookIn(Math.max(1, next.until - now));
+  }
+
+  #lookIn(ms: number): void {
+    this.#timer = setTimeout(() => this.#look(), ms);
+    this.#timer.unref();
   }
 }

@@ -155,6 +155,7 @@ export async function openRedisCounters(settings: RedisCountersSettings): Promis
       if (closed) return;
       const again = !beaten && breaker.state === "closed" && settings.breaker.enabled;
       timer = setTimeout(() => void beat(), again ? 10 : heartbeatMs);
+      timer.unref();
     });
     return beating;
   }
