@@ -1,6 +1,6 @@
 /**
- * `bun run soak leak [--plants 200] [--splits 1000] [--seed 1]`: plants values of every type that the plugins pii and secrets
- * look for into streamed answers, split in two at every place and at random in many, and sends them through the gateway's
+ * `bun run soak leak [--plants 200] [--splits 1000] [--seed 1] [--type ssn]`: plants values of every type (or of those
+ * named) that the plugins pii and secrets look for into streamed answers, split in two at every place and at random in many, and sends them through the gateway's
  * guards. Exits 1 when a value reaches the client, when an answer differs with how it is split, or when clean text changes.
  */
 import { parseArgs } from "node:util";
@@ -11,11 +11,18 @@ const { values } = parseArgs({
     plants: { type: "string", default: "200" },
     splits: { type: "string", default: "1000" },
     seed: { type: "string", default: "1" },
+    type: { type: "string", multiple: true },
   },
 });
 const [plants, splits, seed] = [values.plants, values.splits, values.seed].map(Number) as [number, number, number];
 const from = performance.now();
-const results = runLeaks({ plants, splits, seed, progress: (line) => console.log(`  ${line}`) });
+const results = runLeaks({
+  plants,
+  splits,
+  seed,
+  ...(values.type && { types: values.type }),
+  progress: (line) => console.log(`  ${line}`),
+});
 const bad = results.filter(({ leaks, missed }) => leaks.length + missed.length > 0);
 for (const { type, leaks, missed } of bad) {
   console.log(

@@ -4,7 +4,6 @@ import type {
   KeyCache,
   KeyMint,
   Keys,
-  OperatorDirectory,
   Organisations,
   PolicyDirectory,
   Setting,
@@ -16,6 +15,7 @@ import type {
 import type { DryRuns, Explanations } from "../core/explain.ts";
 import type { Counters } from "../core/limits.ts";
 import type { ModelSwitch } from "../core/models.ts";
+import type { OperatorDirectory } from "../core/operators.ts";
 import type { PolicyControl } from "../core/policy-control.ts";
 import type { PolicyStore } from "../core/policy-store.ts";
 import type { Catalogue, Clock, Logger, Recorder } from "../core/ports.ts";

@@ -1,4 +1,4 @@
-import type { Operator } from "../core/control.ts";
+import type { Operator } from "../core/operators.ts";
 
 /** Who sent the requests that are being answered. Weak: entries go with their requests. */
 const operators = new WeakMap<Request, Operator>();
@@ -8,9 +8,23 @@ export function rememberOperator(request: Request, operator: Operator): void {
   operators.set(request, operator);
 }
 
-/** The id of who sent a request; every request that reaches a route has one. */
-export function actorOf(request: Request): string {
+/** Who sent a request; every request that reaches a route has one. */
+export function operatorOf(request: Request): Operator {
   const operator = operators.get(request);
   if (operator === undefined) throw new Error("a request was handled before its operator was known");
-  return operator.id;
+  return operator;
+}
+
+/** The id of who sent a request, for the records of what was changed. */
+export function actorOf(request: Request): string {
+  return operatorOf(request).id;
+}
+
+/**
+ * Whether the sender may know of something of an organisation. What it may not know of is answered as if it were not
+ * there.
+ */
+export function reaches(request: Request, organisation: string): boolean {
+  const own = operatorOf(request).organisation;
+  return own === null || own === organisation;
 }

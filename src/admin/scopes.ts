@@ -1,5 +1,4 @@
-/** What an operator's role allows. */
-export type AdminScope = "policy:read" | "policy:write" | "model:write" | "usage:read" | "system:write";
+import type { AdminScope } from "../core/operators.ts";
 
 /** A route's description with the scope that it needs, which the OpenAPI document tells. */
 export function needing<const D extends object>(scope: AdminScope, detail: D): D & { "x-required-scope": AdminScope } {

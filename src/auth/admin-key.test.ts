@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { chmod, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { adminScopes } from "../core/operators.ts";
 import { temporaryFolder } from "../store/testing.ts";
 import { createAdminKeyDirectory, ensureAdminKey } from "./admin-key.ts";
 
@@ -62,6 +63,7 @@ describe("the admin key", () => {
     ["Bearer ", false],
   ])("is looked for in the authorization header: %p", async (authorization, known) => {
     const operator = await createAdminKeyDirectory(key).identify(authorization);
-    expect(operator).toEqual(known ? { id: "admin-key" } : null);
+    expect(operator?.id).toBe(known ? "admin-key" : undefined);
+    if (known) expect([...operator!.scopes]).toEqual([...adminScopes]);
   });
 });

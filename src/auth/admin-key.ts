@@ -1,7 +1,7 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { OperatorDirectory } from "../core/control.ts";
+import { adminScopes, type OperatorDirectory } from "../core/operators.ts";
 import { hashSecret } from "./key-format.ts";
 
 const keyPattern = /^sla_[A-Za-z0-9_-]{43}$/;
@@ -59,11 +59,12 @@ export async function ensureAdminKey(
 /** Knows the one operator who holds the admin key. Compares in constant time. */
 export function createAdminKeyDirectory(adminKey: string): OperatorDirectory {
   const expected = hashSecret(adminKey);
+  const holder = { id: "admin-key", scopes: new Set(adminScopes), organisation: null };
   return {
     identify(authorization) {
       const [, presented] = /^bearer +(\S+)\s*$/i.exec(authorization ?? "") ?? [];
       if (presented === undefined || !timingSafeEqual(hashSecret(presented), expected)) return null;
-      return { id: "admin-key" };
+      return holder;
     },
   };
 }

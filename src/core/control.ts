@@ -400,18 +400,3 @@ export interface Trail {
     readonly detail: Readonly<Record<string, unknown>>;
   }): Promise<void>;
 }
-
-/** Who is at the admin surface. */
-export interface Operator {
-  /** Names the credential, never shows it. */
-  readonly id: string;
-}
-
-/** Knows the credentials of the admin surface. */
-export interface OperatorDirectory {
-  /**
-   * @param authorization the header as sent; `null` when there is none
-   * @returns `null` when the credential is missing or not valid
-   */
-  identify(authorization: string | null): Operator | null | Promise<Operator | null>;
-}

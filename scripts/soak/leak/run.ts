@@ -17,6 +17,8 @@ export interface LeakPlan {
   /** Random splits of each plant. */
   readonly splits: number;
   readonly seed: number;
+  /** The types that are tried; all when absent. */
+  readonly types?: readonly string[];
   readonly progress?: (line: string) => void;
 }
 
@@ -73,7 +75,8 @@ export function send(policies: readonly CompiledPolicy[], pieces: readonly strin
 export function runLeaks(plan: LeakPlan): LeakResult[] {
   return (Object.keys(generators) as (keyof typeof generators)[]).flatMap((plugin) => {
     const policy = guardOf(plugin, plugin === "pii" ? { min_confidence: 0.6 } : {});
-    return Object.keys(generators[plugin]).map((type) => {
+    const types = Object.keys(generators[plugin]).filter((type) => plan.types?.includes(type) ?? true);
+    return types.map((type) => {
       const result = runType(plugin, type, policy, plan);
       plan.progress?.(
         `${type}: ${result.streams} streams, ${result.leaks.length} leaks, ${result.missed.length} missed, at most ${result.held} held, ${result.nsPerCharacter.toFixed(0)} ns a character`,

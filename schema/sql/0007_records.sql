@@ -1,0 +1,1 @@
+-- The audit log, and what is summed up and kept of records.

@@ -1,0 +1,1 @@
+-- What applications, keys and models can have besides.

@@ -1,0 +1,1 @@
+-- What all replicas of one database share.

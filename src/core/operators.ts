@@ -1,0 +1,55 @@
+/** What an operator may do in the control plane. Every route needs one of these. */
+export const adminScopes = [
+  "policy:read",
+  "policy:write",
+  "policy:activate",
+  "policy:simulate",
+  "app:write",
+  "key:write",
+  "model:write",
+  "usage:read",
+  "audit:read",
+  "system:write",
+] as const;
+
+/** One of the {@link adminScopes}. */
+export type AdminScope = (typeof adminScopes)[number];
+
+/** The roles, each with what it may do. `policy:read` covers all that is not a record: who and what there is. */
+export const roleScopes = {
+  viewer: ["policy:read", "usage:read"],
+  auditor: ["policy:read", "usage:read", "audit:read", "policy:simulate"],
+  author: ["policy:read", "usage:read", "policy:simulate", "policy:write"],
+  operator: [
+    "policy:read",
+    "usage:read",
+    "policy:simulate",
+    "policy:write",
+    "policy:activate",
+    "app:write",
+    "key:write",
+    "model:write",
+  ],
+  owner: adminScopes,
+} as const satisfies Record<string, readonly AdminScope[]>;
+
+/** A name for a set of scopes. */
+export type Role = keyof typeof roleScopes;
+
+/** Who is at the admin surface. */
+export interface Operator {
+  /** Names the credential, never shows it. */
+  readonly id: string;
+  readonly scopes: ReadonlySet<AdminScope>;
+  /** The one organisation whose things it sees and changes; `null` for all, and for what belongs to none. */
+  readonly organisation: string | null;
+}
+
+/** Knows the credentials of the admin surface. */
+export interface OperatorDirectory {
+  /**
+   * @param authorization the header as sent; `null` when there is none
+   * @returns `null` when the credential is missing or not valid
+   */
+  identify(authorization: string | null): Operator | null | Promise<Operator | null>;
+}
