@@ -12,7 +12,7 @@ import { itemChangeSchema, showItemChange } from "./revisions.ts";
 import {
   defined,
   found,
-  idParams,
+  idParamsLike,
   ifMatchHeaders,
   listOf,
   listQuery,
@@ -99,11 +99,12 @@ const diffSchema = t.Object({
   change: t.Union([itemChangeSchema, t.Null()], { description: "Null when nothing that has a meaning is different." }),
 });
 
-const versionNumber = t.Integer({ minimum: 1, description: "A number of /versions." });
+const versionNumber = t.Integer({ minimum: 1, description: "A number of /versions.", examples: [1] });
 const rollbackSchema = t.Object(
   { version: versionNumber },
-  { additionalProperties: false, examples: [{ version: 3 }] },
+  { additionalProperties: false, examples: [{ version: 1 }] },
 );
+const idParams = idParamsLike("db/no-previews");
 const tags = ["Policies"];
 
 /** What writes to `/policies`, and the versions of those of the database. */

@@ -15,7 +15,7 @@ import { evaluatedSchema, showTally } from "./decisions.ts";
 import type { AdminDeps } from "./deps.ts";
 import { identityOf } from "./identities.ts";
 import { problems } from "./problems.ts";
-import { defined, found, idParams, oneOf, routes, type Shown } from "./schemas.ts";
+import { defined, found, idParamsLike, oneOf, routes, type Shown } from "./schemas.ts";
 import { needing } from "./scopes.ts";
 import { shownScope } from "./temporary.ts";
 
@@ -203,7 +203,7 @@ export function explainRoutes(deps: AdminDeps) {
         return showExplanation(await deps.explanations.explain(found(data[0], "decision", id)));
       },
       {
-        params: idParams,
+        params: idParamsLike("dec_AaH9HvRXdSKZHVNwBtviUA_request"),
         response: { 200: explanationSchema, ...problems(404) },
         detail: needing("policy:read", {
           tags: ["Decisions"],

@@ -33,11 +33,13 @@ const statusTexts: Readonly<Record<string, string>> = {
   204: "Done; there is nothing to answer.",
   400: "The input is not accepted.",
   401: "The credential is missing or not valid.",
+  403: "The credential's scopes or its organisation do not allow it.",
   404: "There is no such thing.",
   409: "It conflicts with what is there.",
   412: "The resource changed since it was read.",
   413: "The body is too large.",
   422: "It does not fit the policies.",
+  429: "Too many credentials from this address were not valid.",
   500: "An internal error.",
   503: "The counter store is away.",
 };
@@ -52,8 +54,10 @@ export async function createOpenApiDocument(admin: AnyElysia, version: string): 
   const described = new Elysia().use(swagger({ path: "/docs", documentation: { info, tags } })).use(admin);
   const answer = await described.handle(new Request("http://localhost/docs/json"));
   const document = (await answer.json()) as Node;
-  for (const item of Object.values(document.paths as Node)) {
-    for (const operation of Object.values(item as Node)) putOperationRight(operation as Node);
+  const paths = document.paths as Record<string, Record<string, Node>>;
+  for (const item of Object.values(paths)) for (const operation of Object.values(item)) putOperationRight(operation);
+  for (const [path, item] of Object.entries(paths)) {
+    for (const operation of Object.values(item)) nameExamples(paths, path, operation);
   }
   return {
     ...document,
@@ -77,7 +81,9 @@ function putOperationRight(operation: Node): void {
   for (const parameter of (operation.parameters ?? []) as Node[]) {
     parameter.schema = plainNumber(parameter.schema as Node);
     // A parameter's own `examples` would be a map.
+    const { examples: [example] = [] } = parameter as { examples?: unknown[] };
     delete parameter.examples;
+    if (example !== undefined) parameter.example = example;
   }
   const body = operation.requestBody as Node | undefined;
   if (body !== undefined) body.content = jsonContent(body.content as Node);
@@ -92,6 +98,23 @@ function putOperationRight(operation: Node): void {
           : { content: { [problemType]: { schema: { $ref: "#/components/schemas/Problem" } } } }),
     };
   }
+}
+
+/** Path parameters without an example of their own get that of the resource which the path leads to. */
+function nameExamples(paths: Record<string, Record<string, Node>>, path: string, operation: Node): void {
+  for (const parameter of (operation.parameters ?? []) as Node[]) {
+    if (parameter.in !== "path" || "example" in parameter) continue;
+    const name = String(parameter.name);
+    const resource = path.slice(0, path.indexOf(`{${name}}`) + name.length + 2);
+    const shown = exampleAnswer(operation)?.[name] ?? exampleAnswer(paths[resource]?.get)?.[name];
+    if (shown !== undefined) parameter.example = shown;
+  }
+}
+
+function exampleAnswer(operation: Node | undefined): Node | undefined {
+  const { "200": ok, "201": created } = (operation?.responses ?? {}) as Record<string, Node | undefined>;
+  const content = (ok ?? created)?.content as Record<string, { readonly example?: Node }> | undefined;
+  return content?.["application/json"]?.example;
 }
 
 /** The one content type we speak, with an example of it. */

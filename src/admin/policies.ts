@@ -13,6 +13,7 @@ import { pinSchema, showPin } from "./revisions.ts";
 import {
   found,
   idParams,
+  idParamsLike,
   listOf,
   listQuery,
   maybeTime,
@@ -90,7 +91,7 @@ const validatedSchema = t.Object({
 
 const effectiveQuery = t.Object(
   {
-    app: t.String({ minLength: 1, description: "Id or name of the application." }),
+    app: t.String({ minLength: 1, description: "Id or name of the application.", examples: ["chat"] }),
     env: t.Optional(t.String({ description: "Leave out to see the policies of any environment." })),
     model: t.Optional(t.String({ description: "Leave out to see the policies of any model." })),
     surface: t.Optional(oneOf(surfaces, { description: "Leave out to see the policies of any surface." })),
@@ -151,7 +152,7 @@ export function policyTypeRoutes(deps: AdminDeps) {
           ),
         ),
       {
-        params: idParams,
+        params: idParamsLike("request_size"),
         response: { 200: typeSchema, ...problems(404) },
         detail: { tags, summary: "Read a policy type", operationId: "readPolicyType" },
       },

@@ -42,6 +42,10 @@ export const labelsSchema = t.Record(
 /** The path parameter of a single resource. */
 export const idParams = t.Object({ id: t.String({ minLength: 1, maxLength: 256 }) });
 
+/** {@link idParams} with an example of its own, where that of the resource's answers would not do. */
+export const idParamsLike = (example: string) =>
+  t.Object({ id: t.String({ minLength: 1, maxLength: 256, examples: [example] }) });
+
 /** The header that makes a change depend on the version that was read. */
 export const ifMatchHeaders = t.Object({
   "if-match": t.Optional(t.String({ description: "The ETag of the version that the change is meant for, or *." })),
