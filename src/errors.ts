@@ -37,6 +37,8 @@ export const errorCatalogue = {
 
   // Control plane
   unauthenticated: [401, "Send an admin key as 'authorization: Bearer <key>'. Gateway keys do not work here."],
+  insufficient_scope: [403, "This credential does not allow that. {problem}."],
+  too_many_failures: [429, "Too many credentials from this address were not valid; try again in {seconds} s."],
   not_found: [404, "There is no {resource} '{id}'."],
   conflict: [409, "{problem}"],
   invalid_input: [400, "{problem}"],

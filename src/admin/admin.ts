@@ -13,12 +13,13 @@ import { keyRoutes } from "./keys.ts";
 import { limitRoutes } from "./limits.ts";
 import { maintenanceRoutes } from "./maintenance.ts";
 import { modelRoutes } from "./models.ts";
-import { rememberOperator } from "./operator.ts";
+import { isAdmitted, rememberOperator } from "./operator.ts";
 import { organisationRoutes } from "./organisations.ts";
 import { policyRoutes, policyTypeRoutes } from "./policies.ts";
 import { policyTuningRoutes } from "./policy-tuning.ts";
 import { toInputProblem, toInternalProblem, toProblem, toResponse } from "./problems.ts";
 import { revisionRoutes } from "./revisions.ts";
+import { holdTo, readRequirements } from "./scopes.ts";
 import { spendRoutes } from "./spend.ts";
 import { systemRoutes } from "./system.ts";
 import { usageRoutes } from "./usage.ts";
@@ -29,63 +30,68 @@ const maxBodyBytes = 2 * 1024 * 1024;
 /**
  * The control plane under `/admin/v1`: an Elysia instance of its own, whose hooks run for its routes alone.
  *
- * Every route wants an operator's credential, which is looked at before anything else of the request is.
+ * Every route wants an operator's credential with the scope that it states; both are looked at before anything else of
+ * the request is.
  */
 export function createAdmin(deps: AdminDeps) {
-  const authenticate = async (request: Request, path: string) => {
+  /** The one place where credentials and scopes are looked at: every route is behind it, whatever it is. */
+  const admit = async (request: Request, path: string, route: string) => {
+    if (isAdmitted(request)) return;
     const operator = await deps.operators.identify(request.headers.get("authorization"));
-    if (operator !== null) return rememberOperator(request, operator);
-    deps.logger.warn(
-      { method: request.method, path },
-      "a request to the admin surface was refused: no valid credential",
-    );
-    throw new SluiceError("unauthenticated");
+    if (operator === null) {
+      deps.logger.warn(
+        { method: request.method, path },
+        "a request to the admin surface was refused: no valid credential",
+      );
+      throw new SluiceError("unauthenticated");
+    }
+    holdTo(requirements, operator, request.method, route);
+    rememberOperator(request, operator);
   };
 
-  return (
-    new Elysia({ prefix: "/admin/v1", normalize: false })
-      // A body is read only for an operator, and only so much of it.
-      .onParse(async ({ request, path }) => {
-        await authenticate(request, path);
-        return readJson(request);
-      })
-      .onTransform(async ({ request, path, set }) => {
-        // Here too: bodies that no handler reads are not parsed.
-        await authenticate(request, path);
-        set.headers["cache-control"] = "no-store";
-      })
-      .onError(({ error, path, request }) => {
-        const cause = error instanceof Error && error.cause instanceof SluiceError ? error.cause : error;
-        if (cause instanceof SluiceError) return toResponse(toProblem(cause, path));
-        if (cause instanceof ValidationError && cause.type !== "response")
-          return toResponse(toInputProblem(cause, path));
-        const id = crypto.randomUUID();
-        deps.logger.error({ err: cause, id, method: request.method, path }, "an admin request failed unexpectedly");
-        return toResponse(toInternalProblem(id, path));
-      })
-      .use(organisationRoutes(deps))
-      .use(applicationRoutes(deps))
-      .use(bindingRoutes(deps))
-      .use(keyRoutes(deps))
-      .use(modelRoutes(deps))
-      .use(policyTypeRoutes(deps))
-      .use(policyCoverageRoutes(deps))
-      .use(policyRoutes(deps))
-      .use(databasePolicyRoutes(deps))
-      .use(policyTuningRoutes(deps))
-      .use(breakGlassRoutes(deps))
-      .use(maintenanceRoutes(deps))
-      .use(exceptionRoutes(deps))
-      .use(revisionRoutes(deps))
-      .use(usageRoutes(deps))
-      .use(limitRoutes(deps))
-      .use(spendRoutes(deps))
-      .use(decisionRoutes(deps))
-      .use(explainRoutes(deps))
-      .use(systemRoutes(deps))
-      .all("/*", ({ request, path }) => unknownRoute(request, path), { detail: { hide: true } })
-      .all("", ({ request, path }) => unknownRoute(request, path), { detail: { hide: true } })
-  );
+  const admin = new Elysia({ prefix: "/admin/v1", normalize: false })
+    // A body is read only for who may send it, and only so much of it.
+    .onParse(async ({ request, path, route }) => {
+      await admit(request, path, route);
+      return readJson(request);
+    })
+    .onTransform(async ({ request, path, route, set }) => {
+      // Here too: bodies that no handler reads are not parsed.
+      await admit(request, path, route);
+      set.headers["cache-control"] = "no-store";
+    })
+    .onError(({ error, path, request }) => {
+      const cause = error instanceof Error && error.cause instanceof SluiceError ? error.cause : error;
+      if (cause instanceof SluiceError) return toResponse(toProblem(cause, path));
+      if (cause instanceof ValidationError && cause.type !== "response") return toResponse(toInputProblem(cause, path));
+      const id = crypto.randomUUID();
+      deps.logger.error({ err: cause, id, method: request.method, path }, "an admin request failed unexpectedly");
+      return toResponse(toInternalProblem(id, path));
+    })
+    .use(organisationRoutes(deps))
+    .use(applicationRoutes(deps))
+    .use(bindingRoutes(deps))
+    .use(keyRoutes(deps))
+    .use(modelRoutes(deps))
+    .use(policyTypeRoutes(deps))
+    .use(policyCoverageRoutes(deps))
+    .use(policyRoutes(deps))
+    .use(databasePolicyRoutes(deps))
+    .use(policyTuningRoutes(deps))
+    .use(breakGlassRoutes(deps))
+    .use(maintenanceRoutes(deps))
+    .use(exceptionRoutes(deps))
+    .use(revisionRoutes(deps))
+    .use(usageRoutes(deps))
+    .use(limitRoutes(deps))
+    .use(spendRoutes(deps))
+    .use(decisionRoutes(deps))
+    .use(explainRoutes(deps))
+    .use(systemRoutes(deps));
+  const requirements = readRequirements(admin.routes);
+  return admin
+    .all("/*", ({ request, path }) => unknownRoute(request, path), { detail: { hide: true } })
+    .all("", ({ request, path }) => unknownRoute(request, path), { detail: { hide: true } });
 }
 
 function unknownRoute({ method }: Request, path: string): never {

@@ -23,6 +23,7 @@ import {
   toEtag,
   toPageRequest,
 } from "./schemas.ts";
+import { needing } from "./scopes.ts";
 
 const name = nameText("Unique inside its organisation.");
 const team = line(128, "Id or name of its team, which is made if it is new; empty for none.");
@@ -87,7 +88,7 @@ export function applicationRoutes(deps: AdminDeps) {
       {
         query: listQuery({ organisation: t.Optional(t.String()), name: t.Optional(t.String()) }),
         response: { 200: listOf(applicationSchema), ...problems() },
-        detail: { tags, summary: "List applications", operationId: "listApplications" },
+        detail: needing("policy:read", { tags, summary: "List applications", operationId: "listApplications" }),
       },
     )
     .post(
@@ -111,7 +112,7 @@ export function applicationRoutes(deps: AdminDeps) {
       {
         body: createSchema,
         response: { 201: applicationSchema, ...problems(409, 413) },
-        detail: { tags, summary: "Create an application", operationId: "createApplication" },
+        detail: needing("app:write", { tags, summary: "Create an application", operationId: "createApplication" }),
       },
     )
     .get(
@@ -124,7 +125,7 @@ export function applicationRoutes(deps: AdminDeps) {
       {
         params: idParams,
         response: { 200: applicationSchema, ...problems(404) },
-        detail: { tags, summary: "Read an application", operationId: "readApplication" },
+        detail: needing("policy:read", { tags, summary: "Read an application", operationId: "readApplication" }),
       },
     )
     .patch(
@@ -153,12 +154,12 @@ export function applicationRoutes(deps: AdminDeps) {
         headers: ifMatchHeaders,
         body: changeSchema,
         response: { 200: applicationSchema, ...problems(404, 409, 412, 413) },
-        detail: {
+        detail: needing("app:write", {
           tags,
           summary: "Change an application",
           description: "Disabling refuses its keys at once; labels are replaced as a whole.",
           operationId: "changeApplication",
-        },
+        }),
       },
     )
     .delete(
@@ -173,12 +174,12 @@ export function applicationRoutes(deps: AdminDeps) {
         params: idParams,
         headers: ifMatchHeaders,
         response: { 204: t.Void({ description: "It is deleted." }), ...problems(404, 412) },
-        detail: {
+        detail: needing("app:write", {
           tags,
           summary: "Delete an application",
           description: "Its keys are revoked at once. Its usage and decisions stay readable.",
           operationId: "deleteApplication",
-        },
+        }),
       },
     );
 }

@@ -108,11 +108,15 @@ export function breakGlassRoutes(deps: AdminDeps) {
           state: t.Optional(oneOf(["open", "closed"], { description: "closed: ended, or expired." })),
         }),
         response: { 200: listOf(breakGlassSchema), ...problems() },
-        detail: needing("policy:read", {
-          tags,
-          summary: "List break-glass entries, newest first",
-          operationId: "listBreakGlass",
-        }),
+        detail: needing(
+          "policy:read",
+          {
+            tags,
+            summary: "List break-glass entries, newest first",
+            operationId: "listBreakGlass",
+          },
+          "deployment",
+        ),
       },
     )
     .post(
@@ -136,13 +140,17 @@ export function breakGlassRoutes(deps: AdminDeps) {
       {
         body: createSchema,
         response: { 201: breakGlassSchema, ...problems(409, 413, 422) },
-        detail: needing("policy:write", {
-          tags,
-          summary: "Begin a break-glass",
-          description:
-            "For at most 24 hours a policy, or one of its rules, loses its effect on some requests. What fires is recorded all the same. Locked policies cannot be overridden.",
-          operationId: "beginBreakGlass",
-        }),
+        detail: needing(
+          "policy:activate",
+          {
+            tags,
+            summary: "Begin a break-glass",
+            description:
+              "For at most 24 hours a policy, or one of its rules, loses its effect on some requests. What fires is recorded all the same. Locked policies cannot be overridden.",
+            operationId: "beginBreakGlass",
+          },
+          "deployment",
+        ),
       },
     )
     .get(
@@ -151,7 +159,11 @@ export function breakGlassRoutes(deps: AdminDeps) {
       {
         params: idParams,
         response: { 200: breakGlassSchema, ...problems(404) },
-        detail: needing("policy:read", { tags, summary: "Read a break-glass entry", operationId: "readBreakGlass" }),
+        detail: needing(
+          "policy:read",
+          { tags, summary: "Read a break-glass entry", operationId: "readBreakGlass" },
+          "deployment",
+        ),
       },
     )
     .delete(
@@ -168,12 +180,16 @@ export function breakGlassRoutes(deps: AdminDeps) {
       {
         params: idParams,
         response: { 200: breakGlassSchema, ...problems(404, 409) },
-        detail: needing("policy:write", {
-          tags,
-          summary: "End a break-glass before its time",
-          description: "The entry stays in the list.",
-          operationId: "endBreakGlass",
-        }),
+        detail: needing(
+          "policy:activate",
+          {
+            tags,
+            summary: "End a break-glass before its time",
+            description: "The entry stays in the list.",
+            operationId: "endBreakGlass",
+          },
+          "deployment",
+        ),
       },
     );
 }

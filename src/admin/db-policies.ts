@@ -156,13 +156,17 @@ export function databasePolicyRoutes(deps: AdminDeps) {
       {
         body: createSchema,
         response: { 201: policyDetailSchema, ...problems(409, 413, 422) },
-        detail: needing("policy:write", {
-          tags,
-          summary: "Create a database policy",
-          description:
-            "With the schema and the checks of files. It is in force when this answers, unless it is a draft.",
-          operationId: "createPolicy",
-        }),
+        detail: needing(
+          "policy:write",
+          {
+            tags,
+            summary: "Create a database policy",
+            description:
+              "With the schema and the checks of files. It is in force when this answers, unless it is a draft.",
+            operationId: "createPolicy",
+          },
+          "deployment",
+        ),
       },
     )
     .put(
@@ -177,11 +181,15 @@ export function databasePolicyRoutes(deps: AdminDeps) {
         headers: ifMatchHeaders,
         body: putSchema,
         response: { 200: policyDetailSchema, ...problems(404, 409, 412, 413, 422) },
-        detail: needing("policy:write", {
-          tags,
-          summary: "Replace a database policy's content",
-          operationId: "putPolicy",
-        }),
+        detail: needing(
+          "policy:write",
+          {
+            tags,
+            summary: "Replace a database policy's content",
+            operationId: "putPolicy",
+          },
+          "deployment",
+        ),
       },
     )
     .patch(
@@ -196,7 +204,11 @@ export function databasePolicyRoutes(deps: AdminDeps) {
         headers: ifMatchHeaders,
         body: patchSchema,
         response: { 200: policyDetailSchema, ...problems(404, 409, 412, 413, 422) },
-        detail: needing("policy:write", { tags, summary: "Change a database policy", operationId: "changePolicy" }),
+        detail: needing(
+          "policy:write",
+          { tags, summary: "Change a database policy", operationId: "changePolicy" },
+          "deployment",
+        ),
       },
     )
     .delete(
@@ -217,12 +229,16 @@ export function databasePolicyRoutes(deps: AdminDeps) {
         params: idParams,
         headers: ifMatchHeaders,
         response: { 204: t.Void({ description: "It is deleted." }), ...problems(404, 409, 412, 422) },
-        detail: needing("policy:write", {
-          tags,
-          summary: "Delete a database policy",
-          description: "With its attachments and tuning. Its versions stay. An open break-glass must be ended first.",
-          operationId: "deletePolicy",
-        }),
+        detail: needing(
+          "policy:write",
+          {
+            tags,
+            summary: "Delete a database policy",
+            description: "With its attachments and tuning. Its versions stay. An open break-glass must be ended first.",
+            operationId: "deletePolicy",
+          },
+          "deployment",
+        ),
       },
     )
     .post(
@@ -236,7 +252,11 @@ export function databasePolicyRoutes(deps: AdminDeps) {
         params: idParams,
         headers: ifMatchHeaders,
         response: { 200: policyDetailSchema, ...problems(404, 409, 412, 422) },
-        detail: needing("policy:write", { tags, summary: "Enable a database policy", operationId: "enablePolicy" }),
+        detail: needing(
+          "policy:write",
+          { tags, summary: "Enable a database policy", operationId: "enablePolicy" },
+          "deployment",
+        ),
       },
     )
     .post(
@@ -250,12 +270,16 @@ export function databasePolicyRoutes(deps: AdminDeps) {
         params: idParams,
         headers: ifMatchHeaders,
         response: { 200: policyDetailSchema, ...problems(404, 409, 412, 422) },
-        detail: needing("policy:write", {
-          tags,
-          summary: "Disable a database policy",
-          description: "Policies of git cannot be disabled; a break-glass takes away their effect for a time.",
-          operationId: "disablePolicy",
-        }),
+        detail: needing(
+          "policy:write",
+          {
+            tags,
+            summary: "Disable a database policy",
+            description: "Policies of git cannot be disabled; a break-glass takes away their effect for a time.",
+            operationId: "disablePolicy",
+          },
+          "deployment",
+        ),
       },
     )
     .get(
@@ -271,11 +295,15 @@ export function databasePolicyRoutes(deps: AdminDeps) {
         params: idParams,
         query: listQuery({}),
         response: { 200: listOf(versionSchema), ...problems(404) },
-        detail: needing("policy:read", {
-          tags,
-          summary: "List how a database policy stood after each change, newest first",
-          operationId: "listPolicyVersions",
-        }),
+        detail: needing(
+          "policy:read",
+          {
+            tags,
+            summary: "List how a database policy stood after each change, newest first",
+            operationId: "listPolicyVersions",
+          },
+          "deployment",
+        ),
       },
     )
     .post(
@@ -293,12 +321,16 @@ export function databasePolicyRoutes(deps: AdminDeps) {
         headers: ifMatchHeaders,
         body: rollbackSchema,
         response: { 200: policyDetailSchema, ...problems(404, 409, 412, 413, 422) },
-        detail: needing("policy:write", {
-          tags,
-          summary: "Make an earlier version of a database policy its newest",
-          description: "It is checked as any other change.",
-          operationId: "rollbackPolicy",
-        }),
+        detail: needing(
+          "policy:write",
+          {
+            tags,
+            summary: "Make an earlier version of a database policy its newest",
+            description: "It is checked as any other change.",
+            operationId: "rollbackPolicy",
+          },
+          "deployment",
+        ),
       },
     )
     .get(
@@ -313,11 +345,15 @@ export function databasePolicyRoutes(deps: AdminDeps) {
         params: idParams,
         query: t.Object({ from: versionNumber, to: versionNumber }, { additionalProperties: false }),
         response: { 200: diffSchema, ...problems(404, 409) },
-        detail: needing("policy:read", {
-          tags,
-          summary: "Compare two versions of a database policy by what they mean",
-          operationId: "diffPolicyVersions",
-        }),
+        detail: needing(
+          "policy:read",
+          {
+            tags,
+            summary: "Compare two versions of a database policy by what they mean",
+            operationId: "diffPolicyVersions",
+          },
+          "deployment",
+        ),
       },
     );
 }

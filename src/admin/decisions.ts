@@ -18,6 +18,7 @@ import {
   time,
   toPageRequest,
 } from "./schemas.ts";
+import { needing } from "./scopes.ts";
 import { applicationId } from "./usage.ts";
 
 const effect = oneOf(effects);
@@ -146,7 +147,11 @@ export function decisionRoutes(deps: AdminDeps) {
         to: t.Optional(t.String({ description: "Latest time, not included." })),
       }),
       response: { 200: listOf(decisionSchema), ...problems() },
-      detail: { tags: ["Decisions"], summary: "List decision records, newest first", operationId: "listDecisions" },
+      detail: needing("usage:read", {
+        tags: ["Decisions"],
+        summary: "List decision records, newest first",
+        operationId: "listDecisions",
+      }),
     },
   );
 }

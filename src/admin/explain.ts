@@ -186,7 +186,7 @@ export function explainRoutes(deps: AdminDeps) {
       {
         body: dryRequestSchema,
         response: { 200: liveExplanationSchema, ...problems(404, 413) },
-        detail: needing("policy:read", {
+        detail: needing("policy:simulate", {
           tags: ["Decisions"],
           summary: "Explain how a request would be decided now",
           description:

@@ -21,6 +21,7 @@ import {
   time,
   toPageRequest,
 } from "./schemas.ts";
+import { needing } from "./scopes.ts";
 
 const keyMembers = {
   id: t.String(),
@@ -104,7 +105,7 @@ export function keyRoutes(deps: AdminDeps) {
       {
         query: listQuery({ application: t.Optional(t.String({ description: "Only those of this application id." })) }),
         response: { 200: listOf(keySchema), ...problems() },
-        detail: { tags, summary: "List gateway keys", operationId: "listKeys" },
+        detail: needing("policy:read", { tags, summary: "List gateway keys", operationId: "listKeys" }),
       },
     )
     .post(
@@ -130,12 +131,12 @@ export function keyRoutes(deps: AdminDeps) {
       {
         body: mintSchema,
         response: { 201: mintedSchema, ...problems(413) },
-        detail: {
+        detail: needing("key:write", {
           tags,
           summary: "Mint a gateway key",
           description: "The answer holds the key, which cannot be read again.",
           operationId: "mintKey",
-        },
+        }),
       },
     )
     .get(
@@ -147,23 +148,23 @@ export function keyRoutes(deps: AdminDeps) {
       {
         params: idParams,
         response: { 200: keySchema, ...problems(404) },
-        detail: { tags, summary: "Read a gateway key", operationId: "readKey" },
+        detail: needing("policy:read", { tags, summary: "Read a gateway key", operationId: "readKey" }),
       },
     )
     .post("/:id/revoke", ({ params }) => revoke(params.id), {
       params: idParams,
       response: { 200: keySchema, ...problems(404, 413) },
-      detail: {
+      detail: needing("key:write", {
         tags,
         summary: "Revoke a gateway key",
         description: "At once and for ever. Revoking again changes nothing.",
         operationId: "revokeKey",
-      },
+      }),
     })
     .delete("/:id", ({ params }) => revoke(params.id), {
       params: idParams,
       response: { 200: keySchema, ...problems(404) },
-      detail: { tags, summary: "Revoke a gateway key, as DELETE", operationId: "deleteKey" },
+      detail: needing("key:write", { tags, summary: "Revoke a gateway key, as DELETE", operationId: "deleteKey" }),
     });
 }
 

@@ -75,12 +75,16 @@ export function maintenanceRoutes(deps: AdminDeps) {
   return routes("/maintenance")
     .get("", async () => show(found(await current(deps), "maintenance", "current")), {
       response: { 200: maintenanceSchema, ...problems(404) },
-      detail: needing("policy:read", {
-        tags,
-        summary: "Read the maintenance that is on",
-        description: "404 while there is none.",
-        operationId: "readMaintenance",
-      }),
+      detail: needing(
+        "policy:read",
+        {
+          tags,
+          summary: "Read the maintenance that is on",
+          description: "404 while there is none.",
+          operationId: "readMaintenance",
+        },
+        "deployment",
+      ),
     })
     .put(
       "",
@@ -96,13 +100,17 @@ export function maintenanceRoutes(deps: AdminDeps) {
       {
         body: putSchema,
         response: { 200: maintenanceSchema, ...problems(413, 422) },
-        detail: needing("system:write", {
-          tags,
-          summary: "Begin maintenance",
-          description:
-            "Requests, or those of a scope, are refused with 503 and retry-after until it ends, at most seven days from now. It takes the place of the one that is on.",
-          operationId: "beginMaintenance",
-        }),
+        detail: needing(
+          "system:write",
+          {
+            tags,
+            summary: "Begin maintenance",
+            description:
+              "Requests, or those of a scope, are refused with 503 and retry-after until it ends, at most seven days from now. It takes the place of the one that is on.",
+            operationId: "beginMaintenance",
+          },
+          "deployment",
+        ),
       },
     )
     .delete(
@@ -116,7 +124,11 @@ export function maintenanceRoutes(deps: AdminDeps) {
       },
       {
         response: { 200: maintenanceSchema, ...problems(404) },
-        detail: needing("system:write", { tags, summary: "End maintenance", operationId: "endMaintenance" }),
+        detail: needing(
+          "system:write",
+          { tags, summary: "End maintenance", operationId: "endMaintenance" },
+          "deployment",
+        ),
       },
     );
 }

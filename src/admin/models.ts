@@ -152,7 +152,7 @@ export function modelRoutes(deps: AdminDeps) {
       {
         query: listQuery({}),
         response: { 200: listOf(modelSummarySchema), ...problems() },
-        detail: { tags, summary: "List models", operationId: "listModels" },
+        detail: needing("policy:read", { tags, summary: "List models", operationId: "listModels" }),
       },
     )
     .get(
@@ -165,12 +165,12 @@ export function modelRoutes(deps: AdminDeps) {
       {
         params: idParams,
         response: { 200: modelSchema, ...problems(404) },
-        detail: {
+        detail: needing("policy:read", {
           tags,
           summary: "Read a model",
           description: "Any name that the gateway would serve, also when the list leaves it out.",
           operationId: "readModel",
-        },
+        }),
       },
     )
     .patch("/:id", ({ params: { id }, body, ...context }) => switchTo(id, body.enabled, body.reason, context), {
@@ -178,31 +178,39 @@ export function modelRoutes(deps: AdminDeps) {
       headers: ifMatchHeaders,
       body: changeSchema,
       response: { 200: modelSchema, ...problems(404, 412, 413) },
-      detail: needing("model:write", {
-        tags,
-        summary: "Switch a model off or on",
-        description: switchDescription,
-        operationId: "changeModel",
-      }),
+      detail: needing(
+        "model:write",
+        {
+          tags,
+          summary: "Switch a model off or on",
+          description: switchDescription,
+          operationId: "changeModel",
+        },
+        "deployment",
+      ),
     })
     .post("/:id/enable", ({ params: { id }, body, ...context }) => switchTo(id, true, body?.reason, context), {
       params: idParams,
       headers: ifMatchHeaders,
       body: t.Optional(reasonSchema),
       response: { 200: modelSchema, ...problems(404, 412, 413) },
-      detail: needing("model:write", { tags, summary: "Switch a model on", operationId: "enableModel" }),
+      detail: needing("model:write", { tags, summary: "Switch a model on", operationId: "enableModel" }, "deployment"),
     })
     .post("/:id/disable", ({ params: { id }, body, ...context }) => switchTo(id, false, body?.reason, context), {
       params: idParams,
       headers: ifMatchHeaders,
       body: t.Optional(reasonSchema),
       response: { 200: modelSchema, ...problems(404, 412, 413) },
-      detail: needing("model:write", {
-        tags,
-        summary: "Switch a model off",
-        description: switchDescription,
-        operationId: "disableModel",
-      }),
+      detail: needing(
+        "model:write",
+        {
+          tags,
+          summary: "Switch a model off",
+          description: switchDescription,
+          operationId: "disableModel",
+        },
+        "deployment",
+      ),
     });
 }
 

@@ -8,6 +8,11 @@ export function rememberOperator(request: Request, operator: Operator): void {
   operators.set(request, operator);
 }
 
+/** Whether it is known who sent a request. */
+export function isAdmitted(request: Request): boolean {
+  return operators.has(request);
+}
+
 /** Who sent a request; every request that reaches a route has one. */
 export function operatorOf(request: Request): Operator {
   const operator = operators.get(request);

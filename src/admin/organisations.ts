@@ -16,6 +16,7 @@ import {
   toEtag,
   toPageRequest,
 } from "./schemas.ts";
+import { needing } from "./scopes.ts";
 
 const organisationSchema = t.Object(
   {
@@ -48,7 +49,7 @@ export function organisationRoutes(deps: AdminDeps) {
     .get("", async ({ query }) => showPage(await deps.organisations.list(toPageRequest(query)), show), {
       query: listQuery({}),
       response: { 200: listOf(organisationSchema), ...problems() },
-      detail: { tags, summary: "List organisations", operationId: "listOrganisations" },
+      detail: needing("policy:read", { tags, summary: "List organisations", operationId: "listOrganisations" }),
     })
     .get(
       "/:id",
@@ -60,7 +61,7 @@ export function organisationRoutes(deps: AdminDeps) {
       {
         params: idParams,
         response: { 200: organisationSchema, ...problems(404) },
-        detail: { tags, summary: "Read an organisation", operationId: "readOrganisation" },
+        detail: needing("policy:read", { tags, summary: "Read an organisation", operationId: "readOrganisation" }),
       },
     );
 }

@@ -26,6 +26,7 @@ import {
   toEtag,
   toPageRequest,
 } from "./schemas.ts";
+import { needing } from "./scopes.ts";
 
 const problemEntrySchema = t.Object(
   {
@@ -138,7 +139,7 @@ export function policyTypeRoutes(deps: AdminDeps) {
       {
         query: listQuery({}),
         response: { 200: listOf(typeSchema), ...problems() },
-        detail: { tags, summary: "List policy types", operationId: "listPolicyTypes" },
+        detail: needing("policy:read", { tags, summary: "List policy types", operationId: "listPolicyTypes" }),
       },
     )
     .get(
@@ -154,7 +155,7 @@ export function policyTypeRoutes(deps: AdminDeps) {
       {
         params: idParamsLike("request_size"),
         response: { 200: typeSchema, ...problems(404) },
-        detail: { tags, summary: "Read a policy type", operationId: "readPolicyType" },
+        detail: needing("policy:read", { tags, summary: "Read a policy type", operationId: "readPolicyType" }),
       },
     );
 }
@@ -181,12 +182,12 @@ export function policyRoutes(deps: AdminDeps) {
           status: t.Optional(oneOf(policyStatuses)),
         }),
         response: { 200: listOf(policySchema), ...problems() },
-        detail: {
+        detail: needing("policy:read", {
           tags,
           summary: "List the policies",
           description: "Those that are live, each once however it is tuned, and those of the database that are not.",
           operationId: "listPolicies",
-        },
+        }),
       },
     )
     .get(
@@ -218,7 +219,11 @@ export function policyRoutes(deps: AdminDeps) {
       },
       {
         response: { 200: currentSchema, ...problems() },
-        detail: { tags, summary: "Read the live policy set's state", operationId: "readCurrentPolicies" },
+        detail: needing("policy:read", {
+          tags,
+          summary: "Read the live policy set's state",
+          operationId: "readCurrentPolicies",
+        }),
       },
     )
     .get(
@@ -237,13 +242,13 @@ export function policyRoutes(deps: AdminDeps) {
           200: t.Object({ revision: t.String(), app: t.String(), data: t.Array(policySchema), next: t.Null() }),
           ...problems(404),
         },
-        detail: {
+        detail: needing("policy:read", {
           tags,
           summary: "List the policies that apply to an application",
           description:
             "Each with where it, its mode and every param come from, and what keeps it from its effect. What is left out of the query is not looked at, so that every policy that may apply is shown.",
           operationId: "listEffectivePolicies",
-        },
+        }),
       },
     )
     .post(
@@ -257,25 +262,25 @@ export function policyRoutes(deps: AdminDeps) {
       {
         body: validateSchema,
         response: { 200: validatedSchema, ...problems(413) },
-        detail: {
+        detail: needing("policy:simulate", {
           tags,
           summary: "Check a policy file's text",
           description: "Nothing is stored and nothing changes: the same checks as at load, all problems reported.",
           operationId: "validatePolicy",
-        },
+        }),
       },
     )
     .get("/:id", ({ params, set }) => read(params.id, set), {
       params: idParams,
       response: { 200: policyDetailSchema, ...problems(404) },
-      detail: {
+      detail: needing("policy:read", {
         tags,
         summary: "Read a live policy with its source",
         description: "The slash in an id may be escaped or not.",
         operationId: "readPolicy",
-      },
+      }),
     })
-    .get("/*", ({ params, set }) => read(params["*"], set), { detail: { hide: true } });
+    .get("/*", ({ params, set }) => read(params["*"], set), { detail: needing("policy:read", { hide: true }) });
 }
 
 /** A path in db/ is one of a database policy; every other one is of a file. */

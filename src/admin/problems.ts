@@ -37,13 +37,13 @@ export type Problem = Static<typeof problemSchema>;
 /** Media type of a {@link Problem}. */
 export const problemType = "application/problem+json";
 
-type ProblemStatus = 400 | 401 | 404 | 409 | 412 | 413 | 422 | 500 | 503;
+type ProblemStatus = 400 | 401 | 403 | 404 | 409 | 412 | 413 | 422 | 429 | 500 | 503;
 
 /** Response schemas for these statuses and for those that every route can answer with. */
 export function problems<const S extends readonly ProblemStatus[]>(...statuses: S) {
-  const all = [...statuses, 400, 401, 500] as const;
+  const all = [...statuses, 400, 401, 403, 429, 500] as const;
   return Object.fromEntries(all.map((status) => [status, problemSchema])) as Record<
-    S[number] | 400 | 401 | 500,
+    S[number] | 400 | 401 | 403 | 429 | 500,
     typeof problemSchema
   >;
 }

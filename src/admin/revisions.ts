@@ -19,6 +19,7 @@ import {
   time,
   toPageRequest,
 } from "./schemas.ts";
+import { needing } from "./scopes.ts";
 
 const digest = "sha256:2f1c7b0d5a9e4c3f8b6a1d0e7f2c5b8a9d3e6f1a4b7c0d2e5f8a1b4c7d0e3f6a";
 
@@ -198,12 +199,12 @@ export function revisionRoutes(deps: AdminDeps) {
     .get("", async ({ query }) => showPage(await deps.revisions.list(toPageRequest(query)), showRevision), {
       query: listQuery({}),
       response: { 200: listOf(revisionSchema), ...problems() },
-      detail: {
+      detail: needing("policy:read", {
         tags,
         summary: "List the policy sets that are kept",
         description: "The last to go live comes first.",
         operationId: "listRevisions",
-      },
+      }),
     })
     .get(
       "/:id",
@@ -214,18 +215,26 @@ export function revisionRoutes(deps: AdminDeps) {
       {
         params: idParams,
         response: { 200: revisionDetailSchema, ...problems(404, 409) },
-        detail: { tags, summary: "Read a revision", description: idDescription, operationId: "readRevision" },
+        detail: needing(
+          "policy:read",
+          { tags, summary: "Read a revision", description: idDescription, operationId: "readRevision" },
+          "deployment",
+        ),
       },
     )
     .get("/:id/diff/:head", async ({ params: { id, head } }) => showDiff(await deps.revisions.diff(id, head)), {
       params: pair,
       response: { 200: diffSchema, ...problems(404, 409) },
-      detail: {
-        tags,
-        summary: "Compare two revisions by what they mean",
-        description: `From {id} to {head}. ${idDescription}`,
-        operationId: "diffRevisions",
-      },
+      detail: needing(
+        "policy:read",
+        {
+          tags,
+          summary: "Compare two revisions by what they mean",
+          description: `From {id} to {head}. ${idDescription}`,
+          operationId: "diffRevisions",
+        },
+        "deployment",
+      ),
     })
     .post(
       "/:id/activate",
@@ -245,12 +254,16 @@ export function revisionRoutes(deps: AdminDeps) {
         params: idParams,
         body: t.Optional(activateSchema),
         response: { 200: activatedSchema, ...problems(404, 409, 413) },
-        detail: {
-          tags,
-          summary: "Make a revision live and pin it",
-          description: `At once; it stays live whatever the policies folder holds, over restarts as well. With the id latest the pin is taken off. ${idDescription}`,
-          operationId: "activateRevision",
-        },
+        detail: needing(
+          "policy:activate",
+          {
+            tags,
+            summary: "Make a revision live and pin it",
+            description: `At once; it stays live whatever the policies folder holds, over restarts as well. With the id latest the pin is taken off. ${idDescription}`,
+            operationId: "activateRevision",
+          },
+          "deployment",
+        ),
       },
     );
 }

@@ -2,6 +2,7 @@ import { t } from "elysia";
 import type { AdminDeps } from "./deps.ts";
 import { problems } from "./problems.ts";
 import { listOf, listQuery, oneOf, pageOf, routes, showPage, showTime, time, toPageRequest } from "./schemas.ts";
+import { needing } from "./scopes.ts";
 
 const statusSchema = t.Object(
   {
@@ -82,7 +83,7 @@ export function systemRoutes(deps: AdminDeps) {
       },
       {
         response: { 200: statusSchema, ...problems() },
-        detail: { tags, summary: "Read the gateway's status", operationId: "readStatus" },
+        detail: needing("policy:read", { tags, summary: "Read the gateway's status", operationId: "readStatus" }),
       },
     )
     .get(
@@ -102,11 +103,15 @@ export function systemRoutes(deps: AdminDeps) {
       {
         query: listQuery({}),
         response: { 200: listOf(settingSchema), ...problems() },
-        detail: {
-          tags,
-          summary: "List the settings with where each value comes from",
-          operationId: "listSettings",
-        },
+        detail: needing(
+          "audit:read",
+          {
+            tags,
+            summary: "List the settings with where each value comes from",
+            operationId: "listSettings",
+          },
+          "deployment",
+        ),
       },
     );
 }

@@ -18,6 +18,7 @@ import {
   time,
   toPageRequest,
 } from "./schemas.ts";
+import { needing } from "./scopes.ts";
 
 /** Most groups of one summary. */
 const maxGroups = 1000;
@@ -166,7 +167,7 @@ export function usageRoutes(deps: AdminDeps) {
           { additionalProperties: false },
         ),
         response: { 200: summarySchema, ...problems() },
-        detail: { tags, summary: "Sum up usage", operationId: "summarizeUsage" },
+        detail: needing("usage:read", { tags, summary: "Sum up usage", operationId: "summarizeUsage" }),
       },
     )
     .get(
@@ -179,7 +180,11 @@ export function usageRoutes(deps: AdminDeps) {
       {
         query: listQuery({ request_id: t.Optional(t.String()), ...filterMembers }),
         response: { 200: listOf(recordSchema), ...problems() },
-        detail: { tags, summary: "List ledger rows, newest first", operationId: "listUsageRecords" },
+        detail: needing("usage:read", {
+          tags,
+          summary: "List ledger rows, newest first",
+          operationId: "listUsageRecords",
+        }),
       },
     );
 }
