@@ -39,7 +39,7 @@ const status = oneOf(policyStatuses, {
 const enabled = t.Boolean({ description: "A disabled policy is not live." });
 
 const exampleContent =
-  "description: No previews.\nrules:\n  - { when: glob(request.model, '*-preview'), then: deny }\n";
+  "description: No previews.\nrules:\n  - when: glob(request.model, '*-preview')\n    then: deny\n";
 
 const createSchema = t.Object(
   {
@@ -92,12 +92,26 @@ const versionSchema = t.Object(
   },
 );
 
-const diffSchema = t.Object({
-  policy: t.String(),
-  from: t.Integer(),
-  to: t.Integer(),
-  change: t.Union([itemChangeSchema, t.Null()], { description: "Null when nothing that has a meaning is different." }),
-});
+const diffSchema = t.Object(
+  {
+    policy: t.String(),
+    from: t.Integer(),
+    to: t.Integer(),
+    change: t.Union([itemChangeSchema, t.Null()], {
+      description: "Null when nothing that has a meaning is different.",
+    }),
+  },
+  {
+    examples: [
+      {
+        policy: "db/no-previews",
+        from: 1,
+        to: 2,
+        change: null,
+      },
+    ],
+  },
+);
 
 const versionNumber = t.Integer({ minimum: 1, description: "A number of /versions.", examples: [1] });
 const rollbackSchema = t.Object(

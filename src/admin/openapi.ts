@@ -72,14 +72,14 @@ export async function createOpenApiDocument(admin: AnyElysia, version: string): 
           description: "The admin key (sla_…). Gateway keys do not work here.",
         },
       },
-      schemas: { Problem: problemSchema },
+      schemas: { Problem: plainNumbers(problemSchema) },
     },
   };
 }
 
 function putOperationRight(operation: Node): void {
   for (const parameter of (operation.parameters ?? []) as Node[]) {
-    parameter.schema = plainNumber(parameter.schema as Node);
+    parameter.schema = plainNumbers(parameter.schema);
     // A parameter's own `examples` would be a map.
     const { examples: [example] = [] } = parameter as { examples?: unknown[] };
     delete parameter.examples;
@@ -119,7 +119,8 @@ function exampleAnswer(operation: Node | undefined): Node | undefined {
 
 /** The one content type we speak, with an example of it. */
 function jsonContent(content: Node, response: Node = {}): Node {
-  const { schema } = content["application/json"] as { schema: Node };
+  const { schema: written } = content["application/json"] as { schema: Node };
+  const schema = plainNumbers(written) as Node;
   const example = exampleOf({ ...schema, ...("examples" in response && { examples: response.examples }) });
   return { "application/json": { schema, ...(example !== undefined && { example }) } };
 }
@@ -132,9 +133,19 @@ function exampleOf(schema: Node): unknown {
   return entry === undefined ? undefined : { data: [entry], next: null };
 }
 
-/** Elysia takes numbers in queries as text too; for who writes the query it is a number. */
-function plainNumber(schema: Node): Node {
+/** Elysia takes and describes numbers as text too; for who reads and writes JSON and queries they are numbers. */
+function plainNumbers(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(plainNumbers);
+  if (typeof schema !== "object" || schema === null) return schema;
   const { anyOf, ...rest } = schema as { anyOf?: Node[] };
-  const number = anyOf?.find(({ type }) => type === "integer" || type === "number");
-  return number === undefined ? schema : { ...rest, ...number };
+  const plain = anyOf?.filter(
+    ({ type, format }) => type !== "string" || (format !== "integer" && format !== "numeric"),
+  );
+  if (plain !== undefined && plain.length === 1) return plainNumbers({ ...rest, ...plain[0] });
+  return Object.fromEntries(
+    Object.entries({ ...rest, ...(plain !== undefined && { anyOf: plain }) }).map(([name, value]) => [
+      name,
+      name.startsWith("example") ? value : plainNumbers(value),
+    ]),
+  );
 }

@@ -49,24 +49,42 @@ const problemEntrySchema = t.Object(
   },
 );
 
-const currentSchema = t.Object({
-  revision: t.String({ description: "Digest of the live set's files." }),
-  loaded_at: maybeTime("When it went live; null when there is none."),
-  state: oneOf(["ready", "degraded", "invalid"], {
-    description: "Degraded: the files have problems and an earlier set stays live; invalid: there is no earlier one.",
-  }),
-  policies: t.Integer({ description: "How many policies are live." }),
-  problems: t.Array(problemEntrySchema, { description: "What keeps the files from being loaded." }),
-  warnings: t.Array(problemEntrySchema, { description: "What is probably not meant in the live set." }),
-  files: t.String({ description: "Id of the revision whose files are in force; none when none are." }),
-  origin: oneOf(["folder", "retained", "none"], {
-    description: "Whether those files were in the policies folder, or kept from an earlier time.",
-  }),
-  pin: pinSchema,
-  waiting: t.Union([t.String(), t.Null()], {
-    description: "Id of what the policies folder holds in good order and is not live because of the pin.",
-  }),
-});
+const currentSchema = t.Object(
+  {
+    revision: t.String({ description: "Digest of the live set's files." }),
+    loaded_at: maybeTime("When it went live; null when there is none."),
+    state: oneOf(["ready", "degraded", "invalid"], {
+      description: "Degraded: the files have problems and an earlier set stays live; invalid: there is no earlier one.",
+    }),
+    policies: t.Integer({ description: "How many policies are live." }),
+    problems: t.Array(problemEntrySchema, { description: "What keeps the files from being loaded." }),
+    warnings: t.Array(problemEntrySchema, { description: "What is probably not meant in the live set." }),
+    files: t.String({ description: "Id of the revision whose files are in force; none when none are." }),
+    origin: oneOf(["folder", "retained", "none"], {
+      description: "Whether those files were in the policies folder, or kept from an earlier time.",
+    }),
+    pin: pinSchema,
+    waiting: t.Union([t.String(), t.Null()], {
+      description: "Id of what the policies folder holds in good order and is not live because of the pin.",
+    }),
+  },
+  {
+    examples: [
+      {
+        revision: "sha256:2f1c…",
+        loaded_at: "2026-01-31T12:00:00.000Z",
+        state: "ready",
+        policies: 12,
+        problems: [],
+        warnings: [],
+        files: "sha256:2f1c…",
+        origin: "folder",
+        pin: null,
+        waiting: null,
+      },
+    ],
+  },
+);
 
 const validateSchema = t.Object(
   {
@@ -84,11 +102,22 @@ const validateSchema = t.Object(
   },
 );
 
-const validatedSchema = t.Object({
-  valid: t.Boolean({ description: "Whether it would load." }),
-  problems: t.Array(problemEntrySchema, { description: "What would keep it from being loaded." }),
-  warnings: t.Array(problemEntrySchema, { description: "What is probably not meant." }),
-});
+const validatedSchema = t.Object(
+  {
+    valid: t.Boolean({ description: "Whether it would load." }),
+    problems: t.Array(problemEntrySchema, { description: "What would keep it from being loaded." }),
+    warnings: t.Array(problemEntrySchema, { description: "What is probably not meant." }),
+  },
+  {
+    examples: [
+      {
+        valid: false,
+        problems: [{ code: "C002", file: "org/no-shell.cel", line: 2, column: 1, message: "unknown name 'modle'" }],
+        warnings: [],
+      },
+    ],
+  },
+);
 
 const effectiveQuery = t.Object(
   {
@@ -101,17 +130,35 @@ const effectiveQuery = t.Object(
   { additionalProperties: false },
 );
 
-const typeSchema = t.Object({
-  name: t.String(),
-  summary: t.String(),
-  phases: t.Array(oneOf(phases)),
-  on_error: oneOf(["deny", "warn", "allow"]),
-  config: t.Object({}, { additionalProperties: true, description: "JSON Schema of with." }),
-  reads: t.Array(t.String()),
-  reasons: t.Record(t.String(), t.Object({ code: t.String(), status: t.Integer(), message: t.String() })),
-  examples: t.Array(t.Unknown(), { description: "Values of with." }),
-  docs: t.String({ description: "The same for people, in Markdown." }),
-});
+const typeSchema = t.Object(
+  {
+    name: t.String(),
+    summary: t.String(),
+    phases: t.Array(oneOf(phases)),
+    on_error: oneOf(["deny", "warn", "allow"]),
+    config: t.Object({}, { additionalProperties: true, description: "JSON Schema of with." }),
+    reads: t.Array(t.String()),
+    provides: t.Array(t.String(), { description: "Facts that it finds out for rules of other policies." }),
+    reasons: t.Record(t.String(), t.Object({ code: t.String(), status: t.Integer(), message: t.String() })),
+    examples: t.Array(t.Unknown(), { description: "Values of with." }),
+    docs: t.String({ description: "The same for people, in Markdown." }),
+  },
+  {
+    examples: [
+      {
+        name: "request_size",
+        summary: "Refuses request bodies above a number of bytes.",
+        phases: ["request"],
+        on_error: "deny",
+        config: { type: "object", properties: { max_request_bytes: { type: "integer", minimum: 1 } } },
+        reads: ["request.bytes"],
+        reasons: { tooLarge: { code: "request_too_large", status: 413, message: "The request is {bytes} bytes." } },
+        examples: [{ max_request_bytes: 1000000 }],
+        docs: "## request_size",
+      },
+    ],
+  },
+);
 
 const tags = ["Policies"];
 
@@ -124,6 +171,7 @@ export function policyTypeRoutes(deps: AdminDeps) {
     on_error: type.onError,
     config: { ...type.config },
     reads: [...type.reads],
+    provides: [...type.provides],
     reasons: { ...type.reasons },
     examples: [...type.examples],
     docs: type.docs,

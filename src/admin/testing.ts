@@ -187,7 +187,7 @@ export async function startTestAdmin(policyFiles?: Readonly<Record<string, strin
     windowOf: createCalendar(),
     recorder,
     policyControl: overlay,
-    policies: policyFiles === undefined ? fixedPolicies(snapshot) : createPolicyDirectory(service, loading, () => []),
+    policies: policyFiles === undefined ? fixedPolicies(snapshot) : createPolicyDirectory(service, loading, loading.registry.describe),
     explanations: createExplainer({ service, revisions: kept, overlays, loading, logger }),
     overrideUses: (override) => (override === "exception:org/batch" ? 3 : 0),
     dryRuns: createDryRuns({
