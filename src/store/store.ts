@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import type { AdminKeys } from "../core/admin-keys.ts";
+import type { AuditLog } from "../core/audit.ts";
 import type { Changes } from "../core/changes.ts";
 import type {
   Applications,
@@ -14,18 +16,21 @@ import type {
 import type { ModelStates } from "../core/models.ts";
 import type { PolicyStore } from "../core/policy-store.ts";
 import type { Clock } from "../core/ports.ts";
+import { createAdminKeys } from "./admin-keys.ts";
 import { createApplications } from "./applications.ts";
+import { createAuditLog } from "./audit.ts";
 import { type FollowOptions, followChanges } from "./changes/follow.ts";
 import { createChangeLog } from "./changes/log.ts";
 import { createDecisionLog, encodeDecision, insertDecisions } from "./decisions.ts";
 import type { Engine } from "./engine.ts";
+import type { EngineHealth } from "./engine-health.ts";
 import { createKeys } from "./keys.ts";
+import { type DatabaseLocation, openEngine } from "./location.ts";
 import { migrate, readMigrations } from "./migrate.ts";
 import { createModelStates } from "./model-states.ts";
 import { createOrganisations, ensureDefaultOrganisation } from "./organisations.ts";
 import { createPolicyStore } from "./policy-store.ts";
 import { noteChange } from "./policy-trail.ts";
-import { openSqlite } from "./sqlite.ts";
 import { createTeams } from "./teams.ts";
 import { createUsageLedger, encodeUsage, insertUsage } from "./usage.ts";
 
@@ -37,8 +42,10 @@ export interface Store {
   readonly teams: Teams;
   readonly applications: Applications;
   readonly keys: Keys;
+  readonly adminKeys: AdminKeys;
   readonly modelStates: ModelStates;
   readonly policyStore: PolicyStore;
+  readonly audit: AuditLog;
   readonly trail: Trail;
   /** Hears, from here on, of what other processes change in this database. To be closed before the store. */
   follow(options: Omit<FollowOptions, "log" | "clock">): Promise<Changes>;
@@ -53,26 +60,26 @@ export interface Store {
   sharedSecret(name: string): Promise<string>;
   /** Whether the database answers. */
   ping(): Promise<boolean>;
+  /** Whether it answered lately, without asking it. */
+  health(): EngineHealth;
   close(): Promise<void>;
 }
 
 /** How to open a store. */
-export interface StoreOptions {
-  /** The SQLite file; `:memory:` for one that is gone when closed. Its folder must exist. */
-  readonly path: string;
+export type StoreOptions = DatabaseLocation & {
   readonly clock: Clock;
   /** Where the migrations are; the project's own when absent. */
   readonly migrations?: string;
-}
+};
 
 /**
  * Opens the database, brings it to the newest migration and makes the organisation `default`.
  *
  * @throws MigrationError when the database does not fit; it is left as it was
  */
-export async function openStore({ path, clock, migrations = migrationsFolder }: StoreOptions): Promise<Store> {
+export async function openStore({ clock, migrations = migrationsFolder, ...location }: StoreOptions): Promise<Store> {
   const files = await readMigrations(migrations);
-  const engine = openSqlite(path);
+  const engine = openEngine(location);
   try {
     await migrate(engine, files, clock.now());
     await ensureDefaultOrganisation(engine, clock);
@@ -88,11 +95,13 @@ function createStore(engine: Engine, clock: Clock): Store {
   const log = createChangeLog(engine, clock);
   return {
     organisations: createOrganisations(engine),
-    teams: createTeams(engine, clock),
+    teams: createTeams(engine, log, clock),
     applications: createApplications(engine, log, clock),
     keys: createKeys(engine, log),
+    adminKeys: createAdminKeys(engine, log),
     modelStates: createModelStates(engine, log, clock),
-    trail: { note: (change) => noteChange(db, { ...change, at: clock.now() }) },
+    audit: createAuditLog(engine, log.onNoted),
+    trail: { note: (change) => log.transaction((tx) => noteChange(tx, { ...change, at: clock.now() })) },
     policyStore: createPolicyStore(engine, log, clock),
     follow: (options) => followChanges({ ...options, log, clock }),
     usage: createUsageLedger(engine),
@@ -119,6 +128,7 @@ function createStore(engine: Engine, clock: Clock): Store {
         return false;
       }
     },
+    health: () => engine.health(),
     close: () => engine.close(),
   };
 }

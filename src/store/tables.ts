@@ -43,6 +43,21 @@ interface GatewayKeyTable {
   last_used_at: number | null;
 }
 
+interface AdminKeyTable {
+  id: string;
+  name: string;
+  role: string;
+  organisation_id: string | null;
+  secret_hash: string;
+  last_four: string;
+  created_by: string;
+  rotated_from: string | null;
+  created_at: number;
+  expires_at: number | null;
+  revoked_at: number | null;
+  last_used_at: number | null;
+}
+
 interface UsageTable {
   ts: number;
   request_id: string;
@@ -103,6 +118,8 @@ interface DecisionTable {
   modifications: string;
   micros: number;
   facts: string | null;
+  policy: string;
+  rule: string;
 }
 
 interface DatabasePolicyTable extends VersionedTable {
@@ -151,13 +168,16 @@ interface InterventionTable {
   ended_by: string;
 }
 
-interface PolicyChangeTable {
-  id: string;
+interface AuditTable {
+  seq: number;
   at: number;
+  organisation: string | null;
   actor: string;
   action: string;
   subject: string;
   detail: string;
+  prev: string;
+  hash: string;
 }
 
 interface ChangeTable {
@@ -180,12 +200,14 @@ export interface Tables {
   teams: TeamTable;
   applications: ApplicationTable;
   gateway_keys: GatewayKeyTable;
+  admin_keys: AdminKeyTable;
   settings: { name: string; value: string };
   db_policies: DatabasePolicyTable;
   policy_versions: PolicyVersionTable;
   policy_items: PolicyItemTable;
   interventions: InterventionTable;
-  policy_changes: PolicyChangeTable;
+  audit: AuditTable;
+  audit_head: { name: string; last_seq: number; last_hash: string };
   change_count: { name: string; last_seq: number };
   changes: ChangeTable;
   model_states: ModelStateTable;
