@@ -1,0 +1,45 @@
+import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
+import type { SpanExporter } from "@opentelemetry/sdk-trace-base";
+
+/** Where traces go. */
+export interface OtlpOptions {
+  /** The collector's base address, as `OTEL_EXPORTER_OTLP_ENDPOINT` has it: `/v1/traces` is added. */
+  readonly endpoint: string;
+  /** `name=value` pairs with commas between them, values percent-encoded; as `OTEL_EXPORTER_OTLP_HEADERS` has them. */
+  readonly headers: string | undefined;
+  /** Longest time that one export may take, further attempts included. */
+  readonly timeoutMs: number;
+}
+
+/** Exports that may be under way at once: a collector that keeps them waiting holds no more than these. */
+const concurrencyLimit = 4;
+
+/** Makes the exporter to an OTLP collector, over HTTP as JSON. */
+export function createOtlpExporter({ endpoint, headers, timeoutMs }: OtlpOptions): SpanExporter {
+  return new OTLPTraceExporter({
+    url: `${endpoint.replace(/\/+$/, "")}/v1/traces`,
+    headers: parseOtlpHeaders(headers ?? ""),
+    timeoutMillis: timeoutMs,
+    concurrencyLimit,
+  });
+}
+
+/**
+ * Reads a list of headers.
+ *
+ * @throws RangeError for one that is none
+ */
+export function parseOtlpHeaders(list: string): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const pair of list.split(",")) {
+    if (pair.trim() === "") continue;
+    const [, name, value] = /^\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*=(.*)$/.exec(pair) ?? [];
+    if (name === undefined) throw new RangeError("must be NAME=VALUE pairs with commas between them");
+    try {
+      headers[name] = decodeURIComponent(value!.trim());
+    } catch {
+      throw new RangeError(`the value of ${name} is not percent-encoded as it should be`);
+    }
+  }
+  return headers;
+}
