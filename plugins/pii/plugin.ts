@@ -8,6 +8,7 @@ import {
   type ScanPattern,
   type TextScanner,
   t,
+  typesFound,
 } from "../../src/sdk/index.ts";
 import { detectors, type PiiType, piiTypes } from "./detectors.ts";
 
@@ -54,6 +55,7 @@ export default definePlugin({
     ),
   }),
   reads: [],
+  provides: { "pii.types": { values: piiTypes }, "pii.count": {} },
   reasons: {
     promptFound: { code: "pii_in_prompt", message: "The prompt holds personal data: {found}." },
     answerFound: { code: "pii_in_answer", message: "The answer holds personal data: {found}." },
@@ -100,7 +102,15 @@ export default definePlugin({
       const message = `no detector of ${type} is as sure as ${least}; the surest has ${most}`;
       throw new PluginConfigError(config.types.length === piiTypes.length ? "min_confidence" : `types.${i}`, message);
     }
-    return contentGuard(tools, { ...config, scanner: scannerOf(types, least, replace_with, hash_key) });
+    const scanner = scannerOf(types, least, replace_with, hash_key);
+    return {
+      ...contentGuard(tools, { ...config, scanner }),
+      async facts(content, signal) {
+        const found = await typesFound(scanner, content, { max: config.max_characters, signal });
+        const count = [...found.values()].reduce((sum, often) => sum + often, 0);
+        return { "pii.types": [...found.keys()], "pii.count": count };
+      },
+    };
   },
 });
 

@@ -2,6 +2,7 @@ import {
   type Content,
   contentConfig,
   definePlugin,
+  eachText,
   PluginConfigError,
   patternScanner,
   t,
@@ -48,6 +49,7 @@ export default definePlugin({
     too_long: contentConfig.too_long,
   }),
   reads: [],
+  provides: { "injection.score": {} },
   reasons: {
     injectionFound: {
       code: "prompt_injection",
@@ -78,22 +80,33 @@ export default definePlugin({
       if (characters > max) {
         return too_long === "allow" ? null : (too_long === "deny" ? deny : warn)("promptTooLong", { characters, max });
       }
-      const found = signsIn(texts).filter((name) => weights.get(name)! > 0);
-      const score = Math.round((1 - found.reduce((left, name) => left * (1 - weights.get(name)!), 1)) * 100) / 100;
+      const signs = new Set<string>();
+      for (const text of texts) addSigns(signs, text);
+      const { found, score } = scoreOf(signs, weights);
       if (found.length === 0 || score < threshold) return null;
       return (action === "deny" ? deny : warn)("injectionFound", { score, threshold, found: found.join(", ") });
     };
-    return { request };
+    return {
+      request,
+      async facts(content, signal) {
+        const signs = new Set<string>();
+        await eachText(content, { max, signal }, (text) => addSigns(signs, text));
+        return { "injection.score": scoreOf(signs, weights).score };
+      },
+    };
   },
 });
 
-/** The signs in texts, each once. */
-function signsIn(texts: readonly string[]): string[] {
-  const found = new Set<string>();
-  for (const one of texts) {
-    const { text, hidden } = normalise(one);
-    if (hidden) found.add(hiddenText);
-    for (const { type } of scanner.scan(text, 0, true).matches) found.add(type);
-  }
-  return [...found].sort();
+/** Adds the signs in a text. */
+function addSigns(found: Set<string>, one: string): void {
+  const { text, hidden } = normalise(one);
+  if (hidden) found.add(hiddenText);
+  for (const { type } of scanner.scan(text, 0, true).matches) found.add(type);
+}
+
+/** The signs that count, in order, and what they come to together. */
+function scoreOf(signs: ReadonlySet<string>, weights: ReadonlyMap<string, number>) {
+  const found = [...signs].filter((name) => weights.get(name)! > 0).sort();
+  const score = Math.round((1 - found.reduce((left, name) => left * (1 - weights.get(name)!), 1)) * 100) / 100;
+  return { found, score };
 }

@@ -1,4 +1,4 @@
-import { contentConfig, contentGuard, definePlugin, type TextScanner, t } from "../../src/sdk/index.ts";
+import { contentConfig, contentGuard, definePlugin, type TextScanner, t, typesFound } from "../../src/sdk/index.ts";
 import { secretScanner, secretTypes } from "./detectors.ts";
 
 /**
@@ -21,6 +21,7 @@ export default definePlugin({
     ...contentConfig,
   }),
   reads: [],
+  provides: { "secrets.types": { values: secretTypes } },
   reasons: {
     promptFound: { code: "secret_in_prompt", message: "The prompt holds a secret: {found}." },
     answerFound: { code: "secret_in_answer", message: "The answer holds a secret: {found}." },
@@ -42,7 +43,16 @@ export default definePlugin({
       too_long: "deny",
     },
   ],
-  create: (config, tools) => contentGuard(tools, { ...config, scanner: scannerOf(config.types ?? secretTypes) }),
+  create(config, tools) {
+    const scanner = scannerOf(config.types ?? secretTypes);
+    return {
+      ...contentGuard(tools, { ...config, scanner }),
+      async facts(content, signal) {
+        const found = await typesFound(scanner, content, { max: config.max_characters, signal });
+        return { "secrets.types": [...found.keys()] };
+      },
+    };
+  },
 });
 
 const scanners = new Map<string, TextScanner>();

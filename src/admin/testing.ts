@@ -127,6 +127,7 @@ function fixedPolicies(snapshot: Snapshot): PolicyDirectory {
         onError: "deny",
         config: { type: "object" },
         reads: ["request.bytes"],
+        provides: [],
         reasons: { tooLarge: { code: "too_large", status: 413, message: "{bytes} is too large." } },
         examples: [{ max_request_bytes: 1000 }],
         docs: "## request_size",

@@ -1,7 +1,11 @@
+import type { AuditNote } from "./audit.ts";
 import type { Mode, OnError } from "./decision.ts";
+import type { DecisionGroup, DecisionTotals } from "./decision-stats.ts";
+import type { EnvironmentConfig } from "./environments.ts";
 import type { Phase } from "./phases.ts";
 import type { DecisionRow, UsageRow } from "./ports.ts";
 import type { RecordedFacts } from "./recorded-facts.ts";
+import type { Restriction } from "./restrictions.ts";
 import type { Pin } from "./revisions.ts";
 import type { Snapshot } from "./snapshot.ts";
 
@@ -57,6 +61,11 @@ export interface GatewayKey {
   readonly revokedAt: number | null;
   /** Coarse, to about a minute. */
   readonly lastUsedAt: number | null;
+  /** Grows by one with each change; being used is none. */
+  readonly version: number;
+  readonly restriction: Restriction;
+  /** The key that was minted in its place when it was rotated; empty while there is none. */
+  readonly replacedBy: string;
 }
 
 /** A key with all that its identity is made of. */
@@ -64,6 +73,8 @@ export interface KeyHolder {
   readonly key: GatewayKey;
   readonly application: Application;
   readonly organisation: Organisation;
+  /** Of the key's environment; `null` when it has none of its own. */
+  readonly config: EnvironmentConfig | null;
 }
 
 /** Which part of a list is asked for. */
@@ -80,17 +91,70 @@ export interface Page<T> {
   readonly next: string | null;
 }
 
-/** Keeps organisations. */
-export interface Organisations {
-  list(page: PageRequest): Promise<Page<Organisation>>;
-  find(id: string): Promise<Organisation | null>;
+/** What the lists of resources can be sorted by; the other way round with a `-` before it. */
+export const resourceOrders = [
+  "id",
+  "-id",
+  "name",
+  "-name",
+  "created_at",
+  "-created_at",
+  "updated_at",
+  "-updated_at",
+] as const;
+
+/** One of the {@link resourceOrders}. */
+export type ResourceOrder = (typeof resourceOrders)[number];
+
+/** What can be changed in an organisation. Absent means unchanged. */
+export interface OrganisationChange {
+  readonly name?: string;
+  readonly timeZone?: string;
+  readonly labels?: Labels;
 }
 
-/** Keeps teams. */
+/** Keeps organisations. A deleted one is gone from here, while its id stays taken and its records stay readable. */
+export interface Organisations {
+  list(
+    page: PageRequest,
+    filter?: { readonly id?: string; readonly name?: string; readonly order?: ResourceOrder },
+  ): Promise<Page<Organisation>>;
+  find(id: string): Promise<Organisation | null>;
+  /** @throws SluiceError `conflict` when there is one of that name */
+  create(input: { name: string; timeZone: string; labels: Labels }, actor: string): Promise<Organisation>;
+  /**
+   * @param version the version the change was made for; `null` for whatever stands
+   * @throws SluiceError `conflict` when another one has the new name
+   */
+  update(id: string, change: OrganisationChange, version: number | null, actor: string): Promise<Changed<Organisation>>;
+  /** @throws SluiceError `conflict` while something is in it, and for the default one */
+  remove(id: string, version: number | null, actor: string): Promise<Changed<Organisation>>;
+}
+
+/** What can be changed in a team. Absent means unchanged. */
+export interface TeamChange {
+  readonly name?: string;
+  readonly labels?: Labels;
+}
+
+/** Keeps teams. A deleted one is gone from here, while its id stays taken and its records stay readable. */
 export interface Teams {
+  list(
+    page: PageRequest,
+    filter?: { readonly organisation?: string; readonly name?: string; readonly order?: ResourceOrder },
+  ): Promise<Page<Team>>;
   find(id: string): Promise<Team | null>;
   /** The organisation's team with this id or name; it is made when there is none. */
-  ensure(organisation: string, idOrName: string): Promise<Team>;
+  ensure(organisation: string, idOrName: string, actor: string): Promise<Team>;
+  /** @throws SluiceError `conflict` when the organisation has one of that name, `invalid_input` without the organisation */
+  create(input: { organisation: string; name: string; labels: Labels }, actor: string): Promise<Team>;
+  /**
+   * @param version the version the change was made for; `null` for whatever stands
+   * @throws SluiceError `conflict` when another team of the organisation has the new name
+   */
+  update(id: string, change: TeamChange, version: number | null, actor: string): Promise<Changed<Team>>;
+  /** @throws SluiceError `conflict` while it has applications */
+  remove(id: string, version: number | null, actor: string): Promise<Changed<Team>>;
 }
 
 /** What can be changed in an application. Absent means unchanged; an empty `team` takes it out of its team. */
@@ -107,37 +171,91 @@ export type Changed<T> =
   | { readonly outcome: "missing" }
   | { readonly outcome: "stale"; readonly version: number };
 
-/** Keeps applications. A deleted one is gone from here, while its id stays taken and its records stay readable. */
+/** Selects applications. */
+export interface ApplicationFilter {
+  readonly organisation?: string;
+  readonly team?: string;
+  readonly name?: string;
+  readonly disabled?: boolean;
+  readonly order?: ResourceOrder;
+}
+
+/** Keeps applications. `actor` is who the audit log names for a change. A deleted one is gone from here, while its id stays taken and its records stay readable. */
 export interface Applications {
-  list(
-    page: PageRequest,
-    filter?: { readonly organisation?: string; readonly name?: string },
-  ): Promise<Page<Application>>;
+  list(page: PageRequest, filter?: ApplicationFilter): Promise<Page<Application>>;
   find(id: string): Promise<Application | null>;
   /** By id, else by a name that only one application has. */
   resolve(idOrName: string): Promise<Application | null>;
   /** @throws SluiceError `conflict` when the organisation has an application of that name */
-  create(input: { organisation: string; team: string; name: string; labels: Labels }): Promise<Application>;
+  create(
+    input: { organisation: string; team: string; name: string; labels: Labels },
+    actor: string,
+  ): Promise<Application>;
   /**
    * @param version the version the change was made for; `null` for whatever stands
    * @throws SluiceError `conflict` when another application has the new name
    */
-  update(id: string, change: ApplicationChange, version: number | null): Promise<Changed<Application>>;
+  update(id: string, change: ApplicationChange, version: number | null, actor: string): Promise<Changed<Application>>;
   /** Deletes the application and revokes its keys. */
-  remove(id: string, version: number | null): Promise<Changed<Application>>;
+  remove(id: string, version: number | null, actor: string): Promise<Changed<Application>>;
   /** Whether there ever was one, deleted ones included. */
   any(): Promise<boolean>;
 }
 
-/** Keeps gateway keys. */
+/** What the list of keys can be sorted by; the other way round with a `-` before it. */
+export const keyOrders = ["id", "-id", "name", "-name", "created_at", "-created_at"] as const;
+
+/** What a key can be: usable, or why it is not. */
+export const keyStatuses = ["active", "expired", "revoked"] as const;
+
+/** One of the {@link keyStatuses}. */
+export type KeyStatus = (typeof keyStatuses)[number];
+
+/** Selects gateway keys. */
+export interface KeyFilter {
+  readonly organisation?: string;
+  readonly application?: string;
+  readonly env?: string;
+  readonly status?: KeyStatus;
+  readonly order?: (typeof keyOrders)[number];
+}
+
+/** What can be changed in a key. Absent means unchanged; what it may be used for is replaced as a whole. */
+export interface KeyChange {
+  readonly name?: string;
+  readonly expiresAt?: number | null;
+  readonly restriction?: Restriction;
+}
+
+/** How a key is rotated. Times are milliseconds since the epoch. */
+export interface KeyRotation {
+  /** When the old key ends, unless it does so earlier. */
+  readonly until: number;
+  /** When the new one ends; `null` for never. */
+  readonly expiresAt: number | null;
+  /** The version of the old key that it was asked for; `null` for whatever stands. */
+  readonly version: number | null;
+  readonly actor: string;
+}
+
+/** Keeps gateway keys. What changes in one is announced to all replicas. */
 export interface Keys {
-  list(page: PageRequest, filter?: { readonly application?: string }): Promise<Page<GatewayKey>>;
+  list(page: PageRequest, filter?: KeyFilter): Promise<Page<GatewayKey>>;
   find(id: string): Promise<GatewayKey | null>;
   /** A key with its application and organisation; `null` when there is none or its application was deleted. */
   holder(id: string): Promise<KeyHolder | null>;
-  insert(key: GatewayKey): Promise<void>;
+  insert(key: GatewayKey, actor: string): Promise<void>;
+  /** @throws SluiceError `conflict` when it was revoked, which is for ever */
+  update(id: string, change: KeyChange, version: number | null, actor: string): Promise<Changed<GatewayKey>>;
+  /**
+   * Puts a new key in the place of an old one, which ends with the rotation's overlap.
+   *
+   * @returns the old one as it is then
+   * @throws SluiceError `conflict` when the old one is revoked, has expired or was replaced before
+   */
+  rotate(id: string, successor: GatewayKey, rotation: KeyRotation): Promise<Changed<GatewayKey>>;
   /** Revokes for ever. A second call keeps the first time. `null` when there is no such key. */
-  revoke(id: string, at: number): Promise<GatewayKey | null>;
+  revoke(id: string, at: number, actor: string): Promise<GatewayKey | null>;
   /** Notes when keys were last used. */
   touch(used: ReadonlyMap<string, number>): Promise<void>;
 }
@@ -148,12 +266,27 @@ export interface KeyRequest {
   readonly env: string;
   readonly name: string;
   readonly expiresAt: number | null;
+  /** Who wants it, for the audit log. */
+  readonly actor: string;
+  /** Absent for anything. */
+  readonly restriction?: Restriction;
+}
+
+/** A key that was just made. `secret` is the whole key as the client presents it, and is not to be had again. */
+export interface MintedKey {
+  readonly key: GatewayKey;
+  readonly secret: string;
 }
 
 /** Makes gateway keys. */
 export interface KeyMint {
-  /** Stores a new key. `secret` is the whole key as the client presents it, and is not to be had again. */
-  mint(request: KeyRequest): Promise<{ readonly key: GatewayKey; readonly secret: string }>;
+  /** Stores a new key. */
+  mint(request: KeyRequest): Promise<MintedKey>;
+  /** Stores a new key in the place of `old`, for the same and held to the same. Throws as {@link Keys.rotate}. */
+  rotate(
+    old: GatewayKey,
+    rotation: KeyRotation,
+  ): Promise<Changed<{ readonly old: GatewayKey; readonly minted: MintedKey }>>;
 }
 
 /** What the control plane tells the key directory. */
@@ -248,14 +381,24 @@ export interface UsageLedger {
   grouped(filter: UsageFilter, by: readonly UsageGroup[], limit: number): Promise<readonly UsageGroupTotals[]>;
 }
 
-/** Selects decision records. */
+/** Selects decision records. Times are milliseconds; `from` is included, `to` is not. */
 export interface DecisionFilter {
   readonly decisionId?: string;
   readonly requestId?: string;
   readonly org?: string;
   readonly app?: string;
+  readonly env?: string;
+  readonly key?: string;
+  readonly surface?: DecisionRow["surface"];
+  readonly model?: string;
+  readonly revision?: string;
   readonly phase?: Phase;
   readonly decision?: DecisionRow["decision"]["effect"];
+  readonly outcome?: DecisionRow["decision"]["outcome"];
+  /** Of the reason that explains the decision. */
+  readonly code?: string;
+  /** A policy that one of the reasons is of. */
+  readonly policy?: string;
   readonly from?: number;
   readonly to?: number;
 }
@@ -292,6 +435,8 @@ export interface StoredDecision extends Omit<DecisionRow, "decision" | "facts"> 
 export interface DecisionLog {
   /** Newest first, and of one request the last phase first. */
   list(page: PageRequest, filter: DecisionFilter): Promise<Page<StoredDecision>>;
+  /** At most `limit` groups, those with the most decisions first; without groups one total of all. */
+  stats(filter: DecisionFilter, by: readonly DecisionGroup[], limit: number): Promise<readonly DecisionTotals[]>;
 }
 
 /** A problem found in a policy file. Lines and columns count from 1. */
@@ -343,6 +488,8 @@ export interface PolicyType {
   /** JSON Schema of `with`. */
   readonly config: object;
   readonly reads: readonly string[];
+  /** The facts that it finds out for rules of other policies. */
+  readonly provides: readonly string[];
   readonly reasons: Readonly<
     Record<string, { readonly code: string; readonly status: number; readonly message: string }>
   >;
@@ -391,12 +538,5 @@ export interface Status {
 
 /** Notes who did what in the control plane, for what the repositories do not note by themselves. */
 export interface Trail {
-  note(change: {
-    readonly actor: string;
-    /** What was done, such as `reset`. */
-    readonly action: string;
-    /** What it was done to. */
-    readonly subject: string;
-    readonly detail: Readonly<Record<string, unknown>>;
-  }): Promise<void>;
+  note(change: Omit<AuditNote, "at">): Promise<void>;
 }

@@ -29,6 +29,8 @@ export interface FactSpec {
   readonly replay: ReplayClass;
   /** The caller says so, and nothing bears it out: with another claim the same request is made. */
   readonly claim?: true;
+  /** A policy type finds it out of the prompt's words. It may fail, and then cannot be read: see {@link FactUnavailable}. */
+  readonly detected?: true;
   readonly doc: string;
   /** The values it can have, when the list is closed. */
   readonly values?: readonly string[];
@@ -279,6 +281,38 @@ export const factCatalogue = {
     doc: "Request headers that the configuration allows policies to read, with lower-case names.",
   },
 
+  "pii.types": {
+    type: "list<string>",
+    phases: always,
+    max: 32,
+    replay: "recorded",
+    detected: true,
+    doc: "The types of personal data in the prompt, each once, in order; never the data.",
+  },
+  "pii.count": {
+    type: "int",
+    phases: always,
+    replay: "recorded",
+    detected: true,
+    doc: "How many pieces of personal data are in the prompt.",
+  },
+  "secrets.types": {
+    type: "list<string>",
+    phases: always,
+    max: 64,
+    replay: "recorded",
+    detected: true,
+    doc: "The types of secrets in the prompt, each once, in order; never the secrets.",
+  },
+  "injection.score": {
+    type: "double",
+    phases: always,
+    range: [0, 1],
+    replay: "recorded",
+    detected: true,
+    doc: "How much the prompt looks like an attack on the model, from 0 to 1.",
+  },
+
   "limits.used": {
     type: "map<string, double>",
     phases: onceReserved,
@@ -447,6 +481,12 @@ type ValueOf<T extends FactType> = {
 }[T];
 
 type Catalogue = typeof factCatalogue;
+/** The facts that policy types find out of the prompt's words. */
+export type DetectedFactName = {
+  [N in FactName]: Catalogue[N] extends { readonly detected: true } ? N : never;
+}[FactName];
+/** Values of detected facts. */
+export type DetectedFacts = { readonly [N in DetectedFactName]?: ValueOf<Catalogue[N]["type"]> };
 type Roots = FactName extends infer N ? (N extends `${infer R}.${string}` ? R : never) : never;
 type Fields<R extends string> = {
   [N in FactName as N extends `${R}.${infer F}` ? F : never]: ValueOf<Catalogue[N]["type"]>;
@@ -462,6 +502,31 @@ export type Facts = { [R in Roots]: Fields<R> } & { now: Date };
 
 /** The spec of every fact with its path, for code that walks the catalogue. */
 export const factEntries = Object.entries(factCatalogue) as ReadonlyArray<readonly [FactName, FactSpec]>;
+
+/** A fact that could not be found out. What reads it cannot be evaluated, and counts as its policy's `onError`. */
+export class FactUnavailable extends Error {
+  readonly fact: FactName;
+  /** A word or sentence that repeats nothing of the request, such as timeout. */
+  readonly reason: string;
+
+  constructor(fact: FactName, reason: string) {
+    super(`${fact} cannot be had: ${reason}`);
+    this.name = "FactUnavailable";
+    this.fact = fact;
+    this.reason = reason;
+  }
+}
+
+/** Makes reading a field of a root fail with {@link FactUnavailable}. */
+export function failFact(root: object, field: string, fact: FactName, reason: string): void {
+  Object.defineProperty(root, field, {
+    enumerable: true,
+    configurable: true,
+    get(): never {
+      throw new FactUnavailable(fact, reason);
+    },
+  });
+}
 
 /** Whether `path` names a fact. */
 export function isFactName(path: string): path is FactName {

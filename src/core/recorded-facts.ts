@@ -1,11 +1,20 @@
 import { entry } from "./entry.ts";
-import { emptyFacts, type FactName, type FactSpec, type Facts, type FactType, factCatalogue } from "./facts.ts";
+import {
+  emptyFacts,
+  type FactName,
+  type FactSpec,
+  type Facts,
+  type FactType,
+  FactUnavailable,
+  factCatalogue,
+  failFact,
+} from "./facts.ts";
 import type { LimitStanding } from "./limits.ts";
 import type { Phase } from "./phases.ts";
 import type { DecisionRow } from "./ports.ts";
 import type { RuleSet } from "./snapshot.ts";
 
-/** Values of facts as JSON has them; times are ISO 8601. */
+/** Values of facts as JSON has them; times are ISO 8601. Of one that could not be had, `{ error }` says why. */
 export type FactValues = Readonly<Partial<Record<FactName, unknown>>>;
 
 /** A limit that had something to say: what its counter said, which nobody can find out again. */
@@ -71,6 +80,8 @@ interface Recorded {
   /** Numbers and truth values stand as they are. */
   readonly isPlain: boolean;
   readonly isScope: boolean;
+  /** It may be one that cannot be had. */
+  readonly mayFail: boolean;
 }
 
 const readsOf = new WeakMap<RuleSet, Partial<Record<Phase, readonly FactName[]>>>();
@@ -97,7 +108,8 @@ function recordedIn(rules: RuleSet, phase: Phase): readonly Recorded[] {
     .map((name): Recorded => {
       const [root, field] = name.split(".") as [string, string | undefined];
       const isPlain = ["int", "double", "bool"].includes(factCatalogue[name].type);
-      return { name, root, field, isPlain, isScope: scopeFacts.has(name) };
+      const mayFail = (factCatalogue[name] as FactSpec).detected === true;
+      return { name, root, field, isPlain, isScope: scopeFacts.has(name), mayFail };
     });
   return known[phase];
 }
@@ -129,9 +141,9 @@ export function recordFacts(
   const before: Partial<Record<FactName, unknown>> = { "request.model": model };
   const recorded = looks.map(({ facts, rules }) => {
     const values: Partial<Record<FactName, unknown>> = {};
-    for (const { name, root, field, isPlain, isScope } of recordedIn(rules, phase)) {
+    for (const { name, root, field, isPlain, isScope, mayFail } of recordedIn(rules, phase)) {
       const found = (facts as unknown as Record<string, Record<string, unknown>>)[root]!;
-      const read = field === undefined ? found : found[field];
+      const read = mayFail ? readOrWhy(found, field!) : field === undefined ? found : found[field];
       const value = isPlain ? read : shown(name, read, hash, masked);
       const isKnown = name in before ? isSame(value, before[name]) : isScope && isZero(value);
       if (isKnown) continue;
@@ -151,6 +163,16 @@ export function recordFacts(
     ...(bounds.length > 0 && { bounds }),
     ...(limits.length > 0 && { limits }),
   };
+}
+
+/** The value of a field, or why it cannot be had. */
+function readOrWhy(root: Readonly<Record<string, unknown>>, field: string): unknown {
+  try {
+    return root[field];
+  } catch (error) {
+    if (error instanceof FactUnavailable) return { error: error.reason };
+    throw error;
+  }
 }
 
 function shown(name: FactName, value: unknown, hash: (text: string) => string, masked: Set<FactName>): unknown {
@@ -211,7 +233,12 @@ function toFacts(values: Readonly<Record<string, unknown>>): Facts {
     const [root, field] = name.split(".") as [string, string | undefined];
     const known = type === "timestamp" ? new Date(value as string) : value;
     if (field === undefined) facts[root] = known;
-    else (facts[root] as Record<string, unknown>)[field] = known;
+    else {
+      const why = (known as { readonly error?: unknown } | null)?.error;
+      const fields = facts[root] as Record<string, unknown>;
+      if (typeof why === "string" && !type.startsWith("map")) failFact(fields, field, name as FactName, why);
+      else fields[field] = known;
+    }
   }
   return facts as unknown as Facts;
 }

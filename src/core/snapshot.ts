@@ -1,3 +1,4 @@
+import { type Detector, type DetectorsOf, noDetectors } from "./detectors.ts";
 import type { FactName } from "./facts.ts";
 import type { Identity } from "./identity.ts";
 import { type Phase, type Surface, surfaces } from "./phases.ts";
@@ -9,6 +10,8 @@ export interface RuleSet {
   readonly policies: readonly CompiledPolicy[];
   /** Union of the policies' `reads`. */
   readonly reads: ReadonlySet<FactName>;
+  /** What finds out those of them that are in the prompt's words. */
+  readonly detectors: readonly Detector[];
   /** The policies that declare limits. */
   readonly limiting: readonly CompiledPolicy[];
   /** The policies that look for something in the words of answers. */
@@ -40,21 +43,29 @@ export class Snapshot {
   // Weak: entries go when the identity object is replaced or dropped, so nothing here can be stale.
   readonly #callers = new WeakMap<Identity, Caller>();
   readonly #onDisposed: (() => void) | undefined;
+  readonly #detectorsOf: DetectorsOf;
+  /** How often the rules of a caller, model and surface were there already, and how often not. */
+  readonly lookups = { hits: 0, misses: 0 };
   #users = 0;
   #retiring: PromiseWithResolvers<void> | undefined;
 
-  /** @param onDisposed is called once, after the policies were disposed */
+  /**
+   * @param onDisposed is called once, after the policies were disposed
+   * @param detectorsOf what finds out the facts that are in prompts' words
+   */
   constructor(
     revision: string,
     policies: readonly CompiledPolicy[],
     defaultEffect: "allow" | "deny" = "allow",
     onDisposed?: () => void,
+    detectorsOf: DetectorsOf = noDetectors,
   ) {
     this.revision = revision;
     this.policies = [...policies].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
     this.defaultEffect = defaultEffect;
     this.#index = new ScopeIndex(this.policies);
     this.#onDisposed = onDisposed;
+    this.#detectorsOf = detectorsOf;
   }
 
   /** The policies in scope for this caller, model and surface. */
@@ -66,8 +77,13 @@ export class Snapshot {
     }
     const { candidates, sets } = caller;
     const known = sets[surface].get(model);
-    if (known !== undefined) return known;
-    const rules = toRuleSet(this.#index.among(candidates, identity, model, surface).map((at) => this.policies[at]!));
+    if (known !== undefined) {
+      this.lookups.hits += 1;
+      return known;
+    }
+    this.lookups.misses += 1;
+    const policies = this.#index.among(candidates, identity, model, surface).map((at) => this.policies[at]!);
+    const rules = toRuleSet(policies, this.#detectorsOf);
     if (sets[surface].size >= maxRemembered) sets[surface].clear();
     sets[surface].set(model, rules);
     return rules;
@@ -122,12 +138,14 @@ function newSets(): Caller["sets"] {
   return Object.fromEntries(surfaces.map((surface) => [surface, new Map()])) as unknown as Caller["sets"];
 }
 
-function toRuleSet(policies: readonly CompiledPolicy[]): RuleSet {
+function toRuleSet(policies: readonly CompiledPolicy[], detectorsOf: DetectorsOf): RuleSet {
   const inPhase = (phase: Phase) => policies.filter((policy) => policy.evaluate[phase] !== undefined);
   const count = "request.estimated_tokens";
+  const reads = new Set(policies.flatMap((policy) => policy.reads));
   return {
     policies,
-    reads: new Set(policies.flatMap((policy) => policy.reads)),
+    reads,
+    detectors: detectorsOf(reads),
     limiting: policies.filter((policy) => policy.limits !== undefined),
     answering: policies.filter((policy) => policy.answer !== undefined),
     inPhase: {
@@ -145,9 +163,17 @@ function toRuleSet(policies: readonly CompiledPolicy[]): RuleSet {
 /** Holds the snapshot that new requests are judged by. */
 export class LiveSnapshot {
   #current: Snapshot;
+  /** Those of the sets that were live before. */
+  readonly #earlier = { hits: 0, misses: 0 };
 
   constructor(initial: Snapshot) {
     this.#current = initial;
+  }
+
+  /** {@link Snapshot.lookups} of all that were live so far. */
+  get lookups(): { readonly hits: number; readonly misses: number } {
+    const { hits, misses } = this.#current.lookups;
+    return { hits: this.#earlier.hits + hits, misses: this.#earlier.misses + misses };
   }
 
   get current(): Snapshot {
@@ -161,6 +187,8 @@ export class LiveSnapshot {
   publish(next: Snapshot): Snapshot {
     const previous = this.#current;
     this.#current = next;
+    this.#earlier.hits += previous.lookups.hits;
+    this.#earlier.misses += previous.lookups.misses;
     return previous;
   }
 }

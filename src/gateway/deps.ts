@@ -2,6 +2,7 @@ import type { Counters } from "../core/limits.ts";
 import type { Phase, Surface } from "../core/phases.ts";
 import type { Catalogue, Clock, KeyDirectory, Logger, Recorder, Route, TokenCounter, Upstream } from "../core/ports.ts";
 import type { LiveSnapshot } from "../core/snapshot.ts";
+import type { Tracer } from "../core/tracing.ts";
 import type { JsonObject, WireFormat } from "../core/wire.ts";
 
 /** What the data plane tells of each call; kept apart from how metrics are stored. */
@@ -11,14 +12,20 @@ export interface GatewayMetrics {
   decision(phase: Phase, effect: string, mode: string, policy: string, code: string): void;
   /** A finding that was kept from its effect, and by what. */
   overridden(override: string, policy: string): void;
+  /** A decision that would have been another one if every policy in mode `warn` or `audit` were enforced. */
+  shadow(from: string, to: string): void;
   /** A decision without findings. */
   plainDecision(phase: Phase, effect: string): void;
   evaluated(phase: Phase, seconds: number): void;
   policyError(policy: string): void;
+  /** A fact that was found out of a prompt's words, or could not be, and how long that took. */
+  factFound(fact: string, seconds: number): void;
   limit(policy: string, limit: string, result: "granted" | "exhausted" | "error"): void;
   usage(route: Route, prompt: number, completion: number, nanoUsd: number | null): void;
   upstream(provider: string, seconds: number): void;
   upstreamError(provider: string, kind: string): void;
+  /** Tokens that were reserved, or are held no longer: then below 0. */
+  reserved(tokens: number): void;
   drift(tokens: number): void;
   driftUsd(micro: number): void;
   streams(change: 1 | -1): void;
@@ -42,6 +49,8 @@ export interface GatewayDeps {
   readonly upstream: Upstream;
   readonly clock: Clock;
   readonly metrics: GatewayMetrics;
+  /** Absent while calls are not traced. */
+  readonly tracer?: Tracer | undefined;
   readonly logger: Logger;
   readonly maxBodyBytes: number;
   /** Lower-case names of the request headers that policies may read. */

@@ -1,6 +1,7 @@
 import type { DryRuns } from "../core/explain.ts";
 import { createLocalTime } from "../core/local-time.ts";
 import { SluiceError } from "../errors.ts";
+import { addContentFacts } from "./content-facts.ts";
 import type { GatewayDeps } from "./deps.ts";
 import { addTokenFacts, requestFacts } from "./facts.ts";
 
@@ -32,9 +33,10 @@ export function createDryRuns(deps: DryRunDeps): DryRuns {
           { ...sources, headers: { ...headers }, addressOf: () => "", localTime },
           rules.reads,
         );
+        const content = { texts: () => view.parts().flatMap(({ texts }) => texts) };
+        if (rules.detectors.length > 0) await addContentFacts(facts, rules, content);
         // An upper bound would do to decide, and not to be shown.
         await addTokenFacts(facts, { ...rules, boundable: false }, view, route, tokens);
-        const content = { texts: () => view.parts().flatMap(({ texts }) => texts) };
         return use({ snapshot, rules, facts, content });
       } finally {
         snapshot.leave();

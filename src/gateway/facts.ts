@@ -16,6 +16,9 @@ const noPairs: Readonly<Record<string, string>> = Object.freeze({});
 /** Tells the address of the other end of a request's connection. */
 export type AddressOf = (request: Request) => string;
 
+/** Is told how long it took to find a fact out. */
+export type FactTook = (fact: FactName, seconds: number) => void;
+
 /** What the facts of one request are made from. */
 export interface FactSources {
   readonly requestId: string;
@@ -72,6 +75,9 @@ export function requestFacts(sources: FactSources, reads: ReadonlySet<FactName>)
       source_ip: reads.has("request.source_ip") ? sources.addressOf(sources.request) : "",
       headers: reads.has("request.headers") ? pick(headers, sources.policyHeaders) : noPairs,
     },
+    pii: unknown.pii,
+    secrets: unknown.secrets,
+    injection: unknown.injection,
     limits: unknown.limits,
     budget: unknown.budget,
     event: unknown.event,
@@ -97,13 +103,16 @@ export function addTokenFacts(
   view: RequestView,
   route: Route,
   tokens: TokenCounter,
+  took?: FactTook,
 ): void | Promise<void> {
   const needsCost = readsCost(rules.reads);
   if (!needsCost && !rules.reads.has("request.estimated_tokens")) return;
   if (!needsCost && rules.boundable && boundDecides(facts, rules, tokens.promptBound(view))) return;
+  const from = took === undefined ? 0 : performance.now();
   const counted = tokens.countPrompt(view, route.model);
-  if (counted instanceof Promise) return setTokensLater(facts, view, route, needsCost, counted);
+  if (counted instanceof Promise) return setTokensLater(facts, view, route, needsCost, counted, took, from);
   setTokens(facts, view, route, needsCost, counted);
+  took?.("request.estimated_tokens", (performance.now() - from) / 1000);
 }
 
 function readsCost(reads: ReadonlySet<FactName>): boolean {
@@ -121,8 +130,11 @@ async function setTokensLater(
   route: Route,
   needsCost: boolean,
   counting: Promise<TokenCount>,
+  took: FactTook | undefined,
+  from: number,
 ): Promise<void> {
   setTokens(facts, view, route, needsCost, await counting);
+  took?.("request.estimated_tokens", (performance.now() - from) / 1000);
 }
 
 /** Whether the tokens in these facts are the bound that was enough to decide, and were not counted. */

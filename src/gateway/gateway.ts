@@ -5,11 +5,13 @@ import { createLocalTime } from "../core/local-time.ts";
 import type { Surface } from "../core/phases.ts";
 import type { RoutedTarget, UpstreamAnswer } from "../core/ports.ts";
 import { joinDecisions } from "../core/stream-whole.ts";
+import type { CallTrace, TraceDetails, Tracer } from "../core/tracing.ts";
 import type { AnswerSummary, StreamRelay, WireFormat } from "../core/wire.ts";
 import { SluiceError } from "../errors.ts";
 import { comesWhole, leaksCredentials, parseObject, readAll } from "./answer.ts";
 import { readBody } from "./body.ts";
 import { Call, type Ending, policyFailures } from "./call.ts";
+import { addContentFacts, detectionListener } from "./content-facts.ts";
 import type { GatewayDeps } from "./deps.ts";
 import { type AddressOf, addAnswerFacts, addTokenFacts, type FactSources, plainUsage, requestFacts } from "./facts.ts";
 import { type PlainHeaders, presentedKey, towardsClient } from "./headers.ts";
@@ -55,6 +57,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const localTime = createLocalTime();
   const waits = new Waits();
   const failed = policyFailures(deps);
+  const detections = detectionListener(deps);
+  const { factFound } = deps.metrics;
   const arrivals = new Together();
   const answers = new Together();
   const formats = new Map(deps.formats.map((format) => [format.surface, format]));
@@ -77,6 +81,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       const format = formats.get(surface)!;
       try {
         const headers = request.headers.toJSON() as PlainHeaders;
+        if (deps.tracer !== undefined) call.trace = traceCall(deps.tracer, call, request, headers);
         const identified = identify(headers, request.url);
         call.identity = identified instanceof Promise ? await identified : identified;
         const body = await readBody(request, headers, deps.maxBodyBytes);
@@ -189,10 +194,19 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const sources = { requestId, now, identity, view, route, request, headers, policyHeaders, addressOf, localTime };
     const facts = requestFacts(sources, rules.reads);
     call.facts = facts;
-    const counting = addTokenFacts(facts, rules, view, route, deps.tokens);
+    if (rules.detectors.length > 0) return decideDetected(call, format, sources, from);
+    const counting = addTokenFacts(facts, rules, view, route, deps.tokens, factFound);
     return counting === undefined
       ? decideRequest(call, format, sources, from)
       : decideCounted(counting, call, format, sources, from);
+  }
+
+  async function decideDetected(call: Call, format: WireFormat, sources: FactSources, from: number) {
+    const { facts, rules, view, route } = call;
+    await addContentFacts(facts!, rules!, call, detections);
+    // After them: whether a bound of the tokens decides is asked of rules that may read both.
+    await addTokenFacts(facts!, rules!, view!, route!, deps.tokens, factFound);
+    return decideRequest(call, format, sources, from);
   }
 
   // A function of its own, as those below: a closure would put what it holds on the heap for calls that need not wait.
@@ -202,31 +216,53 @@ export function createGateway(deps: GatewayDeps): Gateway {
   }
 
   function decideRequest(call: Call, format: WireFormat, sources: FactSources, from: number) {
+    call.trace?.part("facts", from, { reads: call.rules!.reads.size, policies: call.rules!.policies.length });
     const decision = withDefault(call.judge("request"), call.snapshot.defaultEffect);
     if (decision.effect !== "modify") return reserve(call, decision, from);
-    return reserveModified(modifyRequest({ deps, call, format, sources }, decision), call, from);
+    const modifyingFrom = call.trace === undefined ? 0 : performance.now();
+    const modifying = modifyRequest({ deps, call, format, sources, detections }, decision);
+    return reserveModified(modifying, call, from, modifyingFrom);
   }
 
-  async function reserveModified(modifying: Promise<Decision>, call: Call, from: number) {
-    return reserve(call, await modifying, from);
+  async function reserveModified(modifying: Promise<Decision>, call: Call, from: number, modifyingFrom: number) {
+    const decision = await modifying;
+    call.trace?.part("modify", modifyingFrom, { effect: decision.effect });
+    return reserve(call, decision, from);
   }
 
   /** Limits are those of the request as it is sent: of its model, with its maximum. */
   function reserve(call: Call, decision: Decision, from: number): HeadedRefusal | null | Promise<HeadedRefusal | null> {
     const { limiting } = call.rules!;
     if (limiting.length === 0 || decision.effect === "deny") return conclude(call, decision, from);
+    const reservingFrom = call.trace === undefined ? 0 : performance.now();
     const reserving = reserveLimits(deps, call.id, call.identity!, call.rules!, call.facts!);
     return reserving instanceof Promise
-      ? concludeReserved(reserving, call, decision, from)
-      : conclude(call, decision, from, reserving);
+      ? concludeReserved(reserving, call, decision, from, reservingFrom)
+      : conclude(call, decision, from, reserving, reservingFrom);
   }
 
-  async function concludeReserved(reserving: Promise<LimitOutcome>, call: Call, decision: Decision, from: number) {
-    return conclude(call, decision, from, await reserving);
+  async function concludeReserved(
+    reserving: Promise<LimitOutcome>,
+    call: Call,
+    decision: Decision,
+    from: number,
+    reservingFrom: number,
+  ) {
+    return conclude(call, decision, from, await reserving, reservingFrom);
   }
 
-  function conclude(call: Call, decided: Decision, from: number, limits?: LimitOutcome): HeadedRefusal | null {
+  function conclude(
+    call: Call,
+    decided: Decision,
+    from: number,
+    limits?: LimitOutcome,
+    reservingFrom = 0,
+  ): HeadedRefusal | null {
     call.limits = limits;
+    if (limits !== undefined) {
+      if (limits.reservedTokens > 0) deps.metrics.reserved(limits.reservedTokens);
+      call.trace?.part("reserve", reservingFrom, reservedDetails(limits));
+    }
     if (limits?.reserved !== undefined) Object.assign(call.facts!, limitFacts(limits.reserved));
     const decision = limits === undefined || limits.findings.length === 0 ? decided : extend(decided, limits.findings);
     call.decision = decision;
@@ -287,6 +323,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   ): Promise<Response> {
     const chunks: Uint8Array[] = [];
     let size = 0;
+    const from = call.trace === undefined ? 0 : performance.now();
     try {
       for (let ended = false; !ended; ) {
         provider.reading();
@@ -310,6 +347,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const summary = relay.summary();
     countUnknown(call, "events", relay.unknownEvents);
     if (inspector !== undefined) recordStream(call, inspector);
+    call.trace?.part("stream", from, { end: relay.ended ? "stopped" : "complete", bytes: size, held_back: true });
     const stopped = inspector?.ended ?? null;
     // Of what a rule ends the client has seen nothing yet: it is told as of an answer that comes whole.
     const refusal =
@@ -390,6 +428,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     { relay, inspector, provider }: Relaying,
   ): Response {
     call.upstreamMs = call.elapsedMs - call.sentMs;
+    const from = call.trace === undefined ? 0 : performance.now();
     deps.metrics.streams(1);
     const body = relayStream(source!, relay, provider, {
       firstByte() {
@@ -409,6 +448,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
         deps.metrics.upstream(provider.provider, call.upstreamMs / 1000);
         countUnknown(call, "events", relay.unknownEvents);
         if (inspector !== undefined) recordStream(call, inspector);
+        call.trace?.part("stream", from, { end: how, bytes });
         const failed = how === "complete" && relay.error !== "";
         call.end({
           status: how === "abandoned" ? clientClosed : response.status,
@@ -423,6 +463,16 @@ export function createGateway(deps: GatewayDeps): Gateway {
     setSluiceHeaders(call, headers);
     return new Response(body, { status: response.status, headers });
   }
+}
+
+/** The trace of a call that arrived. */
+function traceCall(tracer: Tracer, { id, surface, started }: Call, { url }: Request, headers: PlainHeaders): CallTrace {
+  const path = url.slice(url.indexOf("/", url.indexOf("//") + 2)).replace(/[?#].*$/, "");
+  return tracer.begin({ id, surface, path, started }, headers);
+}
+
+function reservedDetails({ held, findings, reservedTokens }: LimitOutcome): TraceDetails {
+  return { granted: held.length > 0, refused: findings.length, reserved_tokens: reservedTokens };
 }
 
 /** A stream on its way: what carries it, what looks at it, and where it comes from. */

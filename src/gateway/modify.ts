@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { type Decision, extend, type Finding, type Modification } from "../core/decision.ts";
 import { errorFinding } from "../core/engine.ts";
 import { type Changing, changesOf, joinRechecked, joinRouted } from "../core/modified.ts";
@@ -7,6 +8,7 @@ import type { RuleSet } from "../core/snapshot.ts";
 import type { RequestView, WireFormat } from "../core/wire.ts";
 import { SluiceError } from "../errors.ts";
 import type { Call } from "./call.ts";
+import { addContentFacts, type DetectionListener, keepContentFacts } from "./content-facts.ts";
 import type { GatewayDeps } from "./deps.ts";
 import { addTokenFacts, type FactSources, requestFacts } from "./facts.ts";
 
@@ -20,6 +22,7 @@ export interface Modifying {
   readonly format: WireFormat;
   /** What its facts were made from. */
   readonly sources: FactSources;
+  readonly detections: DetectionListener;
 }
 
 /**
@@ -93,7 +96,7 @@ async function change(modifying: Modifying, { decision, modifications }: Changin
 
 /** The call goes on with this request: all that was found out about the other is found out again. */
 async function take(
-  { deps, call, sources }: Modifying,
+  { deps, call, sources, detections }: Modifying,
   view: RequestView,
   route: Route,
   rules: RuleSet,
@@ -101,9 +104,21 @@ async function take(
   const facts = requestFacts({ ...sources, view, route }, rules.reads);
   // Whomever the provider is told of: who calls stays who calls.
   facts.user = call.facts!.user;
+  const before = { facts: call.facts!, found: new Set(call.rules!.detectors), texts: textsOf(call, rules) };
   call.take(view, route, rules, facts);
-  const counting = addTokenFacts(facts, rules, view, route, deps.tokens);
+  if (rules.detectors.length > 0) {
+    const isKnown =
+      rules.detectors.every((detector) => before.found.has(detector)) && isDeepStrictEqual(before.texts, call.texts());
+    if (isKnown) keepContentFacts(facts, before.facts);
+    else await addContentFacts(facts, rules, call, detections);
+  }
+  const counting = addTokenFacts(facts, rules, view, route, deps.tokens, deps.metrics.factFound);
   if (counting !== undefined) await counting;
+}
+
+/** The texts that facts are found out of; none where no rule asks for any. */
+function textsOf(call: Call, { detectors }: RuleSet): readonly string[] {
+  return detectors.length === 0 ? [] : call.texts();
 }
 
 function changes(format: WireFormat, view: RequestView, modifications: readonly Modification[]): boolean {

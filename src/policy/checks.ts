@@ -53,6 +53,7 @@ export const policyChecks = {
   C075: "No caller can leave a policy by what it says of itself.",
   C076: "What a policy type is told can come to pass.",
   C077: "Every model that clients can name has a price, or somebody says that it is fine without.",
+  C078: "What is to be found out of a prompt's words has a policy type that finds it out.",
   C090: "A test names policies that exist.",
   C091: "A test gives facts that its phase can read.",
   C092: "Every case of a test file has a name of its own.",

@@ -8,6 +8,7 @@ import type { Deployment } from "./checks/set.ts";
 import { readPolicy } from "./content.ts";
 import type { PolicyContext } from "./context.ts";
 import type { NamedData } from "./data.ts";
+import type { Detectors } from "./detectors.ts";
 import type { PolicyDocument } from "./document.ts";
 import { policyId } from "./kinds.ts";
 import { isLibraryId, type Library, useLibrary, withParams } from "./library.ts";
@@ -34,6 +35,8 @@ export interface CompileTools {
   readonly modules?: Modules;
   /** What the deployment has that policies may refer to. */
   readonly deployment?: Deployment;
+  /** What finds out facts of prompts' words; what rules read of them is not checked when absent. */
+  readonly detectors?: Detectors;
   /** Values for the policy's params instead of its defaults; they must be within its bounds. */
   readonly params?: ParamValues;
 }

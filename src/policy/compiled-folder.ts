@@ -38,7 +38,11 @@ export class CompiledFolder implements FolderParts {
     this.manifest = parts.manifest;
     this.exceptions = parts.exceptions;
     this.warnings = parts.warnings;
-    this.#disposals = compiled.flatMap(({ policy }) => (policy?.dispose ? () => policy.dispose?.() : []));
+    const { detectors } = parts.tools;
+    this.#disposals = [
+      ...compiled.flatMap(({ policy }) => (policy?.dispose ? () => policy.dispose?.() : [])),
+      ...(detectors === undefined ? [] : [() => detectors.dispose()]),
+    ];
     // A set that goes must not dispose what others share.
     this.compiled = compiled.map((file) => {
       if (file.policy?.dispose === undefined) return file;

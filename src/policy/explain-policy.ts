@@ -145,8 +145,9 @@ function boundOf(
 ): Pick<RuleExplanation, "passes" | "changes"> {
   const bounds = reads.flatMap((fact) => {
     const { type, phases }: FactSpec = factCatalogue[fact];
-    const value = readFact(facts, fact);
-    if (type !== "int" || !phases.includes(phase) || typeof value !== "number" || value <= 0) return [];
+    if (type !== "int" || !phases.includes(phase)) return [];
+    const value = numberOf(facts, fact);
+    if (value <= 0) return [];
     const isQuiet = (at: number) => isQuietWith(withFact(facts, fact, at));
     if (!isQuiet(0) || isQuiet(value)) return [];
     let [below, above] = [0, value];
@@ -162,6 +163,15 @@ function boundOf(
     passes: bounds.map(({ text }) => text).join(", or "),
     changes: bounds.map(({ fact }) => ({ fact, direction: "lower" as const })),
   };
+}
+
+/** The number that a fact is; 0 for one that cannot be had. */
+function numberOf(facts: Facts, fact: FactName): number {
+  try {
+    return readFact(facts, fact) as number;
+  } catch {
+    return 0;
+  }
 }
 
 function isQuietAt(ask: Ask, facts: Facts, content: Content, rule: string): boolean {

@@ -1,17 +1,22 @@
+import { pluginCel } from "../cel/plugin-tools.ts";
 import type { PolicyException } from "../core/exceptions.ts";
+import type { FactName } from "../core/facts.ts";
 import { emptyOverlay, type OverlayProblem, type PolicyOverlay } from "../core/overlay.ts";
 import { Snapshot } from "../core/snapshot.ts";
+import { suggestion } from "../sdk/suggest.ts";
 import { setProblems, setWarnings } from "./checks/set.ts";
 import { type CompiledFile, type CompileTools, compileFile } from "./compile.ts";
 import { CompiledFolder } from "./compiled-folder.ts";
 import { conflicts, duplicateIds } from "./conflicts.ts";
 import { readData } from "./data.ts";
+import { createDetectors, type Detectors } from "./detectors.ts";
 import { readExceptions } from "./exception-file.ts";
 import { applyExceptions } from "./exceptions.ts";
 import { type FileKind, policyId } from "./kinds.ts";
 import type { Library } from "./library.ts";
 import { manifestProblems, type PolicyManifest, readManifest } from "./manifest.ts";
 import { layOver, revisionOf } from "./overlay.ts";
+import type { PluginDirectory } from "./plugin.ts";
 import { fileProblem, type Problem, sortProblems } from "./problem.ts";
 import { labelOf, type PolicyFile, type PolicyTree, readPolicyTree } from "./tree.ts";
 
@@ -90,20 +95,21 @@ async function compileFolder(
   const data = readData(ofKind("data"), problems);
   const modules = new Map(ofKind("module", "typescript", "data").map((file) => [file.path, file]));
   const basic: CompileTools = { dir, registry, cel, data, modules };
+  const detectors = createDetectors(registry, read.manifest.facts, pluginCel(cel));
   const shelf = await compileAll(ofKind("library"), basic);
   const library: Library = new Map(shelf.map(({ id, content, policy }) => [id, policy ? (content ?? null) : null]));
-  const tools: CompileTools = { ...basic, library, deployment };
+  const tools: CompileTools = { ...basic, library, deployment, detectors };
   const own = await compileAll(ofKind(...policyKinds), tools);
 
   problems.push(...[...shelf, ...own].flatMap((file) => file.problems));
   problems.push(...duplicateIds(shelf), ...duplicateIds(own), ...conflicts(own));
-  problems.push(...setProblems(own, shelf, deployment));
+  problems.push(...setProblems(own, shelf, deployment, detectors));
   const targets = { rules: new Map(own.map(({ id, policy }) => [id, policy?.rules])), manifest: read.manifest };
   const exceptionFiles = ofKind("exception").map((file) => ({ id: policyId(file.path), file }));
   problems.push(...duplicateIds(exceptionFiles, "exception"));
   const exceptions = readExceptions(ofKind("exception"), targets, problems);
   const ids = own.map(({ id }) => id);
-  problems.push(...manifestProblems(read, tree.files, ids));
+  problems.push(...manifestProblems(read, tree.files, ids, detectorProblems(registry, detectors)));
   if (own.length === 0 && problems.length === 0 && options.allowEmpty !== true) {
     const message = "there are no policies here; put one in org/, or start with --allow-empty";
     problems.push(fileProblem("C039", labelOf(dir), message));
@@ -113,6 +119,7 @@ async function compileFolder(
   dispose(shelf);
   if (problems.length > 0) {
     dispose(own);
+    detectors.dispose();
     return { ok: false, problems: sortProblems(problems), files: tree.files };
   }
   const { digest } = tree;
@@ -133,7 +140,7 @@ async function makeSet(folder: CompiledFolder, { digest, files }: PolicyTree, ov
     const policies = applyExceptions(laid.policies, exceptions);
     return {
       ok: true,
-      snapshot: new Snapshot(revision, policies, manifest.default, release),
+      snapshot: new Snapshot(revision, policies, manifest.default, release, tools.detectors?.of),
       sources: new Map(sources),
       files,
       folder,
@@ -150,6 +157,16 @@ async function makeSet(folder: CompiledFolder, { digest, files }: PolicyTree, ov
     release();
     throw error;
   }
+}
+
+/** What is wrong with what a manifest says of a policy type's facts; `null` for nothing. */
+function detectorProblems(registry: PluginDirectory, detectors: Detectors) {
+  return (type: string): string | null => {
+    const plugin = registry.get(type);
+    if (plugin === undefined) return `there is no policy type '${type}'${suggestion(type, registry.names(), "types")}`;
+    const [fact] = Object.keys(plugin.provides ?? {}) as FactName[];
+    return fact === undefined ? `the policy type '${type}' finds no facts out` : detectors.whyNot(fact);
+  };
 }
 
 /** Milliseconds of compiling after which requests get their turn: a large set takes longer than any of them may wait. */

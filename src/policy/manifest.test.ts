@@ -16,7 +16,13 @@ async function manifest(text?: string): Promise<PolicyManifest> {
   return result.manifest;
 }
 
-const standard = { default: "allow", locked: [], databaseRoots: ["db"], layers: ["org", "teams", "apps"] } as const;
+const standard = {
+  default: "allow",
+  locked: [],
+  databaseRoots: ["db"],
+  layers: ["org", "teams", "apps"],
+  facts: {},
+} as const;
 
 test("a folder without a manifest allows, locks nothing, lets the database have db/, and has all layers", async () => {
   expect(await manifest()).toEqual(standard);

@@ -1,6 +1,7 @@
 import { compileGlob } from "../core/glob.ts";
 import { ConfigErrors, parseConfig } from "../sdk/config.ts";
 import { suggestion } from "../sdk/suggest.ts";
+import type { DetectorSettings } from "./detectors.ts";
 import { PolicyDocument } from "./document.ts";
 import { layers as allLayers, type Layer } from "./kinds.ts";
 import { fileProblem, type Problem } from "./problem.ts";
@@ -17,6 +18,8 @@ export interface PolicyManifest {
   readonly databaseRoots: readonly string[];
   /** The layers that are in use, in the order in which they are shown. */
   readonly layers: readonly Layer[];
+  /** How facts are found out of prompts, by policy type. */
+  readonly facts: Readonly<Record<string, DetectorSettings>>;
 }
 
 /** The manifest of a folder that has none. */
@@ -25,6 +28,7 @@ export const defaultManifest: PolicyManifest = Object.freeze({
   locked: [],
   databaseRoots: ["db"],
   layers: allLayers,
+  facts: {},
 });
 
 /** Whether nothing may take the edge off this policy: no exception, no tuning, no switching, no break-glass. */
@@ -55,6 +59,7 @@ export function readManifest(file: PolicyFile | undefined, problems: Problem[]):
       locked: content.locked ?? [],
       databaseRoots: content.database?.roots ?? defaultManifest.databaseRoots,
       layers: content.layers ?? defaultManifest.layers,
+      facts: content.facts ?? {},
     },
     document,
   };
@@ -71,14 +76,23 @@ function parse(document: PolicyDocument): ManifestContent {
   }
 }
 
-/** What of the manifest does not fit the files beside it: locked policies that are not there, files of unused layers. */
+/**
+ * What of the manifest does not fit the files beside it: locked policies that are not there, files of unused layers.
+ *
+ * @param detectorProblem what is wrong with what it says of a policy type's facts
+ */
 export function manifestProblems(
   { manifest, document }: ReadManifest,
   files: readonly PolicyFile[],
   policyIds: readonly string[],
+  detectorProblem: (type: string) => string | null = () => null,
 ): Problem[] {
   if (document === undefined) return [];
   const problems: Problem[] = [];
+  for (const type of Object.keys(manifest.facts)) {
+    const message = detectorProblem(type);
+    if (message !== null) problems.push(document.problemAt("C078", ["facts", type], message, "key"));
+  }
   for (const [i, pattern] of manifest.locked.entries()) {
     const matches = compileGlob(pattern);
     if (policyIds.some(matches)) continue;

@@ -162,7 +162,7 @@ async function compileDatabase(
     if (file.policy !== undefined) {
       const { label } = file.file;
       found.push(...conflicts([...git, ...fitting, file]).filter((problem) => problem.file === label));
-      found.push(...policyProblems({ ...file, policy: file.policy }, tools.deployment ?? {}));
+      found.push(...policyProblems({ ...file, policy: file.policy }, tools.deployment ?? {}, tools.detectors));
       for (const message of overriddenSets(git, { ...file, policy: file.policy })) note("C063", item, message);
     }
     problems.push(...found.map((problem) => atPosition(item, problem)));

@@ -73,6 +73,24 @@ export const manifestSchema = t.Object(
         { description: "What the database may hold; policies anywhere under db when absent." },
       ),
     ),
+    facts: t.Optional(
+      t.Record(
+        t.String(),
+        t.Object({
+          timeout_ms: t.Optional(
+            t.Integer({
+              minimum: 1,
+              maximum: 60_000,
+              description: "Most milliseconds that a request waits for its facts; 1000 when absent.",
+            }),
+          ),
+          with: t.Optional(
+            t.Object({}, { additionalProperties: true, description: "Its config; the type's defaults when absent." }),
+          ),
+        }),
+        { description: "How facts such as pii.types are found out of prompts, by the policy type that does." },
+      ),
+    ),
     layers: t.Optional(
       t.Array(oneOf(layers, "A layer."), {
         minItems: 1,

@@ -3,7 +3,7 @@ import { type FactName, factEntries } from "../core/facts.ts";
 import { phases } from "../core/phases.ts";
 import { ConfigErrors } from "../sdk/config.ts";
 import { type CompileCel, instantiate, type PluginLookup, unknownFacts } from "../sdk/instantiate.ts";
-import { definePlugin, type Plugin, type ReasonSpec } from "../sdk/plugin.ts";
+import { definePlugin, type Plugin, type ProvidedFact, type ReasonSpec } from "../sdk/plugin.ts";
 import { suggestion } from "../sdk/suggest.ts";
 
 /** Names that mean something else where a policy says `uses`. */
@@ -16,11 +16,12 @@ const fields = [
   "phases",
   "config",
   "reads",
+  "provides",
   "reasons",
   "examples",
   "create",
 ] as const satisfies readonly (keyof Plugin)[];
-const optional: readonly string[] = ["examples"];
+const optional: readonly string[] = ["provides", "examples"];
 const onErrors = ["deny", "warn", "allow"];
 const reasonFields = ["message", "status", "code"];
 
@@ -70,6 +71,7 @@ export function checkPlugin(exported: unknown, folder: string): string[] {
   }
   if (has("phases")) problems.push(...checkList("phases", plugin.phases, phases, true));
   if (has("reads")) problems.push(...checkReads(plugin.reads, has("phases") ? plugin.phases : phases));
+  problems.push(...checkProvides(plugin.provides));
   if (has("config")) problems.push(...checkSchema(plugin.config));
   if (has("reasons")) problems.push(...checkReasons(plugin.reasons));
   if (has("create") && typeof plugin.create !== "function") problems.push("'create' must be a function");
@@ -121,6 +123,18 @@ function checkReads(reads: unknown, inPhases: unknown): string[] {
     }
   }
   return problems;
+}
+
+function checkProvides(provides: unknown): string[] {
+  if (provides === undefined) return [];
+  if (typeof provides !== "object" || provides === null) return ["'provides' must be an object by names of facts"];
+  const known = factEntries.filter(([, { detected }]) => detected).map(([name]) => name);
+  return Object.entries(provides as Record<string, ProvidedFact | undefined>).flatMap(([name, fact]) => {
+    if (!known.includes(name as FactName)) return [`'provides' has '${name}'${suggestion(name, known, "facts")}`];
+    const values: unknown = fact?.values ?? [];
+    const isTexts = Array.isArray(values) && values.every((value) => typeof value === "string");
+    return isTexts ? [] : [`'provides' has values of '${name}' that are no list of texts`];
+  });
 }
 
 function checkSchema(config: unknown): string[] {

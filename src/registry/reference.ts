@@ -8,8 +8,9 @@ const maxDepth = 3;
 
 /** What is known of a plugin from its declaration alone, for people: Markdown under a heading of its name. */
 export function pluginReference(plugin: Plugin): string {
-  const { name, summary, phases, onError, reads, reasons, examples = [] } = plugin;
+  const { name, summary, phases, onError, reads, provides = {}, reasons, examples = [] } = plugin;
   const facts = reads.length === 0 ? "none but those that its config asks for" : reads.map(code).join(", ");
+  const found = Object.keys(provides).map(code).join(", ");
   const said = Object.entries(reasons).map(([id, spec]) => [
     code(reasonCode(id, spec)),
     code(id),
@@ -20,7 +21,7 @@ export function pluginReference(plugin: Plugin): string {
   return [
     `## ${name}`,
     `${summary}`,
-    `Asked in ${phases.join(", ")}. What cannot be evaluated counts as ${code(onError)} unless a policy says otherwise. Reads ${facts}.`,
+    `Asked in ${phases.join(", ")}. What cannot be evaluated counts as ${code(onError)} unless a policy says otherwise. Reads ${facts}.${found === "" ? "" : ` Finds out ${found} for rules of other policies.`}`,
     table(["key of `with`", "value", "when absent", ""], keysOf(plugin.config, "", 1)),
     ...(said.length > 0 ? [table(["code", "rule", "status of a refusal", "message"], said)] : []),
     ...shown,

@@ -76,6 +76,7 @@ export function createRegistry(
 ): Registry {
   const all = [...problems];
   const byName = new Map<string, { plugin: Plugin; file: string }>();
+  const providers = new Map<string, string>();
   for (const { file, folder, exported } of found) {
     const wrong = checkPlugin(exported, folder);
     all.push(...wrong.map((message) => ({ file, message })));
@@ -84,6 +85,11 @@ export function createRegistry(
     const other = byName.get(plugin.name);
     if (other === undefined) byName.set(plugin.name, { plugin, file });
     else all.push({ file, message: `the name '${plugin.name}' is already taken by ${other.file}` });
+    for (const fact of Object.keys(plugin.provides ?? {})) {
+      const first = providers.get(fact);
+      if (first === undefined) providers.set(fact, file);
+      else all.push({ file, message: `the fact '${fact}' is already provided by ${first}` });
+    }
   }
   if (all.length > 0) throw new PluginErrors(all);
 
@@ -98,7 +104,7 @@ export function createRegistry(
 }
 
 function describePlugin(plugin: Plugin): PolicyType {
-  const { name, summary, onError, phases, reads, reasons, examples = [] } = plugin;
+  const { name, summary, onError, phases, reads, provides = {}, reasons, examples = [] } = plugin;
   return {
     name,
     summary,
@@ -106,6 +112,7 @@ function describePlugin(plugin: Plugin): PolicyType {
     phases,
     config: toJsonSchema(plugin),
     reads,
+    provides: Object.keys(provides),
     reasons: Object.fromEntries(
       Object.entries(reasons).map(([id, spec]) => {
         const { message, status = 403 } = spec;

@@ -1,7 +1,8 @@
 /** All that plugin and policy authors import. */
 export { Type as t } from "@sinclair/typebox";
 export { type DearestRates, estimateMicroUsd } from "../core/cost.ts";
-export { type FactName, type FactSpec, type Facts, factEntries, readFact } from "../core/facts.ts";
+export { FactFailure } from "../core/detectors.ts";
+export { type DetectedFacts, type FactName, type FactSpec, type Facts, factEntries, readFact } from "../core/facts.ts";
 export { compileGlob, compileGlobs } from "../core/glob.ts";
 export type { LimitScope, LimitUnit, LimitWindow, OnStoreDown } from "../core/limits.ts";
 export { createLocalTime, type LocalTime } from "../core/local-time.ts";
@@ -19,6 +20,7 @@ export {
 } from "../core/policy.ts";
 export type { PieceKind, TextMatch, TextScanner } from "../core/stream.ts";
 export { ConfigErrors, type ConfigProblem } from "./config.ts";
+export { eachText, type FactLook, typesFound } from "./content-facts.ts";
 export { answerKinds, contentConfig, contentGuard, mostPromptCharacters } from "./content-guard.ts";
 export {
   type CompletionDemand,

@@ -47,6 +47,12 @@ export type Instantiated = Pick<
   readonly notes?: readonly ConfigProblem[];
 };
 
+/** What a plugin with a config contributes as a detector. */
+export interface InstantiatedDetector {
+  readonly facts: NonNullable<PluginInstance["facts"]>;
+  readonly dispose?: () => void;
+}
+
 const noPlugins: PluginLookup = { get: () => undefined, names: () => [] };
 
 type LendPlugin = PluginTools<Readonly<Record<string, ReasonSpec>>>["plugin"];
@@ -61,6 +67,7 @@ export const instanceKeys = [
   "answer",
   "limits",
   "granted",
+  "facts",
   "rules",
   "reads",
   "monotone",
@@ -85,6 +92,22 @@ export function instantiate(
   return make(plugin, config, { cel, plugin: lender(cel, lookup) });
 }
 
+/**
+ * Makes a plugin that provides facts find them out, with one config.
+ *
+ * @throws ConfigErrors as {@link instantiate}
+ */
+export function instantiateDetector(
+  plugin: Plugin,
+  config: unknown,
+  cel: CompileCel,
+  lookup: PluginLookup = noPlugins,
+): InstantiatedDetector {
+  const instance = create(plugin, parseConfig(plugin.config, config), { cel, plugin: lender(cel, lookup) });
+  refuse(hookProblems(plugin, instance));
+  return { facts: instance.facts!, ...(instance.dispose && { dispose: once(instance.dispose) }) };
+}
+
 interface Lent {
   readonly cel: CompileCel;
   readonly plugin: LendPlugin;
@@ -93,8 +116,7 @@ interface Lent {
 function make(plugin: Plugin, config: unknown, lent: Lent): Instantiated {
   const parsed = parseConfig(plugin.config, config);
   const instance = create(plugin, parsed, lent);
-  const problems = checkInstance(plugin, instance);
-  if (problems.length > 0) throw new ConfigErrors(problems.map((message) => ({ path: [], message })));
+  refuse(checkInstance(plugin, instance));
 
   const evaluate: { [P in Phase]?: Ask } = {};
   for (const phase of plugin.phases) {
@@ -114,6 +136,10 @@ function make(plugin: Plugin, config: unknown, lent: Lent): Instantiated {
     ...(instance.granted && { limitGranted: instance.granted }),
     ...(instance.dispose && { dispose: once(instance.dispose) }),
   };
+}
+
+function refuse(problems: readonly string[]): void {
+  if (problems.length > 0) throw new ConfigErrors(problems.map((message) => ({ path: [], message })));
 }
 
 /** A reason does not say what raises it; what counts for whoever lists them is that it can refuse. */
@@ -232,6 +258,18 @@ function limitHits(plugin: Plugin): NonNullable<CompiledPolicy["limitHit"]> {
 
 /** What is wrong with what `create` gave back; empty when nothing is. */
 export function checkInstance(plugin: Plugin, instance: unknown): string[] {
+  const problems = hookProblems(plugin, instance);
+  if (typeof instance !== "object" || instance === null) return problems;
+  const works = ["limits", ...plugin.phases].some(
+    (key) => typeof (instance as Record<string, unknown>)[key] === "function",
+  );
+  if (!works && (instance as PluginInstance).answer === undefined) {
+    problems.push("create gave back no handler and no limits, so the policy would do nothing");
+  }
+  return problems;
+}
+
+function hookProblems(plugin: Plugin, instance: unknown): string[] {
   if (typeof instance !== "object" || instance === null) return ["create must give back an object with handlers"];
   const problems: string[] = [];
   for (const [key, value] of Object.entries(instance)) {
@@ -249,12 +287,11 @@ export function checkInstance(plugin: Plugin, instance: unknown): string[] {
       problems.push(`the hook '${key}' is not among the plugin's phases: ${plugin.phases.join(", ")}`);
     }
   }
-  const works = ["limits", ...plugin.phases].some(
-    (key) => typeof (instance as Record<string, unknown>)[key] === "function",
-  );
-  if (!works && (instance as PluginInstance).answer === undefined) {
-    problems.push("create gave back no handler and no limits, so the policy would do nothing");
-  }
+  const provides = Object.keys(plugin.provides ?? {});
+  const finds = (instance as PluginInstance).facts !== undefined;
+  if (finds && provides.length === 0) problems.push("the hook 'facts' is for a plugin that says what it 'provides'");
+  if (!finds && provides.length > 0)
+    problems.push(`the plugin provides ${provides.join(", ")} and has no hook 'facts'`);
   return problems;
 }
 

@@ -1,6 +1,6 @@
 import type { Static, TObject } from "@sinclair/typebox";
 import type { Effect, Modification, OnError } from "../core/decision.ts";
-import type { FactName, Facts } from "../core/facts.ts";
+import type { DetectedFactName, DetectedFacts, FactName, Facts } from "../core/facts.ts";
 import type { LimitRequest, LimitStanding } from "../core/limits.ts";
 import type { Phase } from "../core/phases.ts";
 import type { AnswerGuard, CompiledPolicy, Content, RuleHit, RuleInfo, Verdict } from "../core/policy.ts";
@@ -100,6 +100,14 @@ export interface PluginInstance<K extends string = string> {
   readonly limits?: (facts: Facts) => readonly (PluginLimit<K> | NestedLimit)[];
   /** What there is to say of a limit that had room, such as that little is left; `null` for nothing. Can refuse nothing. */
   readonly granted?: (limit: LimitRequest, standing: LimitStanding) => RuleHit | null;
+  /**
+   * Finds out what the plugin {@link Plugin.provides} of the words of a prompt: all of it, each time. Asked only when a
+   * rule reads one of those facts; with a time-out, and a breaker before it. A throw or a time-out makes the facts ones
+   * that cannot be had, and every policy that reads them counts as its `onError`.
+   *
+   * @param signal is aborted when nobody waits any more
+   */
+  readonly facts?: (content: Content, signal: AbortSignal) => DetectedFacts | Promise<DetectedFacts>;
   /** What its hits are called, where they are not the plugin's own reasons. */
   readonly rules?: readonly RuleInfo[];
   /** Facts read beside the plugin's own `reads`, when they depend on the config. */
@@ -122,6 +130,12 @@ export interface ConfigNote {
   readonly message: string;
 }
 
+/** What is known of a fact that a plugin provides. */
+export interface ProvidedFact {
+  /** All that it can ever hold, where that is known: comparisons with anything else are refused at load. */
+  readonly values?: readonly string[];
+}
+
 /** A policy type: everything that is known of it without running it, and how to make one. */
 export interface Plugin<
   C extends TObject = TObject,
@@ -138,6 +152,11 @@ export interface Plugin<
   readonly config: C;
   /** Facts the handlers read. Only these are computed; reading another one is an error in tests. */
   readonly reads: readonly FactName[];
+  /**
+   * Detected facts that {@link PluginInstance.facts} finds out. The host makes one instance for them, of the config that
+   * the manifest gives, else of an empty one; policies that use the plugin have nothing to do with it.
+   */
+  readonly provides?: { readonly [N in DetectedFactName]?: ProvidedFact };
   readonly reasons: R;
   /** Configs to show in documentation; each must be valid. Every shipped plugin has one. */
   readonly examples?: readonly Static<C>[];

@@ -18,6 +18,8 @@ const maxClientValues = 200;
  */
 export function createMetrics(sources: {
   readonly dropped: () => Readonly<Record<string, number>>;
+  /** What was looked for in caches, by cache. */
+  readonly caches?: () => Readonly<Record<string, { readonly hits: number; readonly misses: number }>>;
   readonly targets?: () => readonly TargetStatus[];
   /** Live replicas; `null` while nobody counts them. */
   readonly replicas?: () => number | null;
@@ -38,6 +40,12 @@ export function createMetrics(sources: {
     ["phase", "decision", "mode", "policy", "code"],
   );
   const evalSeconds = histogram(registry, "sluice_eval_seconds", "Time in the engine.", ["phase"]);
+  const factSeconds = histogram(
+    registry,
+    "sluice_facts_seconds",
+    "Time to find out a fact that takes some: tokens that are counted, what detectors find in a prompt's words.",
+    ["fact"],
+  );
   const policyErrors = counter(registry, "sluice_policy_errors_total", "Policies that could not be evaluated.", [
     "policy",
     "component",
@@ -56,6 +64,20 @@ export function createMetrics(sources: {
   ]);
   const inFlight = gauge(registry, "sluice_upstream_in_flight", "Calls under way.", ["name"]);
   const queued = gauge(registry, "sluice_upstream_queued", "Calls that wait for their turn.", ["name"]);
+  const cacheHits = total(registry, "sluice_cache_hits_total", "What was found in memory.", ["tier"]);
+  const cacheMisses = total(registry, "sluice_cache_misses_total", "What had to be read or made anew.", ["tier"]);
+  const shadowDiffs = counter(
+    registry,
+    "sluice_shadow_diff_total",
+    "Decisions that would have been others if every policy in mode warn or audit were enforced.",
+    ["from", "to"],
+  );
+  const reservedTokens = gauge(
+    registry,
+    "sluice_reserved_tokens",
+    "Tokens that calls under way have reserved, of the first limit on tokens each.",
+    [],
+  );
   const drift = histogram(
     registry,
     "sluice_settle_drift_tokens",
@@ -143,6 +165,7 @@ export function createMetrics(sources: {
   );
   const evaluatedOf = remembered((phase: Phase) => evalSeconds.of([phase]));
   const upstreamOf = remembered((provider: string) => upstreamSeconds.of([provider]));
+  const factOf = remembered((fact: string) => factSeconds.of([fact]));
   const driftOf = drift.of([]);
   const driftUsdOf = driftUsd.of([]);
   const routes = new WeakMap<Target, ReturnType<typeof routeSeries>>();
@@ -156,6 +179,7 @@ export function createMetrics(sources: {
   };
   const breakers = new Set<string>();
   let active = 0;
+  let reserved = 0;
   let current = "";
 
   return {
@@ -163,6 +187,10 @@ export function createMetrics(sources: {
     /** The text for a scrape. */
     async text(): Promise<string> {
       for (const [log, count] of Object.entries(sources.dropped())) dropped([log], count);
+      for (const [tier, { hits, misses }] of Object.entries(sources.caches?.() ?? {})) {
+        cacheHits([tier], hits);
+        cacheMisses([tier], misses);
+      }
       replicas([], sources.replicas?.() ?? 1);
       for (const { id, ...target } of sources.targets?.() ?? []) {
         inFlight([id], target.inFlight);
@@ -200,9 +228,11 @@ export function createMetrics(sources: {
       open(["maintenance"], Number(maintenance !== null));
     },
     expired: (kind: "break_glass" | "maintenance") => expiries([kind]),
+    shadow: (from: string, to: string) => shadowDiffs([from, to]),
     /** A decision without findings. */
     plainDecision: (phase: Phase, effect: string) => plainOf(phase)(effect)(1),
     evaluated: (phase: Phase, seconds: number) => evaluatedOf(phase)(seconds),
+    factFound: (fact: string, seconds: number) => factOf(fact)(seconds),
     policyError: (policy: string) => policyErrors([policy, "engine"]),
     limit: (policy: string, limit: string, result: string) => limitsOf(policy)(limit)(result)(1),
     usage(route: Route, prompt: number, completion: number, nanoUsd: number | null) {
@@ -218,6 +248,10 @@ export function createMetrics(sources: {
     upstream: (provider: string, seconds: number) => upstreamOf(provider)(seconds),
     upstreamError: (provider: string, kind: string) => upstreamErrors([provider, kind]),
     upstreamRetry: (provider: string, kind: "retry" | "failover") => upstreamRetries([provider, kind]),
+    reserved(amount: number) {
+      reserved += amount;
+      reservedTokens([], reserved);
+    },
     drift: (amount: number) => driftOf(amount),
     driftUsd: (micro: number) => driftUsdOf(micro / 1e6),
     streams(change: 1 | -1) {

@@ -1,10 +1,12 @@
 import type { PolicyException } from "../../core/exceptions.ts";
 import type { CompiledFile } from "../compile.ts";
+import type { Detectors } from "../detectors.ts";
 import type { PluginDirectory } from "../plugin.ts";
 import { type Problem, sortProblems } from "../problem.ts";
 import { checkBudget } from "./budget.ts";
 import { checkClaims } from "./claims.ts";
 import { type Compiled, isCompiled } from "./compiled.ts";
+import { checkDetected } from "./detected.ts";
 import { checkHeaders } from "./headers.ts";
 import { withoutIgnored } from "./ignored.ts";
 import { checkModels } from "./models.ts";
@@ -26,12 +28,13 @@ export interface Deployment {
 }
 
 /** What keeps a policy that was compiled from being live. */
-export function policyProblems(file: Compiled, { headers }: Deployment): Problem[] {
+export function policyProblems(file: Compiled, { headers }: Deployment, detectors?: Detectors): Problem[] {
   return [
     ...checkSurfaces(file),
     ...checkRefusals(file),
     ...checkReach(file),
     ...(headers === undefined ? [] : checkHeaders(file, headers)),
+    ...(detectors === undefined ? [] : checkDetected(file, detectors)),
   ];
 }
 
@@ -40,10 +43,11 @@ export function setProblems(
   own: readonly CompiledFile[],
   shelf: readonly CompiledFile[],
   deployment: Deployment,
+  detectors?: Detectors,
 ): Problem[] {
   const compiled = own.filter(isCompiled);
   return [
-    ...compiled.flatMap((file) => policyProblems(file, deployment)),
+    ...compiled.flatMap((file) => policyProblems(file, deployment, detectors)),
     // Which headers there are is the business of whoever puts a library policy to work.
     ...shelf.filter(isCompiled).flatMap((file) => policyProblems(file, {})),
     ...checkBudget(compiled),

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
+import { FactUnavailable } from "../../core/facts.ts";
 import { surfaces } from "../../core/phases.ts";
 import { formatProblem } from "../problem.ts";
 import { parseTestFile } from "./cases.ts";
-import { FactUnavailable } from "./facts.ts";
 
 function parse(text: string) {
   return parseTestFile("policies/org/a.test.yaml", "org/a.test.yaml", text);

@@ -1,16 +1,8 @@
-import { emptyFacts, type FactName, type Facts, factEntries } from "../../core/facts.ts";
+import { emptyFacts, type FactName, type Facts, factEntries, failFact } from "../../core/facts.ts";
 import type { LocalTime } from "../../core/local-time.ts";
 
 /** What a case says of a fact: its value, or that it cannot be had. */
 export type GivenFact = { readonly value: unknown } | { readonly error: string };
-
-/** A fact that a case lets fail. Its message goes nowhere but into the report of tests. */
-export class FactUnavailable extends Error {
-  constructor(fact: FactName, reason: string) {
-    super(`${fact} cannot be had: ${reason}`);
-    this.name = "FactUnavailable";
-  }
-}
 
 /** Facts that are never zero in a gateway. */
 const usual: Readonly<Partial<Record<FactName, unknown>>> = {
@@ -39,7 +31,7 @@ const derived: readonly {
 
 /**
  * The facts of a case: those given, what follows from them, and for the rest what an empty request has. Frozen. Reading
- * one that cannot be had throws a {@link FactUnavailable}.
+ * one that cannot be had throws a `FactUnavailable`.
  *
  * @param now when the request arrives, unless the case gives `now` itself
  * @param localTime tells the calendar of an instant in the organisation's time zone
@@ -88,10 +80,5 @@ function define(owner: Record<string, unknown>, key: string, name: FactName, fac
     owner[key] = fact.value;
     return;
   }
-  Object.defineProperty(owner, key, {
-    enumerable: true,
-    get() {
-      throw new FactUnavailable(name, fact.error);
-    },
-  });
+  failFact(owner, key, name, fact.error);
 }

@@ -1,11 +1,11 @@
 import type { Decision, Modification } from "../../core/decision.ts";
 import { recheck } from "../../core/engine.ts";
 import type { Facts } from "../../core/facts.ts";
+import { FactUnavailable } from "../../core/facts.ts";
 import { compileGlobs } from "../../core/glob.ts";
 import { type Changing, changesOf, joinRechecked, joinRouted } from "../../core/modified.ts";
 import { mergeModifications, modifySetting, routedModel } from "../../core/modify.ts";
 import type { CompiledPolicy, Content } from "../../core/policy.ts";
-import { FactUnavailable } from "./facts.ts";
 
 /** What became of a request that rules changed. */
 export interface Modified {
