@@ -1,4 +1,5 @@
 import type { Kysely } from "kysely";
+import type { EngineHealth } from "./engine-health.ts";
 import type { Tables } from "./tables.ts";
 
 /** Rows for one table of one batch. */
@@ -25,15 +26,21 @@ export type NewValue = string | number | null;
 /**
  * One kind of database: all that the repositories cannot say in portable SQL.
  *
- * Everything else is Kysely, so that a second engine is one more of these.
+ * Everything else is Kysely. On either, transactions (`db.transaction()`) take turns: what one reads nobody else changes
+ * before it commits.
  */
 export interface Engine {
   readonly db: Kysely<Tables>;
-  /** Begins a transaction that keeps every other migrating process waiting until it ends. */
-  readonly beginMigration: readonly string[];
+  /**
+   * Runs a transaction that keeps every other migrating process waiting until it ends. It has more time than others, and
+   * changes nothing when it rejects.
+   */
+  migration<T>(act: (db: Kysely<Tables>) => Promise<T>): Promise<T>;
   /** Adds many rows in one transaction, all or nothing; rows whose primary key is there already are left out. */
   insertMany(inserts: readonly Insert[]): Promise<void>;
   /** Whether an error says that a row with the same key or unique name is there already. */
   isDuplicate(error: unknown): boolean;
+  /** Whether the database answers, as its last use has shown. */
+  health(): EngineHealth;
   close(): Promise<void>;
 }

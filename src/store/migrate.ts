@@ -44,17 +44,7 @@ export async function migrate(
   migrations: readonly Migration[],
   now: number,
 ): Promise<readonly string[]> {
-  return engine.db.connection().execute(async (db) => {
-    for (const statement of engine.beginMigration) await sql.raw(statement).execute(db);
-    try {
-      const applied = await applyMissing(db, migrations, now);
-      await sql`commit`.execute(db);
-      return applied;
-    } catch (error) {
-      await sql`rollback`.execute(db);
-      throw error;
-    }
-  });
+  return engine.migration((db) => applyMissing(db, migrations, now));
 }
 
 async function applyMissing(db: Kysely<Tables>, migrations: readonly Migration[], now: number) {

@@ -1,7 +1,8 @@
 import { Database } from "bun:sqlite";
-import { CompiledQuery, type Driver, Kysely } from "kysely";
+import { CompiledQuery, type Driver, Kysely, sql } from "kysely";
 import { BunSqliteDialect } from "kysely-bun-sqlite";
 import type { Engine } from "./engine.ts";
+import { createHealthLog } from "./engine-health.ts";
 import { connectionPragmas, prepareInserts } from "./sqlite-inserts.ts";
 import { SqliteWriter } from "./sqlite-writer.ts";
 import type { Tables } from "./tables.ts";
@@ -33,14 +34,38 @@ export function openSqlite(path: string): Engine {
   const db = new Kysely<Tables>({ dialect: new Dialect({ database }) });
   const writer = path === ":memory:" ? undefined : new SqliteWriter(path);
   const insertAll = prepareInserts(database);
+  const health = createHealthLog(path === ":memory:" ? "SQLite in memory" : `SQLite ${path}`);
 
   return {
     db,
-    beginMigration: [`pragma busy_timeout = ${migrationTimeoutMs}`, "begin immediate"],
-    insertMany: (inserts) =>
-      writer === undefined ? db.connection().execute(async () => insertAll(inserts)) : writer.insertMany(inserts),
+    migration: (act) =>
+      db.connection().execute(async (connection) => {
+        await sql.raw(`pragma busy_timeout = ${migrationTimeoutMs}`).execute(connection);
+        await sql`begin immediate`.execute(connection);
+        try {
+          const value = await act(connection);
+          await sql`commit`.execute(connection);
+          return value;
+        } catch (error) {
+          await sql`rollback`.execute(connection);
+          throw error;
+        } finally {
+          await sql.raw(`pragma busy_timeout = ${busyTimeoutMs}`).execute(connection);
+        }
+      }),
+    async insertMany(inserts) {
+      try {
+        if (writer === undefined) await db.connection().execute(async () => insertAll(inserts));
+        else await writer.insertMany(inserts);
+        health.answered();
+      } catch (error) {
+        health.failed(error);
+        throw error;
+      }
+    },
     isDuplicate: (error) =>
       error instanceof Error && "code" in error && /^SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY)$/.test(String(error.code)),
+    health: () => health.health(),
     async close() {
       writer?.close();
       await db.destroy();

@@ -1,9 +1,9 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { decisionIdOf } from "../core/decision.ts";
 import type { Clock, DecisionRow, Logger, UsageRow } from "../core/ports.ts";
 import { openStore, type Store } from "./store.ts";
+import { temporaryDatabase } from "./testing-engines.ts";
+
+export { temporaryFolder, testEngines } from "./testing-engines.ts";
 
 /** A time for tests to begin at. */
 export const testStart = Date.UTC(2026, 0, 31, 12);
@@ -27,26 +27,21 @@ export function createTestLogger(): Logger & { readonly lines: string[] } {
   return { lines, debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") };
 }
 
-/** A new folder that is gone when the test is. */
-export async function temporaryFolder(): Promise<AsyncDisposable & { readonly path: string }> {
-  const path = await mkdtemp(join(tmpdir(), "sluice-"));
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
-}
-
-/** A store over a file of its own, closed and gone when the test is. */
+/** A store over a database of its own, closed and gone when the test is: of the engine that the test is run with. */
 export async function temporaryStore() {
-  const folder = await temporaryFolder();
+  const database = await temporaryDatabase();
   const clock = new TestClock();
-  const path = join(folder.path, "sluice.db");
-  const store = await openStore({ path, clock });
+  const store = await openStore({ ...database.location, clock });
   return {
     ...store,
     clock,
-    path,
-    folder: folder.path,
+    database,
+    /** The SQLite file; empty of a database of PostgreSQL. */
+    path: "path" in database.location ? database.location.path : "",
+    folder: database.folder,
     async [Symbol.asyncDispose]() {
       await store.close();
-      await folder[Symbol.asyncDispose]();
+      await database[Symbol.asyncDispose]();
     },
   };
 }

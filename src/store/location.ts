@@ -1,0 +1,30 @@
+import type { Engine } from "./engine.ts";
+import type { PostgresOptions } from "./postgres.ts";
+import { parsePostgresUrl } from "./postgres-url.ts";
+import { openSqlite } from "./sqlite.ts";
+
+/** Where a database is. */
+export type DatabaseLocation = SqliteLocation | PostgresLocation;
+
+interface SqliteLocation {
+  /** The SQLite file; `:memory:` for one that is gone when closed. Its folder must exist. */
+  readonly path: string;
+}
+
+interface PostgresLocation extends Partial<PostgresOptions> {
+  /** As `parsePostgresUrl` takes it. */
+  readonly url: string;
+}
+
+/** What a PostgreSQL database is used with where nothing else is said. */
+export const postgresDefaults: PostgresOptions = { poolSize: 10, connectTimeoutMs: 5_000, statementTimeoutMs: 30_000 };
+
+/** Opens the engine for a database. PostgreSQL's is loaded only where it is used. */
+export async function openEngine(location: DatabaseLocation): Promise<Engine> {
+  if ("path" in location) return openSqlite(location.path);
+  const { url, ...options } = location;
+  const address = parsePostgresUrl(url);
+  if (address === undefined) throw new TypeError("the database's address is none of PostgreSQL");
+  const { openPostgres } = await import("./postgres.ts");
+  return openPostgres(address, { ...postgresDefaults, ...options });
+}
