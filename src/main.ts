@@ -4,15 +4,16 @@ import { version } from "../package.json";
 import { createControlPlane } from "./admin/control-plane.ts";
 import type { AdminDeps } from "./admin/deps.ts";
 import { createApp, type Readiness } from "./app.ts";
-import { createAdminKeyDirectory, ensureAdminKey } from "./auth/admin-key.ts";
+import { ensureAdminKey } from "./auth/admin-key.ts";
 import { ensureDemo } from "./auth/demo.ts";
 import { createKeyDirectory } from "./auth/key-directory.ts";
 import { createKeyMint } from "./auth/key-mint.ts";
+import { openOperatorAccess, type TokenSettings } from "./auth/open.ts";
 import { createCel } from "./cel/cel.ts";
 import type { Config } from "./config.ts";
 import type { ChangedSubjects, Changes } from "./core/changes.ts";
 import type { KeyCache, Setting, Status } from "./core/control.ts";
-import type { Clock, TargetStatus } from "./core/ports.ts";
+import type { Clock, Logger, TargetStatus } from "./core/ports.ts";
 import type { Revisions } from "./core/revisions.ts";
 import { createDryRuns } from "./gateway/dry-run.ts";
 import { createGateway } from "./gateway/gateway.ts";
@@ -30,11 +31,15 @@ import { describeStatus, describeWarnings } from "./policy/status.ts";
 import { createEcho } from "./providers/echo/echo.ts";
 import { wireFormats } from "./providers/formats.ts";
 import { unknownFields } from "./providers/known-fields.ts";
+import { createActivity } from "./records/activity.ts";
+import { createLiveSources } from "./records/live-sources.ts";
 import { createRecorder } from "./records/recorder.ts";
 import { discoverPlugins } from "./registry/registry.ts";
+import { configuredLocation } from "./store/location.ts";
 import { openStore } from "./store/store.ts";
 import { createLogger } from "./telemetry/logger.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
+import type { SpanExporter, Tracing } from "./telemetry/tracing.ts";
 import { createTokenCounter } from "./tokens/counter.ts";
 import { createCatalogue, modelNames, unpricedModels } from "./upstream/catalogue.ts";
 import { createTransport } from "./upstream/fetch.ts";
@@ -50,6 +55,9 @@ const serverLimits = { maxRequestBodySize: Number.MAX_SAFE_INTEGER, idleTimeout:
 
 /** Answers whose last byte was handed over may still be on their way out. */
 const connectionGraceMs = 500;
+
+/** How long the last traces may take to be exported. */
+const lastTracesMs = 2000;
 
 /** How long the calls that are cut off at the end may take to be counted and closed. */
 const cutOffMs = 1000;
@@ -71,12 +79,18 @@ export interface Running {
   close(graceMs?: number): Promise<boolean>;
 }
 
+/** Parts that a test may put in the place of usual ones. */
+export interface Replaced {
+  /** Takes the traces, whether or not a collector is configured. */
+  readonly spanExporter?: SpanExporter;
+}
+
 /**
  * The composition root: makes every part from the configuration, joins them and listens.
  *
  * @throws when a part cannot be made (a database that does not open, a plugin that is refused); nothing listens then
  */
-export async function startSluice(config: Config): Promise<Running> {
+export async function startSluice(config: Config, replaced: Replaced = {}): Promise<Running> {
   const clock: Clock = Date;
   const startedAt = clock.now();
   const { values } = config;
@@ -86,11 +100,13 @@ export async function startSluice(config: Config): Promise<Running> {
   mkdirSync(values.data_dir, { recursive: true, mode: 0o700 });
 
   const registry = await discoverPlugins(values.plugins_dir);
-  const store = await openStore({ path: join(values.data_dir, "sluice.db"), clock });
+  const store = await openStore({ ...configuredLocation(values), clock });
   const { redis_url: redisUrl, redis } = values;
-  const recorder = createRecorder({ sink: store.records, logger });
+  const activity = createActivity({ logger, onWanted: (wanted) => live.follow(wanted) });
+  const recorder = createRecorder({ sink: store.records, logger, activity });
   const metrics = createMetrics({
-    dropped: () => recorder.dropped,
+    dropped: () => ({ ...recorder.dropped, trace: tracing?.dropped ?? 0 }),
+    caches: () => ({ keys: keys.lookups, rules: policies.live.lookups, tokens: tokens.stats }),
     targets: () => upstream.status(),
     replicas: () => shared?.health().replicas ?? null,
   });
@@ -110,6 +126,15 @@ export async function startSluice(config: Config): Promise<Running> {
   const mint = createKeyMint({ keys: store.keys, clock, checkSecret });
   const keys = createKeyDirectory({ keys: store.keys, clock, logger, checkSecret });
   const adminKey = await ensureAdminKey(values.data_dir, values.admin_key);
+  const access = await openOperatorAccess({
+    keys: store.adminKeys,
+    checkSecret: await store.sharedSecret("admin-keys"),
+    adminKey: adminKey.key,
+    failedAttemptsPerMinute: values.admin.failed_attempts_per_minute,
+    tokens: toTokenSettings(values),
+    clock,
+    logger,
+  });
   const demo = await ensureDemo({ applications: store.applications, mint });
 
   const deployment = {
@@ -134,7 +159,11 @@ export async function startSluice(config: Config): Promise<Running> {
     revisions,
     overlays,
     overlay: overlay.overlay,
-    onReload: metrics.policyLoad,
+    onReload(event) {
+      metrics.policyLoad(event);
+      const { result, revision, problems } = event;
+      activity.tell({ kind: "policies", at: clock.now(), load: { result, revision, problems } });
+    },
     onStatus: metrics.policyStatus,
   });
   const explainer = createExplainer({ service: policies, revisions, overlays, loading, logger });
@@ -171,17 +200,24 @@ export async function startSluice(config: Config): Promise<Running> {
   const readiness = (): Readiness => {
     if (closing) return { status: "unready", parts: [{ name: "server", state: "unready", problem: "shutting down" }] };
     const { state, problem } = describeStatus(policies.status());
-    const store = shared?.health();
-    const away = store?.state === "degraded";
+    const counted = shared?.health();
+    const away = counted?.state === "degraded";
     const { state: heard, detail } = changes.health();
-    const status =
-      state === "invalid" ? "unready" : state === "degraded" || away || heard === "degraded" ? "degraded" : "ready";
+    const database = store.health();
+    const degraded = [state, heard, database.state].includes("degraded") || away;
+    const status = state === "invalid" ? "unready" : degraded ? "degraded" : "ready";
     const parts = problem === "" ? [] : [{ name: "policies", state: state as string, problem }];
-    if (away) parts.push({ name: "redis", state: store.state, problem: store.detail });
+    if (database.state === "degraded") {
+      parts.push({ name: "database", state: database.state, problem: database.detail });
+    }
+    if (away) parts.push({ name: "redis", state: counted.state, problem: counted.detail });
     if (heard === "degraded") parts.push({ name: "replicas", state: heard, problem: detail });
     return { status, parts };
   };
 
+  const live = createLiveSources({ activity, audit: store.audit, readiness, clock, logger });
+
+  const tracing = await openTracing(values.tracing, logger, replaced.spanExporter);
   const gateway = createGateway({
     formats: wireFormats,
     unknownFields,
@@ -195,6 +231,7 @@ export async function startSluice(config: Config): Promise<Running> {
     upstream,
     clock,
     metrics,
+    tracer: tracing,
     logger,
     maxBodyBytes: values.max_body_bytes,
     policyHeaders: values.policy_headers,
@@ -203,16 +240,18 @@ export async function startSluice(config: Config): Promise<Running> {
 
   const status = (): Status => {
     const { status: ready, parts } = readiness();
-    const store = shared?.health();
+    const counted = shared?.health();
     const heard = changes.health();
+    const database = store.health();
     return {
       status: ready === "unready" ? "not_ready" : ready,
       version,
       startedAt,
-      replicas: store?.replicas ?? null,
+      replicas: counted?.replicas ?? null,
       parts: [
         ...parts.map(({ name, state, problem }) => ({ name, state, detail: problem })),
-        ...(store?.state === "ready" ? [{ name: "redis", state: store.state, detail: store.detail }] : []),
+        ...(database.state === "ready" ? [{ name: "database", ...database }] : []),
+        ...(counted?.state === "ready" ? [{ name: "redis", state: counted.state, detail: counted.detail }] : []),
         ...(heard.state === "ready" ? [{ name: "replicas", ...heard }] : []),
         ...describeTargets(upstream.status()),
         ...describeWarnings(policies.status()),
@@ -223,7 +262,10 @@ export async function startSluice(config: Config): Promise<Running> {
   const control: AdminDeps = {
     clock,
     logger,
-    operators: createAdminKeyDirectory(adminKey.key),
+    operators: access.operators,
+    adminKeys: store.adminKeys,
+    adminKeyMint: access.mint,
+    flushAdminKeys: access.flush,
     organisations: store.organisations,
     teams: store.teams,
     applications: store.applications,
@@ -244,6 +286,7 @@ export async function startSluice(config: Config): Promise<Running> {
     trail: store.trail,
     usage: store.usage,
     decisions: store.decisions,
+    activity,
     explanations: explainer,
     overrideUses: metrics.overrideUses,
     dryRuns: createDryRuns({
@@ -274,6 +317,9 @@ export async function startSluice(config: Config): Promise<Running> {
     readiness,
     async close(graceMs = values.shutdown_grace_seconds * 1000) {
       closing = true;
+      // Their streams would otherwise run for as long as anybody follows.
+      activity.close();
+      live.close();
       // Resolves when the last connection is idle; what runs on after the grace is cut off below.
       const stopped = server.stop();
       const drained = await gateway.drain(graceMs);
@@ -288,12 +334,53 @@ export async function startSluice(config: Config): Promise<Running> {
       await policies.close();
       await explainer.close();
       await recorder.close();
+      await tracing?.close(lastTracesMs);
       await keys.close();
+      await access.close();
       tokens.close();
       await counters.close();
       await store.close();
       return drained;
     },
+  };
+}
+
+/** What traces calls; `undefined` while nobody takes traces. Loaded only where it is used: its SDK is large. */
+async function openTracing(
+  { endpoint, headers, ...settings }: Config["values"]["tracing"],
+  logger: Logger,
+  spanExporter: SpanExporter | undefined,
+): Promise<Tracing | undefined> {
+  if (endpoint === undefined && spanExporter === undefined) return undefined;
+  const { createTracing } = await import("./telemetry/tracing.ts");
+  const exporter =
+    spanExporter ??
+    (await import("./telemetry/otlp.ts")).createOtlpExporter({
+      endpoint: endpoint!,
+      headers,
+      timeoutMs: settings.export_timeout_seconds * 1000,
+    });
+  return createTracing({
+    exporter,
+    serviceName: settings.service_name,
+    serviceVersion: version,
+    sampledShare: settings.sample_percent / 100,
+    maxSpans: settings.max_spans,
+    delayMs: settings.delay_seconds * 1000,
+    logger,
+  });
+}
+
+function toTokenSettings({ jwt, jwks }: Config["values"]): TokenSettings {
+  return {
+    secret: jwt.secret,
+    jwksUrl: jwks.url,
+    jwksTimeoutMs: Math.ceil(jwks.timeout_seconds * 1000),
+    jwksMaxAgeMs: jwks.max_age_seconds * 1000,
+    issuer: jwt.issuer,
+    audience: jwt.audience,
+    claims: { roles: jwt.roles_claim, scopes: jwt.scopes_claim, organisation: jwt.organisation_claim },
+    organisationRequired: jwt.organisation_required,
   };
 }
 

@@ -1,5 +1,6 @@
 import { Elysia, ValidationError } from "elysia";
 import { SluiceError } from "../errors.ts";
+import { activityRoutes } from "./activity.ts";
 import { applicationRoutes } from "./applications.ts";
 import { bindingRoutes } from "./bindings.ts";
 import { breakGlassRoutes } from "./break-glass.ts";
@@ -13,7 +14,7 @@ import { keyRoutes } from "./keys.ts";
 import { limitRoutes } from "./limits.ts";
 import { maintenanceRoutes } from "./maintenance.ts";
 import { modelRoutes } from "./models.ts";
-import { isAdmitted, rememberOperator } from "./operator.ts";
+import { addressOf, isAdmitted, rememberOperator } from "./operator.ts";
 import { organisationRoutes } from "./organisations.ts";
 import { policyRoutes, policyTypeRoutes } from "./policies.ts";
 import { policyTuningRoutes } from "./policy-tuning.ts";
@@ -37,7 +38,7 @@ export function createAdmin(deps: AdminDeps) {
   /** The one place where credentials and scopes are looked at: every route is behind it, whatever it is. */
   const admit = async (request: Request, path: string, route: string) => {
     if (isAdmitted(request)) return;
-    const operator = await deps.operators.identify(request.headers.get("authorization"));
+    const operator = await deps.operators.identify(request.headers.get("authorization"), addressOf(request));
     if (operator === null) {
       deps.logger.warn(
         { method: request.method, path },
@@ -86,6 +87,7 @@ export function createAdmin(deps: AdminDeps) {
     .use(limitRoutes(deps))
     .use(spendRoutes(deps))
     .use(decisionRoutes(deps))
+    .use(activityRoutes(deps))
     .use(explainRoutes(deps))
     .use(systemRoutes(deps));
   const requirements = readRequirements(admin.routes);
@@ -111,8 +113,15 @@ async function readJson(request: Request): Promise<unknown> {
     chunks.push(chunk);
   }
   if (size === 0) return undefined;
+  const body = parseJson(Buffer.concat(chunks));
+  // No route takes anything else, and the framework looks at the rest as if there were no body.
+  if (typeof body === "object" && body !== null) return body;
+  throw new SluiceError("invalid_input", { problem: "The body is not accepted: want a JSON object." });
+}
+
+function parseJson(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks)));
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
     const problem = cause instanceof Error ? cause.message : String(cause);
     throw new SluiceError("malformed_json", { problem }, { cause });

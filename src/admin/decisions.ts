@@ -1,195 +1,228 @@
 import { t } from "elysia";
-import type { StoredDecision } from "../core/control.ts";
-import { effects, type Tally } from "../core/decision.ts";
-import { type FactSpec, factCatalogue, type ReplayClass } from "../core/facts.ts";
-import { phases } from "../core/phases.ts";
+import type { DecisionFilter, StoredDecision } from "../core/control.ts";
+import { decisionGroups } from "../core/decision-stats.ts";
+import { phases, surfaces } from "../core/phases.ts";
+import { decisionSchema, effectSchema, showDecision } from "./decision-view.ts";
 import type { AdminDeps } from "./deps.ts";
+import { operatorOf } from "./operator.ts";
 import { problems } from "./problems.ts";
 import {
   defined,
   listOf,
   listQuery,
   oneOf,
+  readNames,
   readOptionalTime,
   routes,
   type Shown,
   showPage,
-  showTime,
-  time,
   toPageRequest,
 } from "./schemas.ts";
 import { needing } from "./scopes.ts";
+import { streamed } from "./streams.ts";
 import { applicationId } from "./usage.ts";
 
-const effect = oneOf(effects);
+const filterMembers = {
+  decision_id: t.Optional(t.String({ description: "The decision with this id." })),
+  request_id: t.Optional(t.String({ description: "The decisions of this request, one for each phase." })),
+  app: t.Optional(t.String({ description: "Id or name of the application." })),
+  org: t.Optional(t.String()),
+  env: t.Optional(t.String()),
+  key: t.Optional(t.String({ description: "Id of the gateway key." })),
+  surface: t.Optional(oneOf(surfaces)),
+  model: t.Optional(t.String({ description: "As the client named it." })),
+  revision: t.Optional(t.String({ description: "The policy set that decided." })),
+  phase: t.Optional(oneOf(phases)),
+  decision: t.Optional(effectSchema),
+  outcome: t.Optional(oneOf(["ok", "not_applicable", "error"])),
+  code: t.Optional(t.String({ description: "Of the reason that explains the decision." })),
+  policy: t.Optional(t.String({ description: "A policy that one of the reasons is of." })),
+  from: t.Optional(t.String({ description: "Earliest time, included." })),
+  to: t.Optional(t.String({ description: "Latest time, not included." })),
+};
 
-/** How the policies in scope fared. */
-export const evaluatedSchema = t.Object(
-  { decided: t.Integer(), not_applicable: t.Integer(), errors: t.Integer() },
-  { description: "How the policies in scope fared." },
-);
+const filterQuery = t.Object(filterMembers);
 
-const maybeFacts = (description: string) =>
-  t.Union([t.Object({}, { additionalProperties: true }), t.Null()], { description });
-
-const decisionSchema = t.Object(
+const statsSchema = t.Object(
   {
-    decision_id: t.String(),
-    request_id: t.String(),
-    ts: time("When it was made."),
-    phase: oneOf(phases),
-    revision: t.String({ description: "The policy set that decided." }),
-    org: t.String(),
-    app: t.String(),
-    env: t.String(),
-    key: t.String({ description: "Id of the gateway key." }),
-    surface: t.String(),
-    model: t.String(),
-    decision: effect,
-    outcome: oneOf(["ok", "not_applicable", "error"]),
-    code: t.String({ description: "Of the reason that explains the decision; empty without one." }),
-    reasons: t.Array(
+    data: t.Array(
       t.Object({
-        policy: t.String(),
-        rule: t.String(),
-        kind: oneOf(["hit", "error"]),
-        mode: oneOf(["enforce", "warn", "audit"]),
-        effect,
-        would: effect,
-        code: t.String(),
-        message: t.String(),
-        override: t.Optional(
-          t.String({ description: "What kept it from its effect, such as exception:org/x or break-glass:bg_…." }),
-        ),
+        group: t.Record(t.String(), t.String(), { description: "The values that the counts are of." }),
+        decisions: t.Integer(),
+        allowed: t.Integer(),
+        warned: t.Integer(),
+        modified: t.Integer(),
+        denied: t.Integer(),
+        with_errors: t.Integer({ description: "In which a policy could not be evaluated, whatever they came to." }),
+        evaluation_us: t.Object({ mean: t.Number(), max: t.Number() }, { description: "Microseconds." }),
       }),
-      { description: "Every rule that fired or failed; the one that explains the decision comes first." },
+      { description: "Those with the most decisions first." },
     ),
-    modifications: t.Array(
-      t.Object({
-        op: t.String(),
-        path: t.String(),
-        value: t.Optional(t.Unknown({ description: "Absent where it could be a part of a prompt or name a person." })),
-      }),
-    ),
-    evaluated: evaluatedSchema,
-    facts: maybeFacts("What the rules read of the request as it came; null when it was not kept."),
-    nondeterministic: maybeFacts("The same of what cannot be found out again, such as the time and counts of tokens."),
-    masked: t.Array(t.String(), { description: "Facts that stand here as hashes." }),
-    evaluation_us: t.Integer({ description: "Microseconds the evaluation took." }),
+    truncated: t.Boolean({ description: "Whether there are more groups than were asked for." }),
+    dropped: t.Integer({
+      description: "Decision records that this process lost since its start; they are not counted.",
+    }),
   },
   {
     examples: [
       {
-        decision_id: "01jb2m0c7zq4",
-        request_id: "01jb2m0c7zq3",
-        ts: "2026-01-31T12:00:00.000Z",
-        phase: "request",
-        revision: "sha256:2f1c…",
-        org: "default",
-        app: "chat",
-        env: "prod",
-        key: "k3v9q0x2pzm7a1bc",
-        surface: "chat",
-        model: "gpt-4o",
-        decision: "deny",
-        outcome: "ok",
-        code: "token_cap",
-        reasons: [
+        data: [
           {
-            policy: "org/prod-token-cap",
-            rule: "over-hard-cap",
-            kind: "hit",
-            mode: "enforce",
-            effect: "deny",
-            would: "deny",
-            code: "token_cap",
-            message: "asked for 21000 tokens, the cap is 16000",
+            group: { policy: "org/prod-token-cap" },
+            decisions: 12,
+            allowed: 0,
+            warned: 2,
+            modified: 0,
+            denied: 10,
+            with_errors: 0,
+            evaluation_us: { mean: 14.2, max: 61 },
           },
         ],
-        modifications: [],
-        evaluated: { decided: 1, not_applicable: 0, errors: 0 },
-        facts: { "request.max_tokens": 1000 },
-        nondeterministic: { "request.estimated_tokens": 20000 },
-        masked: [],
-        evaluation_us: 14,
+        truncated: false,
+        dropped: 0,
       },
     ],
   },
 );
 
+/** Rows that are read at once for an export. */
+const exportBatch = 200;
+
+const tags = ["Decisions"];
+
 /** `/decisions`. */
 export function decisionRoutes(deps: AdminDeps) {
-  return routes("/decisions").get(
-    "",
-    async ({ query }) => {
-      const filter = defined({
-        decisionId: query.decision_id,
-        requestId: query.request_id,
-        org: query.org,
-        app: await applicationId(deps, query.app),
-        phase: query.phase,
-        decision: query.decision,
-        from: readOptionalTime("from", query.from),
-        to: readOptionalTime("to", query.to),
-      });
-      await deps.recorder.flush();
-      return showPage(await deps.decisions.list(toPageRequest(query), filter), show);
-    },
-    {
-      query: listQuery({
-        decision_id: t.Optional(t.String()),
-        request_id: t.Optional(t.String()),
-        app: t.Optional(t.String({ description: "Id or name of the application." })),
-        org: t.Optional(t.String()),
-        phase: t.Optional(oneOf(phases)),
-        decision: t.Optional(effect),
-        from: t.Optional(t.String({ description: "Earliest time, included." })),
-        to: t.Optional(t.String({ description: "Latest time, not included." })),
-      }),
-      response: { 200: listOf(decisionSchema), ...problems() },
-      detail: needing("usage:read", {
-        tags: ["Decisions"],
-        summary: "List decision records, newest first",
-        operationId: "listDecisions",
-      }),
-    },
-  );
-}
-
-function show(row: StoredDecision): Shown<typeof decisionSchema> {
-  return {
-    decision_id: row.decisionId,
-    request_id: row.requestId,
-    ts: showTime(row.ts),
-    phase: row.phase,
-    revision: row.revision,
-    org: row.org,
-    app: row.app,
-    env: row.env,
-    key: row.key,
-    surface: row.surface,
-    model: row.model,
-    decision: row.effect,
-    outcome: row.outcome,
-    code: row.code,
-    reasons: row.reasons.map((reason) => ({ ...reason })),
-    modifications: row.modifications.map((change) => ({ ...change })),
-    evaluated: showTally(row.tally),
-    facts: factsOf(row, (replay) => replay !== "recorded"),
-    nondeterministic: factsOf(row, (replay) => replay === "recorded"),
-    masked: [...(row.facts?.masked ?? [])],
-    evaluation_us: Math.round(row.micros),
+  /** The records that a query selects and its sender may see; `null` when there can be none. */
+  const readFilter = async (query: Shown<typeof filterQuery>, request: Request): Promise<DecisionFilter | null> => {
+    const { organisation: own } = operatorOf(request);
+    if (own !== null && query.org !== undefined && query.org !== own) return null;
+    return defined({
+      decisionId: query.decision_id,
+      requestId: query.request_id,
+      org: own ?? query.org,
+      app: await applicationId(deps, query.app),
+      env: query.env,
+      key: query.key,
+      surface: query.surface,
+      model: query.model,
+      revision: query.revision,
+      phase: query.phase,
+      decision: query.decision,
+      outcome: query.outcome,
+      code: query.code,
+      policy: query.policy,
+      from: readOptionalTime("from", query.from),
+      to: readOptionalTime("to", query.to),
+    });
   };
-}
 
-/** A tally as it is shown. */
-export function showTally({ decided, notApplicable, errors }: Tally): Shown<typeof evaluatedSchema> {
-  return { decided, not_applicable: notApplicable, errors };
-}
+  /** All that a filter selects, newest first, a batch at a time as it is asked for. */
+  async function* batches(filter: DecisionFilter | null): AsyncGenerator<readonly StoredDecision[]> {
+    let after: string | null = null;
+    do {
+      if (filter === null) return;
+      const page = await deps.decisions.list({ limit: exportBatch, after }, filter);
+      yield page.data;
+      after = page.next;
+    } while (after !== null);
+  }
 
-/** The recorded facts of these replay classes. */
-function factsOf({ facts }: StoredDecision, wanted: (replay: ReplayClass) => boolean): Record<string, unknown> | null {
-  if (facts === null) return null;
-  const known: Readonly<Record<string, FactSpec>> = factCatalogue;
-  return Object.fromEntries(Object.entries(facts.looks[0]).filter(([name]) => wanted(known[name]?.replay ?? "input")));
+  return routes("/decisions")
+    .get(
+      "",
+      async ({ query, request }) => {
+        const filter = await readFilter(query, request);
+        if (filter === null) return { data: [], next: null };
+        await deps.recorder.flush();
+        return showPage(await deps.decisions.list(toPageRequest(query), filter), showDecision);
+      },
+      {
+        query: listQuery(filterMembers),
+        response: { 200: listOf(decisionSchema), ...problems() },
+        detail: needing("usage:read", {
+          tags,
+          summary: "List decision records, newest first",
+          operationId: "listDecisions",
+        }),
+      },
+    )
+    .get(
+      "/stats",
+      async ({ query, request }) => {
+        const by = readNames("group_by", query.group_by, decisionGroups);
+        const filter = await readFilter(query, request);
+        const limit = query.limit ?? 100;
+        const { decision: dropped } = deps.recorder.dropped;
+        if (filter === null) return { data: [], truncated: false, dropped };
+        await deps.recorder.flush();
+        const groups = await deps.decisions.stats(filter, by, limit + 1);
+        return {
+          data: groups.slice(0, limit).map((one) => ({
+            group: { ...one.group },
+            decisions: one.decisions,
+            allowed: one.allowed,
+            warned: one.warned,
+            modified: one.modified,
+            denied: one.denied,
+            with_errors: one.withErrors,
+            evaluation_us: { mean: Math.round(one.meanMicros * 10) / 10, max: Math.round(one.maxMicros) },
+          })),
+          truncated: groups.length > limit,
+          dropped,
+        };
+      },
+      {
+        query: t.Object(
+          {
+            ...filterMembers,
+            group_by: t.Optional(
+              t.String({
+                description: `Names separated by commas: ${decisionGroups.join(", ")}. One total of all when absent.`,
+                examples: ["policy"],
+              }),
+            ),
+            limit: t.Optional(t.Integer({ minimum: 1, maximum: 1000, description: "Most groups; 100 when absent." })),
+          },
+          { additionalProperties: false },
+        ),
+        response: { 200: statsSchema, ...problems() },
+        detail: needing("usage:read", {
+          tags,
+          summary: "Count decisions",
+          description:
+            "By what they came to, for each group. Policy and rule are those of the reason that explains a decision; they are empty where none fired.",
+          operationId: "readDecisionStats",
+        }),
+      },
+    )
+    .get(
+      "/export",
+      async ({ query, request }) => {
+        const filter = await readFilter(query, request);
+        await deps.recorder.flush();
+        const lines = (rows: readonly StoredDecision[]) =>
+          rows.map((row) => `${JSON.stringify(showDecision(row))}\n`).join("");
+        return streamed(batches(filter), lines, {
+          "content-type": "application/x-ndjson",
+          "content-disposition": 'attachment; filename="decisions.ndjson"',
+        });
+      },
+      {
+        query: t.Object(filterMembers, { additionalProperties: false }),
+        response: {
+          200: t.String({
+            contentMediaType: "application/x-ndjson",
+            description: "A decision record per line, as in the list, newest first.",
+          }),
+          ...problems(),
+        },
+        detail: needing("usage:read", {
+          tags,
+          summary: "Export decision records as NDJSON",
+          description:
+            "All that the filters select, as fast as it is read. An answer that breaks off is not whole: its last chunk is missing.",
+          operationId: "exportDecisions",
+        }),
+      },
+    );
 }

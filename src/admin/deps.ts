@@ -1,3 +1,5 @@
+import type { AdminKeyMint, AdminKeys } from "../core/admin-keys.ts";
+import type { Activity } from "../core/activity.ts";
 import type {
   Applications,
   DecisionLog,
@@ -26,6 +28,10 @@ export interface AdminDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly operators: OperatorDirectory;
+  readonly adminKeys: AdminKeys;
+  readonly adminKeyMint: AdminKeyMint;
+  /** Stores when admin keys were last used, as far as it is noted. */
+  readonly flushAdminKeys: () => Promise<void>;
   readonly organisations: Organisations;
   readonly teams: Teams;
   readonly applications: Applications;
@@ -41,6 +47,9 @@ export interface AdminDeps {
   readonly revisions: Revisions;
   readonly usage: UsageLedger;
   readonly decisions: DecisionLog;
+  readonly activity: Activity;
+  /** How often streams of the activity say that they are there; 15,000 when absent. */
+  readonly heartbeatMs?: number;
   readonly explanations: Explanations;
   readonly dryRuns: DryRuns;
   /** The counters that requests are limited by. */

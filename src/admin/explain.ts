@@ -11,7 +11,7 @@ import type {
 } from "../core/explain.ts";
 import type { Identity } from "../core/identity.ts";
 import { phases, surfaces } from "../core/phases.ts";
-import { evaluatedSchema, showTally } from "./decisions.ts";
+import { evaluatedSchema, showTally } from "./decision-view.ts";
 import type { AdminDeps } from "./deps.ts";
 import { identityOf } from "./identities.ts";
 import { problems } from "./problems.ts";

@@ -24,6 +24,7 @@ const tags = [
   { name: "Limits", description: "What limits have counted, and what was spent." },
   { name: "Usage", description: "What was used and what it cost." },
   { name: "Decisions", description: "What was decided, and why." },
+  { name: "Activity", description: "What happens now." },
   { name: "System", description: "How the gateway is and how it is set up." },
 ];
 
@@ -41,7 +42,7 @@ const statusTexts: Readonly<Record<string, string>> = {
   422: "It does not fit the policies.",
   429: "Too many credentials from this address were not valid.",
   500: "An internal error.",
-  503: "The counter store is away.",
+  503: "Something that it takes is away: the counter store, or the authority of tokens.",
 };
 
 /**
@@ -117,12 +118,12 @@ function exampleAnswer(operation: Node | undefined): Node | undefined {
   return content?.["application/json"]?.example;
 }
 
-/** The one content type we speak, with an example of it. */
+/** The one content type of an answer, JSON unless its schema says otherwise, with an example of it. */
 function jsonContent(content: Node, response: Node = {}): Node {
-  const { schema: written } = content["application/json"] as { schema: Node };
-  const schema = plainNumbers(written) as Node;
+  const { schema: written } = (content["application/json"] ?? Object.values(content)[0]) as { schema: Node };
+  const { contentMediaType = "application/json", ...schema } = plainNumbers(written) as Node;
   const example = exampleOf({ ...schema, ...("examples" in response && { examples: response.examples }) });
-  return { "application/json": { schema, ...(example !== undefined && { example }) } };
+  return { [String(contentMediaType)]: { schema, ...(example !== undefined && { example }) } };
 }
 
 function exampleOf(schema: Node): unknown {

@@ -136,6 +136,22 @@ export function readOptionalTime(name: string, text: string | undefined): number
   return text === undefined ? undefined : readTime(name, text);
 }
 
+/**
+ * Reads names separated by commas, each once.
+ *
+ * @throws SluiceError `invalid_input`
+ */
+export function readNames<const N extends string>(name: string, text: string | undefined, known: readonly N[]): N[] {
+  const names = (text ?? "").split(",").filter((one) => one !== "");
+  const isKnown = (one: string): one is N => (known as readonly string[]).includes(one);
+  const unknown = names.find((one) => !isKnown(one));
+  if (unknown !== undefined) {
+    const problem = `'${name}' has '${unknown}'; accepted: ${known.join(", ")}.`;
+    throw new SluiceError("invalid_input", { problem });
+  }
+  return [...new Set(names.filter(isKnown))];
+}
+
 /** A time as it is shown. */
 export function showTime(ms: number): string {
   return new Date(ms).toISOString();

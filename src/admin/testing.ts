@@ -2,9 +2,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Elysia } from "elysia";
-import { createAdminKeyDirectory, ensureAdminKey } from "../auth/admin-key.ts";
+import { ensureAdminKey } from "../auth/admin-key.ts";
 import { createKeyDirectory } from "../auth/key-directory.ts";
 import { createKeyMint } from "../auth/key-mint.ts";
+import { type OperatorAccessOptions, openOperatorAccess } from "../auth/open.ts";
 import type { PolicyDirectory, Setting } from "../core/control.ts";
 import type { Counters } from "../core/limits.ts";
 import type { CompiledPolicy } from "../core/policy.ts";
@@ -22,6 +23,8 @@ import { createRevisionStore } from "../policy/revisions.ts";
 import { createPolicyService } from "../policy/service.ts";
 import { testFolder, testOptions } from "../policy/testing.ts";
 import { wireFormats } from "../providers/formats.ts";
+import { createActivity } from "../records/activity.ts";
+import { createLiveSources } from "../records/live-sources.ts";
 import { createRecorder } from "../records/recorder.ts";
 import { openStore } from "../store/store.ts";
 import { createTestLogger, TestClock, testStart } from "../store/testing.ts";
@@ -146,8 +149,12 @@ function fixedPolicies(snapshot: Snapshot): PolicyDirectory {
  * The control plane over a real SQLite file, with everything a test looks at. Dispose it when done.
  *
  * @param policyFiles what the policies folder holds; the live policies are then those of the folder
+ * @param accessOptions how operators get in, where it is not by the key in the data directory alone
  */
-export async function startTestAdmin(policyFiles?: Readonly<Record<string, string>>) {
+export async function startTestAdmin(
+  policyFiles?: Readonly<Record<string, string>>,
+  accessOptions: Partial<Pick<OperatorAccessOptions, "tokens" | "failedAttemptsPerMinute" | "adminKey">> = {},
+) {
   const folder = await mkdtemp(join(tmpdir(), "sluice-admin-"));
   const clock = new TestClock();
   const logger = createTestLogger();
@@ -156,8 +163,27 @@ export async function startTestAdmin(policyFiles?: Readonly<Record<string, strin
   const checkSecret = await store.sharedSecret("gateway-keys");
   const mint = createKeyMint({ keys: store.keys, clock, checkSecret });
   const directory = createKeyDirectory({ keys: store.keys, clock, logger, checkSecret });
-  const recorder = createRecorder({ sink: store.records, logger });
+  const activity = createActivity({ logger, onWanted: (wanted) => live.follow(wanted) });
+  const live = createLiveSources({
+    activity,
+    audit: store.audit,
+    readiness: () => ({ status: "ready", parts: [] }),
+    clock,
+    logger,
+    pollMs: 5,
+  });
+  const recorder = createRecorder({ sink: store.records, logger, activity });
   const { key: adminKey } = await ensureAdminKey(folder);
+  const access = await openOperatorAccess({
+    keys: store.adminKeys,
+    checkSecret: await store.sharedSecret("admin-keys"),
+    adminKey,
+    // Tests fail on purpose, and often.
+    failedAttemptsPerMinute: 1_000_000,
+    clock,
+    logger,
+    ...accessOptions,
+  });
   const counters: Counters = createMemoryCounters({ clock });
   const snapshot = new Snapshot("sha256:test", livePolicies);
   const overlay = await createOverlayKeeper({ store: store.policyStore, clock, logger });
@@ -179,7 +205,9 @@ export async function startTestAdmin(policyFiles?: Readonly<Record<string, strin
     ...store,
     clock,
     logger,
-    operators: createAdminKeyDirectory(adminKey),
+    operators: access.operators,
+    adminKeyMint: access.mint,
+    flushAdminKeys: access.flush,
     mint,
     keyCache: directory,
     catalogue,
@@ -187,8 +215,13 @@ export async function startTestAdmin(policyFiles?: Readonly<Record<string, strin
     counters,
     windowOf: createCalendar(),
     recorder,
+    activity,
+    heartbeatMs: 20,
     policyControl: overlay,
-    policies: policyFiles === undefined ? fixedPolicies(snapshot) : createPolicyDirectory(service, loading, loading.registry.describe),
+    policies:
+      policyFiles === undefined
+        ? fixedPolicies(snapshot)
+        : createPolicyDirectory(service, loading, loading.registry.describe),
     explanations: createExplainer({ service, revisions: kept, overlays, loading, logger }),
     overrideUses: (override) => (override === "exception:org/batch" ? 3 : 0),
     dryRuns: createDryRuns({
@@ -238,6 +271,7 @@ export async function startTestAdmin(policyFiles?: Readonly<Record<string, strin
     mint,
     directory,
     recorder,
+    activity,
     counters,
     adminKey,
     app,
@@ -247,10 +281,13 @@ export async function startTestAdmin(policyFiles?: Readonly<Record<string, strin
     service,
     overlay,
     async [Symbol.asyncDispose]() {
+      activity.close();
+      live.close();
       await overlay.close();
       await service.close();
       await files[Symbol.asyncDispose]();
       await directory.close();
+      await access.close();
       await recorder.close();
       await store.close();
       await rm(folder, { recursive: true, force: true });

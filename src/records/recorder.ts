@@ -1,5 +1,7 @@
+import type { ActivitySink } from "../core/activity.ts";
 import type { RecordSink } from "../core/control.ts";
-import type { Logger, Recorder } from "../core/ports.ts";
+import type { Finding } from "../core/decision.ts";
+import type { Logger, PlainDecision, Recorder, UsageRow } from "../core/ports.ts";
 
 /** How a recorder works. */
 export interface RecorderOptions {
@@ -15,6 +17,8 @@ export interface RecorderOptions {
   readonly maxAttempts?: number;
   /** Waits between attempts. */
   readonly wait?: (ms: number) => Promise<void>;
+  /** Told of every decision as it is made, stored or not. */
+  readonly activity?: ActivitySink;
 }
 
 /** Records as the sink encoded them, and how many of each log there are. */
@@ -26,6 +30,7 @@ interface Batch {
 }
 
 const firstRetryMs = 50;
+const noFindings: readonly Finding[] = Object.freeze([]);
 
 /**
  * Collects records and stores them in batches, off the request's path.
@@ -41,6 +46,7 @@ export function createRecorder({
   intervalMs = 100,
   maxAttempts = 5,
   wait = (ms) => Bun.sleep(ms),
+  activity,
 }: RecorderOptions): Recorder {
   const dropped = { usage: 0, decision: 0 };
   let open = newBatch();
@@ -144,11 +150,13 @@ export function createRecorder({
     dropped,
     usage(row) {
       const decisions = row.request === undefined ? 0 : 1;
+      if (activity?.wanted && row.request !== undefined) tellPlain(activity, row, row.request);
       if (closed || waiting >= maxQueue) return overflow(1, decisions);
       open.usage = append(open.usage, sink.encodeUsage(row));
       taken(1, decisions);
     },
     decision(row) {
+      if (activity?.wanted) activity.tell({ kind: "decision", at: row.ts, decision: row });
       if (closed || waiting >= maxQueue) return overflow(0, 1);
       open.decisions = append(open.decisions, sink.encodeDecision(row));
       taken(0, 1);
@@ -159,6 +167,12 @@ export function createRecorder({
       await flush();
     },
   };
+}
+
+/** A decision that stands in its request's ledger row. */
+function tellPlain(activity: ActivitySink, row: UsageRow, { outcome, tally, ...rest }: PlainDecision): void {
+  const decision = { phase: "request", effect: "allow", outcome, findings: noFindings, tally } as const;
+  activity.tell({ kind: "decision", at: row.ts, decision: { ...row, ...rest, phase: "request", decision } });
 }
 
 function newBatch(): Batch {

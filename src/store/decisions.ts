@@ -1,6 +1,7 @@
-import { sql } from "kysely";
-import type { DecisionLog, DecisionReason, StoredDecision } from "../core/control.ts";
+import { type SelectQueryBuilder, sql } from "kysely";
+import type { DecisionFilter, DecisionLog, DecisionReason, StoredDecision } from "../core/control.ts";
 import { decisionIdOf, type Finding, parseDecisionId } from "../core/decision.ts";
+import type { DecisionGroup, DecisionTotals } from "../core/decision-stats.ts";
 import { recordedModification } from "../core/modifiable.ts";
 import { phases } from "../core/phases.ts";
 import type { DecisionRow } from "../core/ports.ts";
@@ -30,6 +31,8 @@ const columns = [
   "modifications",
   "micros",
   "facts",
+  "policy",
+  "rule",
 ] as const satisfies readonly (keyof Tables["decisions"])[];
 
 /** Encoded decision records as they are added to the database. */
@@ -37,40 +40,115 @@ export function insertDecisions(rows: string): Insert {
   return { table: "decisions", columns, rows };
 }
 
+type Log = SelectQueryBuilder<Tables, "decision_log", object>;
+
 /** Reads the decision log from the database. */
 export function createDecisionLog({ db }: Engine): DecisionLog {
   return {
     async list(page, filter) {
-      const named = filter.decisionId === undefined ? undefined : parseDecisionId(filter.decisionId);
-      if (named === null) return { data: [], next: null };
-      let query = db
-        .selectFrom("decision_log")
-        .selectAll()
-        .orderBy("ts", "desc")
-        .orderBy("request_id", "desc")
-        .orderBy("phase_order", "desc")
-        .limit(page.limit + 1);
-      const wanted: readonly (readonly [keyof Tables["decision_log"], string | undefined])[] = [
-        ["request_id", named?.requestId],
-        ["phase", named?.phase],
-        ["request_id", filter.requestId],
-        ["org", filter.org],
-        ["app", filter.app],
-        ["phase", filter.phase],
-        ["effect", filter.decision],
-      ];
-      for (const [column, value] of wanted) {
-        if (value !== undefined) query = query.where(column, "=", value);
-      }
-      if (filter.from !== undefined) query = query.where("ts", ">=", filter.from);
-      if (filter.to !== undefined) query = query.where("ts", "<", filter.to);
+      let query = selected(db.selectFrom("decision_log"), filter);
+      if (query === null) return { data: [], next: null };
       const after = readCursor(page, ["number", "string", "number"]);
       if (after !== null) {
         query = query.where(sql<boolean>`(ts, request_id, phase_order) < (${after[0]}, ${after[1]}, ${after[2]})`);
       }
-      const position = (row: Row<"decision_log">) => [row.ts, row.request_id, row.phase_order];
-      return toPage(await query.execute(), page, toStoredDecision, position);
+      const rows = await query
+        .selectAll()
+        .orderBy("ts", "desc")
+        .orderBy("request_id", "desc")
+        .orderBy("phase_order", "desc")
+        .limit(page.limit + 1)
+        .execute();
+      return toPage(rows, page, toStoredDecision, (row) => [row.ts, row.request_id, row.phase_order]);
     },
+
+    async stats(filter, by, limit) {
+      const query = selected(db.selectFrom("decision_log"), filter);
+      if (query === null) return [];
+      const groups = by.map((group) => [group, groupColumn(group)] as const);
+      const counted = query.select(totals).select(groups.map(([group, column]) => column.as(`by_${group}`)));
+      const rows = await groups
+        .reduce((grouped, [, column]) => grouped.groupBy(column), counted)
+        .orderBy("decisions", "desc")
+        .orderBy(sql.raw(by.length === 0 ? "1" : by.map((group) => `by_${group}`).join(", ")))
+        .limit(limit)
+        .execute();
+      return rows.map((row) => toTotals(row, by));
+    },
+  };
+}
+
+/** The records that a filter selects; `null` when it can select none. */
+function selected(log: Log, filter: DecisionFilter): Log | null {
+  const named = filter.decisionId === undefined ? undefined : parseDecisionId(filter.decisionId);
+  if (named === null) return null;
+  const wanted: readonly (readonly [keyof Tables["decision_log"], string | undefined])[] = [
+    ["request_id", named?.requestId],
+    ["phase", named?.phase],
+    ["request_id", filter.requestId],
+    ["org", filter.org],
+    ["app", filter.app],
+    ["env", filter.env],
+    ["key_id", filter.key],
+    ["surface", filter.surface],
+    ["model", filter.model],
+    ["revision", filter.revision],
+    ["phase", filter.phase],
+    ["effect", filter.decision],
+    ["outcome", filter.outcome],
+    ["code", filter.code],
+  ];
+  let query = log;
+  for (const [column, value] of wanted) {
+    if (value !== undefined) query = query.where(column, "=", value);
+  }
+  if (filter.policy !== undefined) {
+    // Whether the text is in there, in the SQL of every engine, and without wildcards.
+    const reason = `"policy":${JSON.stringify(filter.policy)}`;
+    query = query.where(sql<boolean>`replace(reasons, ${reason}, '') <> reasons`);
+  }
+  if (filter.from !== undefined) query = query.where("ts", ">=", filter.from);
+  if (filter.to !== undefined) query = query.where("ts", "<", filter.to);
+  return query;
+}
+
+const countOf = (effect: string) => sql<number>`sum(case when effect = ${sql.lit(effect)} then 1 else 0 end)`;
+
+const totals = [
+  sql<number>`count(*)`.as("decisions"),
+  countOf("allow").as("allowed"),
+  countOf("warn").as("warned"),
+  countOf("modify").as("modified"),
+  countOf("deny").as("denied"),
+  sql<number>`sum(case when errors > 0 then 1 else 0 end)`.as("with_errors"),
+  sql<number>`avg(micros)`.as("mean_micros"),
+  sql<number>`max(micros)`.as("max_micros"),
+];
+
+const periodMs = { day: 86_400_000, hour: 3_600_000 } as const;
+
+function groupColumn(group: DecisionGroup) {
+  if (group === "day" || group === "hour") return sql<number | string>`(ts - ts % ${sql.lit(periodMs[group])})`;
+  return sql<number | string>`${sql.ref(group === "key" ? "key_id" : group === "decision" ? "effect" : group)}`;
+}
+
+function toGroupValue(group: DecisionGroup, value: unknown): string {
+  if (group === "day") return new Date(Number(value)).toISOString().slice(0, 10);
+  if (group === "hour") return new Date(Number(value)).toISOString();
+  return String(value);
+}
+
+function toTotals(row: Readonly<Record<string, unknown>>, by: readonly DecisionGroup[]): DecisionTotals {
+  return {
+    group: Object.fromEntries(by.map((group) => [group, toGroupValue(group, row[`by_${group}`])])),
+    decisions: Number(row.decisions),
+    allowed: Number(row.allowed),
+    warned: Number(row.warned),
+    modified: Number(row.modified),
+    denied: Number(row.denied),
+    withErrors: Number(row.with_errors),
+    meanMicros: Number(row.mean_micros),
+    maxMicros: Number(row.max_micros),
   };
 }
 
@@ -100,6 +178,8 @@ export function encodeDecision(row: DecisionRow): string {
     findings.length === 0 ? "[]" : JSON.stringify(findings.flatMap(toChanges)),
     toThousandths(row.micros),
     row.facts === undefined ? null : JSON.stringify(row.facts),
+    findings[0]?.policy ?? "",
+    findings[0]?.rule ?? "",
   ]);
 }
 

@@ -13,12 +13,14 @@ interface OrganisationTable extends VersionedTable {
   name: string;
   time_zone: string;
   labels: string;
+  deleted_at: number | null;
 }
 
 interface TeamTable extends VersionedTable {
   organisation_id: string;
   name: string;
   labels: string;
+  deleted_at: number | null;
 }
 
 interface ApplicationTable extends VersionedTable {
@@ -41,6 +43,32 @@ interface GatewayKeyTable {
   expires_at: number | null;
   revoked_at: number | null;
   last_used_at: number | null;
+  surfaces: string | null;
+  models: string | null;
+  networks: string | null;
+  replaced_by: string | null;
+  version: number;
+}
+
+interface ApplicationConfigTable extends Omit<VersionedTable, "id"> {
+  application_id: string;
+  env: string;
+  labels: string;
+  disabled: number;
+  strict: number;
+  keeps_text: number;
+  surfaces: string | null;
+  models: string | null;
+  networks: string | null;
+  deleted_at: number | null;
+}
+
+interface IdempotencyKeyTable {
+  id: string;
+  operator: string;
+  fingerprint: string;
+  answer: string | null;
+  created_at: number;
 }
 
 interface AdminKeyTable {
@@ -200,6 +228,8 @@ export interface Tables {
   teams: TeamTable;
   applications: ApplicationTable;
   gateway_keys: GatewayKeyTable;
+  application_configs: ApplicationConfigTable;
+  idempotency_keys: IdempotencyKeyTable;
   admin_keys: AdminKeyTable;
   settings: { name: string; value: string };
   db_policies: DatabasePolicyTable;

@@ -1,0 +1,264 @@
+import { t } from "elysia";
+import {
+  type ActivityEvent,
+  type ActivityKind,
+  activityKinds,
+  type Follower,
+  type LiveDecision,
+  type NamedEvent,
+} from "../core/activity.ts";
+import { decisionIdOf, effects } from "../core/decision.ts";
+import { phases, surfaces } from "../core/phases.ts";
+import { SluiceError } from "../errors.ts";
+import { showTally } from "./decision-view.ts";
+import type { AdminDeps } from "./deps.ts";
+import { operatorOf } from "./operator.ts";
+import { problems } from "./problems.ts";
+import { oneOf, readNames, routes, type Shown, showTime } from "./schemas.ts";
+import { needing } from "./scopes.ts";
+import { applicationId } from "./usage.ts";
+
+const streamQuery = t.Object(
+  {
+    kinds: t.Optional(
+      t.String({
+        description: `Names separated by commas: ${activityKinds.join(", ")}. All that the credential may see when absent.`,
+        examples: ["decision"],
+      }),
+    ),
+    org: t.Optional(t.String({ description: "Of this organisation." })),
+    app: t.Optional(t.String({ description: "Id or name of the application." })),
+    env: t.Optional(t.String()),
+    key: t.Optional(t.String({ description: "Id of the gateway key." })),
+    surface: t.Optional(oneOf(surfaces)),
+    model: t.Optional(t.String({ description: "As the client named it." })),
+    phase: t.Optional(oneOf(phases)),
+    decision: t.Optional(
+      t.String({ description: `Names separated by commas: ${effects.join(", ")}.`, examples: ["deny,warn"] }),
+    ),
+    code: t.Optional(t.String({ description: "Of a reason." })),
+    policy: t.Optional(t.String({ description: "Of a reason." })),
+    seconds: t.Optional(
+      t.Integer({ minimum: 1, maximum: 86_400, description: "Ends after so long; never when absent.", examples: [1] }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+const resumeHeaders = t.Object({
+  "last-event-id": t.Optional(
+    t.String({ maxLength: 64, description: "The id of the last event that was seen; EventSource sends it by itself." }),
+  ),
+});
+
+/** How often a stream says that it is there, and looks whether its reader may still see it. */
+const heartbeatMs = 15_000;
+/** How long clients wait before they come again. */
+const retryMs = 2_000;
+
+const example = `retry: ${retryMs}
+
+id: 5rkZqv0JcV1N
+event: decision
+data: {"decision_id":"dec_AaH9HvRXdSKZHVNwBtviUA_request","app":"chat","decision":"deny","code":"token_cap"}
+
+`;
+
+/** `/activity`. */
+export function activityRoutes(deps: AdminDeps) {
+  return routes("/activity").get(
+    "/stream",
+    async ({ query, headers, request }) => {
+      const wants = await readFilter(deps, query, request);
+      const after = headers["last-event-id"] || null;
+      const follower = deps.activity.follow(wants, after);
+      const mayGoOn = async () => {
+        const { id } = operatorOf(request);
+        return (await deps.operators.identify(request.headers.get("authorization")))?.id === id;
+      };
+      const endsAfterMs = query.seconds === undefined ? undefined : query.seconds * 1000;
+      const resumes = after !== null;
+      return eventStream(follower, { mayGoOn, heartbeatMs: deps.heartbeatMs ?? heartbeatMs, endsAfterMs, resumes });
+    },
+    {
+      query: streamQuery,
+      headers: resumeHeaders,
+      response: {
+        200: t.String({ contentMediaType: "text/event-stream", examples: [example] }),
+        ...problems(403, 503),
+      },
+      detail: needing("usage:read", {
+        tags: ["Activity"],
+        summary: "Follow what happens, as server-sent events",
+        description: `Events \`decision\` (every decision of this process, allowed ones too), \`change\` (what operators changed, anywhere; takes the scope audit:read), \`policies\` (each attempt to load the policies, with its problems) and \`status\` (how ready the gateway is, when that changes). An event that does not have what a filter names is left out. A line without data comes every 15 seconds.
+
+With \`last-event-id\` it goes on after that event; \`gap\` comes first where events may be missing. A reader that does not keep up is cut off, and can come again the same way: nobody waits for it.`,
+        operationId: "streamActivity",
+      }),
+    },
+  );
+}
+
+/** Which events a query asks for, and its sender may see. */
+async function readFilter(deps: AdminDeps, query: Shown<typeof streamQuery>, request: Request) {
+  const { organisation: own, scopes } = operatorOf(request);
+  const asked = readNames("kinds", query.kinds, activityKinds);
+  const audits = scopes.has("audit:read");
+  if (asked.includes("change") && !audits) {
+    throw new SluiceError("insufficient_scope", { problem: "To follow changes takes the scope 'audit:read'" });
+  }
+  const kinds = new Set<ActivityKind>(asked.length > 0 ? asked : activityKinds);
+  if (!audits) kinds.delete("change");
+  const { org, env, key, surface, model, phase, code, policy } = query;
+  const app = await applicationId(deps, query.app);
+  const wanted = readNames("decision", query.decision, effects);
+  const aboutDecisions = [app, env, key, surface, model, phase, code, policy].some((value) => value !== undefined);
+
+  const wantsDecision = ({ decision, ...row }: LiveDecision) =>
+    (app === undefined || row.app === app) &&
+    (env === undefined || row.env === env) &&
+    (key === undefined || row.key === key) &&
+    (surface === undefined || row.surface === surface) &&
+    (model === undefined || row.model === model) &&
+    (phase === undefined || decision.phase === phase) &&
+    (wanted.length === 0 || wanted.includes(decision.effect)) &&
+    (code === undefined || decision.findings.some((finding) => finding.code === code)) &&
+    (policy === undefined || decision.findings.some((finding) => finding.policy === policy));
+
+  return (event: ActivityEvent): boolean => {
+    if (!kinds.has(event.kind)) return false;
+    // What belongs to the deployment says nothing of an organisation, save changes, which may name one.
+    const shared = event.kind === "policies" || event.kind === "status";
+    const of = organisationOf(event);
+    if (own !== null && !shared && of !== own) return false;
+    if (org !== undefined && of !== org) return false;
+    if (event.kind === "decision") return wantsDecision(event.decision);
+    return !aboutDecisions && wanted.length === 0;
+  };
+}
+
+function organisationOf(event: ActivityEvent): string | null {
+  if (event.kind === "decision") return event.decision.org;
+  return event.kind === "change" ? event.entry.organisation : null;
+}
+
+interface StreamOptions {
+  /** Asked with every heartbeat: a credential may be revoked while its stream runs. */
+  readonly mayGoOn: () => Promise<boolean>;
+  readonly heartbeatMs: number;
+  readonly endsAfterMs: number | undefined;
+  readonly resumes: boolean;
+}
+
+/**
+ * Writes what a follower is told as server-sent events. It is written when it is read: what waits meanwhile waits in the
+ * feed, which has a bound and drops who is too slow.
+ */
+function eventStream(follower: Follower, options: StreamOptions): Response {
+  const { mayGoOn, heartbeatMs: every, endsAfterMs, resumes } = options;
+  const encoder = new TextEncoder();
+  let wake: () => void = () => undefined;
+  let beats = 0;
+  let over = false;
+  let heart: ReturnType<typeof setInterval> | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const end = () => {
+    over = true;
+    clearInterval(heart);
+    clearTimeout(timer);
+    follower.leave();
+    wake();
+  };
+  const beat = async () => {
+    // A look that fails says nothing about the credential; the next one may.
+    if (await mayGoOn().catch(() => true)) {
+      beats += 1;
+      wake();
+    } else end();
+  };
+  const body = new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        heart = setInterval(() => void beat(), every);
+        heart.unref();
+        if (endsAfterMs !== undefined) timer = setTimeout(end, endsAfterMs);
+        timer?.unref();
+        follower.onReady(() => {
+          // A reader that does not read is cut off here; nothing else would ever tell it.
+          if (follower.ended === "slow" && !over) {
+            end();
+            controller.error(new Error("the reader did not keep up"));
+          } else if (follower.ended !== null) end();
+          else wake();
+        });
+        const gap = follower.gap === null ? "" : `event: gap\ndata: {"reason":"${follower.gap}"}\n`;
+        // Not where events wait that it asked for: cut off now, it would go on after them.
+        const place = resumes && gap === "" ? "" : `id: ${follower.newest}\n`;
+        controller.enqueue(encoder.encode(`retry: ${retryMs}\n${place}${gap}\n`));
+      },
+      async pull(controller) {
+        for (;;) {
+          if (over) return controller.close();
+          const events = follower.take();
+          if (events.length > 0) return controller.enqueue(encoder.encode(events.map(frame).join("")));
+          if (beats > 0) {
+            beats = 0;
+            // A line of its own for the place: who comes again need not be sent what it did not want.
+            return controller.enqueue(encoder.encode(`:\nid: ${follower.newest}\n\n`));
+          }
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+        }
+      },
+      cancel: end,
+    },
+    { highWaterMark: 0 },
+  );
+  return new Response(body, {
+    headers: {
+      "content-type": "text/event-stream",
+      "cache-control": "no-store",
+      // Proxies such as nginx hold answers back otherwise.
+      "x-accel-buffering": "no",
+    },
+  });
+}
+
+function frame({ id, event }: NamedEvent): string {
+  return `id: ${id}\nevent: ${event.kind}\ndata: ${JSON.stringify(show(event))}\n\n`;
+}
+
+function show(event: ActivityEvent): object {
+  const ts = showTime(event.at);
+  if (event.kind === "decision") return showDecision(event.decision);
+  if (event.kind === "policies") return { ts, ...event.load };
+  if (event.kind === "status") return { ts, ...event.now };
+  const { seq, organisation, actor, action, subject, detail } = event.entry;
+  return { ts, seq, organisation, actor, action, subject, detail };
+}
+
+function showDecision({ decision, ...row }: LiveDecision): object {
+  return {
+    decision_id: decisionIdOf(row.requestId, row.phase),
+    request_id: row.requestId,
+    ts: showTime(row.ts),
+    phase: row.phase,
+    revision: row.revision,
+    org: row.org,
+    app: row.app,
+    env: row.env,
+    key: row.key,
+    surface: row.surface,
+    model: row.model,
+    decision: decision.effect,
+    outcome: decision.outcome,
+    code: decision.findings[0]?.code ?? "",
+    reasons: decision.findings.map(({ policy, rule, kind, mode, effect, would, code, message, override }) => ({
+      ...{ policy, rule, kind, mode, effect, would, code, message },
+      ...(override !== undefined && { override }),
+    })),
+    evaluated: showTally(decision.tally),
+    evaluation_us: Math.round(row.micros),
+  };
+}
