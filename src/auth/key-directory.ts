@@ -1,8 +1,10 @@
 import { timingSafeEqual } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import type { KeyCache, KeyHolder, Keys } from "../core/control.ts";
+import type { EnvironmentConfig } from "../core/environments.ts";
 import type { Identity } from "../core/identity.ts";
 import type { Clock, KeyDirectory, Logger } from "../core/ports.ts";
+import { type HeldTo, isUnrestricted } from "../core/restrictions.ts";
 import { SluiceError } from "../errors.ts";
 import { hashSecret, isKeyId, parseKey } from "./key-format.ts";
 
@@ -23,6 +25,8 @@ export interface KeyDirectoryOptions {
 
 /** Identifies callers; lives from start to {@link close}. */
 export interface CachedKeyDirectory extends KeyDirectory, KeyCache {
+  /** Keys that were remembered, and keys that had to be read. */
+  readonly lookups: { readonly hits: number; readonly misses: number };
   /** Stores what is left and stops. */
   close(): Promise<void>;
 }
@@ -32,7 +36,7 @@ interface KnownKey {
   readonly id: string;
   readonly secretHash: Buffer;
   readonly expiresAt: number;
-  readonly refusal: "invalid_key" | "application_paused" | null;
+  readonly refusal: "invalid_key" | "application_paused" | "environment_paused" | null;
   readonly identity: Identity;
   /** When use was last noted; the one field that changes. */
   notedAt: number;
@@ -74,6 +78,7 @@ export function createKeyDirectory({
    */
   const previous = new LRUCache<string, KnownKey>({ max: cacheSize });
   const loading = new Map<string, Promise<KnownKey | typeof unknownKey>>();
+  const lookups = { hits: 0, misses: 0 };
   let away = false;
   let used = new Map<string, number>();
 
@@ -127,7 +132,9 @@ export function createKeyDirectory({
     if (now >= known.expiresAt) {
       throw new SluiceError("expired_key", { expired: new Date(known.expiresAt).toISOString() });
     }
-    if (known.refusal !== null) throw new SluiceError(known.refusal, { application: known.identity.app.name });
+    if (known.refusal !== null) {
+      throw new SluiceError(known.refusal, { application: known.identity.app.name, env: known.identity.env });
+    }
     if (now - known.notedAt >= touchMs) {
       known.notedAt = now;
       used.set(known.id, now);
@@ -164,12 +171,17 @@ export function createKeyDirectory({
   timer.unref();
 
   return {
+    lookups,
     identify(presented) {
       const key = parseKey(presented);
       if (key === null) throw new SluiceError("invalid_key");
       const known = cache.get(key.id);
-      if (known !== undefined) return admit(known, key.secret);
+      if (known !== undefined) {
+        lookups.hits += 1;
+        return admit(known, key.secret);
+      }
       if (!isKeyId(key.id, checkSecret)) throw new SluiceError("invalid_key");
+      lookups.misses += 1;
       return loadOnce(key.id).then((loaded) => admit(loaded, key.secret));
     },
     invalidate(keyId) {
@@ -192,22 +204,39 @@ export function createKeyDirectory({
   };
 }
 
-function toKnownKey({ key, application, organisation }: KeyHolder): KnownKey {
+function toKnownKey({ key, application, organisation, config }: KeyHolder): KnownKey {
+  const heldTo = [
+    { of: "gateway key" as const, ...key.restriction },
+    ...(config === null ? [] : [toHeld(config)]),
+  ].filter((held) => !isUnrestricted(held));
   const identity: Identity = {
     org: { id: organisation.id, labels: organisation.labels, timeZone: organisation.timeZone },
     team: { id: application.team },
-    app: { id: application.id, name: application.name, labels: application.labels },
+    app: { id: application.id, name: application.name, labels: { ...application.labels, ...config?.labels } },
     env: key.env,
     key: { id: key.id },
+    ...(heldTo.length > 0 && { heldTo }),
+    ...(config?.strict && { strict: true }),
+    ...(config?.keepsText && { keepsText: true }),
   };
   return {
     id: key.id,
     secretHash: Buffer.from(key.secretHash, "hex"),
     expiresAt: key.expiresAt ?? Number.POSITIVE_INFINITY,
-    refusal: key.revokedAt !== null ? "invalid_key" : application.disabled ? "application_paused" : null,
+    refusal: refusalOf({ key, application, config }),
     identity: deepFreeze(identity),
     notedAt: key.lastUsedAt ?? 0,
   };
+}
+
+function toHeld({ surfaces, models, networks }: EnvironmentConfig): HeldTo {
+  return { of: "environment", surfaces, models, networks };
+}
+
+function refusalOf({ key, application, config }: Omit<KeyHolder, "organisation">): KnownKey["refusal"] {
+  if (key.revokedAt !== null) return "invalid_key";
+  if (application.disabled) return "application_paused";
+  return config?.disabled ? "environment_paused" : null;
 }
 
 function deepFreeze<T extends object>(value: T): T {

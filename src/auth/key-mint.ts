@@ -1,5 +1,6 @@
-import type { GatewayKey, KeyMint, Keys } from "../core/control.ts";
+import type { GatewayKey, KeyMint, KeyRequest, Keys, MintedKey } from "../core/control.ts";
 import type { Clock } from "../core/ports.ts";
+import { unrestricted } from "../core/restrictions.ts";
 import { formatKey, hashSecret, newKeyId, newSecret } from "./key-format.ts";
 
 /** What a mint needs. */
@@ -12,24 +13,44 @@ export interface KeyMintOptions {
 
 /** Makes gateway keys. Only the digest of the secret is stored. */
 export function createKeyMint({ keys, clock, checkSecret }: KeyMintOptions): KeyMint {
+  const make = ({
+    application,
+    env,
+    name,
+    expiresAt,
+    restriction = unrestricted,
+  }: Omit<KeyRequest, "actor">): MintedKey => {
+    const id = newKeyId(checkSecret);
+    const secret = newSecret();
+    const key: GatewayKey = {
+      id,
+      application,
+      env,
+      name,
+      secretHash: hashSecret(secret).toString("hex"),
+      lastFour: secret.slice(-4),
+      createdAt: clock.now(),
+      expiresAt,
+      revokedAt: null,
+      lastUsedAt: null,
+      version: 1,
+      restriction,
+      replacedBy: "",
+    };
+    return { key, secret: formatKey({ id, secret }) };
+  };
+
   return {
-    async mint({ application, env, name, expiresAt }) {
-      const id = newKeyId(checkSecret);
-      const secret = newSecret();
-      const key: GatewayKey = {
-        id,
-        application,
-        env,
-        name,
-        secretHash: hashSecret(secret).toString("hex"),
-        lastFour: secret.slice(-4),
-        createdAt: clock.now(),
-        expiresAt,
-        revokedAt: null,
-        lastUsedAt: null,
-      };
-      await keys.insert(key);
-      return { key, secret: formatKey({ id, secret }) };
+    async mint({ actor, ...request }) {
+      const minted = make(request);
+      await keys.insert(minted.key, actor);
+      return minted;
+    },
+
+    async rotate(old, rotation) {
+      const minted = make({ ...old, expiresAt: rotation.expiresAt });
+      const changed = await keys.rotate(old.id, minted.key, rotation);
+      return changed.outcome === "changed" ? { ...changed, value: { old: changed.value, minted } } : changed;
     },
   };
 }

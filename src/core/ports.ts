@@ -132,6 +132,12 @@ export interface UpstreamCall {
   begin(ms: number, slow?: SlowStart): AbortSignal;
   /** The request for a target. What was made for an attempt before is not used any more. */
   prepare(target: RoutedTarget, signal: AbortSignal): UpstreamRequest;
+  /**
+   * The attempt that {@link prepare} was asked for last failed, or was answered with an error.
+   *
+   * @param kind what it is counted as, such as `status_500` or `upstream_timeout`
+   */
+  failed(kind: string): void;
   /** Whether the wait that {@link begin} began last was ended because its time was over. */
   readonly expired: boolean;
   /** Whether nobody waits for the answer any more. */
@@ -203,7 +209,7 @@ export interface Catalogue {
 export interface KeyDirectory {
   /**
    * @returns the identity, at once when it is cached
-   * @throws SluiceError `invalid_key`, `expired_key` or `application_paused`
+   * @throws SluiceError `invalid_key`, `expired_key`, `application_paused` or `environment_paused`
    */
   identify(presented: string): Identity | Promise<Identity>;
 }

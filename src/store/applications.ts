@@ -1,39 +1,31 @@
-import type { Kysely, Selectable } from "kysely";
+import type { Kysely, Selectable, Transaction } from "kysely";
 import type { Application, ApplicationChange, Applications, Changed } from "../core/control.ts";
 import type { Clock } from "../core/ports.ts";
-import { SluiceError } from "../errors.ts";
 import type { ChangeLog } from "./changes/log.ts";
 import type { Engine } from "./engine.ts";
 import { idFromName } from "./ids.ts";
-import { readCursor, toPage } from "./paging.ts";
+import { positionIn, sorted, toPage } from "./paging.ts";
+import { noteChange } from "./policy-trail.ts";
 import { toApplication } from "./rows.ts";
 import type { Row, Tables } from "./tables.ts";
+import { guardName, hold, refusalOf } from "./versions.ts";
 
 /** Keeps applications in the database. */
 export function createApplications(engine: Engine, changes: ChangeLog, clock: Clock): Applications {
   const { db } = engine;
 
-  /** Runs a change of a name and tells a name that is taken from other failures. */
-  const guardName = async <T>(name: string, change: () => Promise<T>): Promise<T> => {
-    try {
-      return await change();
-    } catch (cause) {
-      if (!engine.isDuplicate(cause)) throw cause;
-      const problem = `The organisation has an application named '${name}'.`;
-      throw new SluiceError("conflict", { problem }, { cause });
-    }
-  };
+  const guarded = <T>(name: string, change: () => Promise<T>): Promise<T> =>
+    guardName(engine, `The organisation has an application named '${name}'.`, change);
 
   return {
-    async list(page, filter = {}) {
-      let query = living(db)
-        .orderBy("id")
-        .limit(page.limit + 1);
-      if (filter.organisation !== undefined) query = query.where("organisation_id", "=", filter.organisation);
-      if (filter.name !== undefined) query = query.where("name", "=", filter.name);
-      const after = readCursor(page, ["string"]);
-      if (after !== null) query = query.where("id", ">", String(after[0]));
-      return toPage(await query.execute(), page, toApplication, (row) => [row.id]);
+    async list(page, { organisation, team, name, disabled, order = "id" } = {}) {
+      let query = sorted(living(db), page, order);
+      if (organisation !== undefined) query = query.where("organisation_id", "=", organisation);
+      if (team !== undefined)
+        query = team === "" ? query.where("team_id", "is", null) : query.where("team_id", "=", team);
+      if (name !== undefined) query = query.where("name", "=", name);
+      if (disabled !== undefined) query = query.where("disabled", "=", disabled ? 1 : 0);
+      return toPage(await query.execute(), page, toApplication, positionIn(order));
     },
 
     async find(id) {
@@ -50,7 +42,7 @@ export function createApplications(engine: Engine, changes: ChangeLog, clock: Cl
       return row === undefined ? null : toApplication(row);
     },
 
-    async create({ organisation, team, name, labels }) {
+    async create({ organisation, team, name, labels }, actor) {
       const now = clock.now();
       const taken = async (id: string) =>
         (await db.selectFrom("applications").select("id").where("id", "=", id).executeTakeFirst()) !== undefined;
@@ -66,35 +58,51 @@ export function createApplications(engine: Engine, changes: ChangeLog, clock: Cl
         created_at: now,
         updated_at: now,
       };
-      await guardName(name, () => db.insertInto("applications").values(row).execute());
+      await guarded(name, () =>
+        changes.transaction(async (tx) => {
+          await hold(tx, "organisations", organisation);
+          if (team !== "") await hold(tx, "teams", team);
+          await tx.insertInto("applications").values(row).execute();
+          await note(tx, row, actor, "create", { name, team, labels });
+        }),
+      );
       return toApplication(row);
     },
 
-    update: (id, change, version) =>
-      guardName(change.name ?? "", () =>
+    update: (id, change, version, actor) =>
+      guarded(change.name ?? "", () =>
         changes.transaction(async (tx, announce) => {
           const current = await living(tx).where("id", "=", id).executeTakeFirst();
-          const refused = refuse(current, version);
+          const refused = refusalOf(current, version);
           if (refused !== null) return refused;
+          if (change.team !== undefined && change.team !== "") await hold(tx, "teams", change.team);
           announce("application", id);
-          return store(tx, { ...current!, ...toColumns(change) }, clock.now());
+          const changed = await store(tx, { ...current!, ...toColumns(change) }, clock.now());
+          if (changed.outcome === "changed") {
+            await note(tx, { ...current!, updated_at: changed.value.updatedAt }, actor, "change", { ...change });
+          }
+          return changed;
         }),
       ),
 
-    remove: (id, version) =>
+    remove: (id, version, actor) =>
       changes.transaction(async (tx, announce) => {
         const current = await living(tx).where("id", "=", id).executeTakeFirst();
-        const refused = refuse(current, version);
+        const refused = refusalOf(current, version);
         if (refused !== null) return refused;
         announce("application", id);
         const now = clock.now();
         await tx
           .updateTable("gateway_keys")
-          .set({ revoked_at: now })
+          .set((is) => ({ revoked_at: now, version: is("version", "+", 1) }))
           .where("application_id", "=", id)
           .where("revoked_at", "is", null)
           .execute();
-        return store(tx, { ...current!, deleted_at: now }, now);
+        const removed = await store(tx, { ...current!, deleted_at: now }, now);
+        if (removed.outcome === "changed") {
+          await note(tx, { ...current!, updated_at: now }, actor, "delete", { name: current!.name });
+        }
+        return removed;
       }),
 
     async any() {
@@ -107,13 +115,6 @@ type ApplicationRow = Selectable<Tables["applications"]>;
 
 function living(db: Kysely<Tables>) {
   return db.selectFrom("applications").selectAll().where("deleted_at", "is", null);
-}
-
-/** Why a change may not go on, `null` when it may. */
-function refuse(current: ApplicationRow | undefined, version: number | null): Changed<Application> | null {
-  if (current === undefined) return { outcome: "missing" };
-  if (version !== null && current.version !== version) return { outcome: "stale", version: current.version };
-  return null;
 }
 
 /** Writes `next`, made from the row as it was read in this transaction. */
@@ -129,6 +130,18 @@ async function store(tx: Kysely<Tables>, next: ApplicationRow, now: number): Pro
     .executeTakeFirst();
   if (numUpdatedRows === 0n) return { outcome: "stale", version: was + 1 };
   return { outcome: "changed", value: toApplication({ id, ...row }) };
+}
+
+/** Notes a change of an application; `updated_at` is when. */
+function note(
+  tx: Transaction<Tables>,
+  row: Pick<ApplicationRow, "id" | "organisation_id" | "updated_at">,
+  actor: string,
+  action: string,
+  detail: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const { id, organisation_id: organisation, updated_at: at } = row;
+  return noteChange(tx, { at, organisation, actor, action, subject: `application ${id}`, detail });
 }
 
 function toColumns(change: ApplicationChange): Partial<ApplicationRow> {

@@ -1,3 +1,4 @@
+import { type SelectQueryBuilder, sql } from "kysely";
 import type { Page, PageRequest } from "../core/control.ts";
 import { SluiceError } from "../errors.ts";
 
@@ -35,6 +36,51 @@ export function readCursor(page: PageRequest, types: readonly ("string" | "numbe
     throw new SluiceError("invalid_input", { problem: "The cursor is not one that this list gave as 'next'." });
   }
   return value as Position;
+}
+
+/** What a list is sorted by: a column, and the id where that does not decide. */
+interface Order {
+  readonly column: string;
+  readonly descending: boolean;
+}
+
+/** Reads an order such as `name` or `-created_at`. */
+function toOrder(order: string): Order {
+  const descending = order.startsWith("-");
+  return { column: descending ? order.slice(1) : order, descending };
+}
+
+/**
+ * Sorts a query, lets it begin where the page before ended, and reads one row more than the page has.
+ *
+ * @param order one of the columns, with `-` before it for the other way round; those that end in `_at` are numbers
+ * @param id the column that is different in all rows
+ */
+export function sorted<DB, TB extends keyof DB, O>(
+  query: SelectQueryBuilder<DB, TB, O>,
+  page: PageRequest,
+  order: string,
+  id = "id",
+): SelectQueryBuilder<DB, TB, O> {
+  const { column, descending } = toOrder(order);
+  const direction = descending ? "desc" : "asc";
+  const after = readCursor(page, [column.endsWith("_at") ? "number" : "string", "string"]);
+  const ordered = query
+    .orderBy(sql.ref(column), direction)
+    .orderBy(sql.ref(id), direction)
+    .limit(page.limit + 1);
+  if (after === null) return ordered;
+  const compare = descending ? sql`<` : sql`>`;
+  return ordered.where(sql<boolean>`(${sql.ref(column)}, ${sql.ref(id)}) ${compare} (${after[0]}, ${after[1]})`);
+}
+
+/** The {@link Position} of a row in a list that is {@link sorted} by this. */
+export function positionIn(order: string, id = "id"): (row: object) => Position {
+  const { column } = toOrder(order);
+  return (row) => {
+    const values = row as Readonly<Record<string, string | number>>;
+    return [values[column]!, values[id]!];
+  };
 }
 
 function encodeCursor(position: Position): string {

@@ -1,4 +1,7 @@
 import type { Application, GatewayKey, Labels, Organisation, Team } from "../core/control.ts";
+import type { EnvironmentConfig } from "../core/environments.ts";
+import type { Surface } from "../core/phases.ts";
+import type { Restriction } from "../core/restrictions.ts";
 import type { Row } from "./tables.ts";
 
 /** An organisation as stored, as the core knows it. */
@@ -55,7 +58,47 @@ export function toGatewayKey(row: Row<"gateway_keys">): GatewayKey {
     expiresAt: row.expires_at,
     revokedAt: row.revoked_at,
     lastUsedAt: row.last_used_at,
+    version: row.version,
+    restriction: toRestriction(row),
+    replacedBy: row.replaced_by ?? "",
   };
+}
+
+/** What an application is in an environment as stored, as the core knows it. */
+export function toEnvironmentConfig(row: Row<"application_configs">): EnvironmentConfig {
+  return {
+    application: row.application_id,
+    env: row.env,
+    labels: toLabels(row.labels),
+    disabled: row.disabled !== 0,
+    strict: row.strict !== 0,
+    keepsText: row.keeps_text !== 0,
+    ...toRestriction(row),
+    version: row.version,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}
+
+/** The columns of a restriction. */
+export type RestrictionColumns = Pick<Row<"gateway_keys">, keyof Restriction>;
+
+/** A restriction as it is stored. */
+export function fromRestriction({ surfaces, models, networks }: Restriction): RestrictionColumns {
+  const list = (values: readonly string[] | null) => (values === null ? null : JSON.stringify(values));
+  return { surfaces: list(surfaces), models: list(models), networks: list(networks) };
+}
+
+function toRestriction({ surfaces, models, networks }: RestrictionColumns): Restriction {
+  return {
+    surfaces: toList(surfaces) as readonly Surface[] | null,
+    models: toList(models),
+    networks: toList(networks),
+  };
+}
+
+function toList(text: string | null): readonly string[] | null {
+  return text === null ? null : (JSON.parse(text) as string[]);
 }
 
 function toLabels(text: string): Labels {

@@ -13,6 +13,8 @@ import type {
   Trail,
   UsageLedger,
 } from "../core/control.ts";
+import type { Environments } from "../core/environments.ts";
+import type { IdempotencyStore } from "../core/idempotency.ts";
 import type { ModelStates } from "../core/models.ts";
 import type { PolicyStore } from "../core/policy-store.ts";
 import type { Clock } from "../core/ports.ts";
@@ -24,6 +26,8 @@ import { createChangeLog } from "./changes/log.ts";
 import { createDecisionLog, encodeDecision, insertDecisions } from "./decisions.ts";
 import type { Engine } from "./engine.ts";
 import type { EngineHealth } from "./engine-health.ts";
+import { createEnvironments } from "./environments.ts";
+import { createIdempotencyStore } from "./idempotency.ts";
 import { createKeys } from "./keys.ts";
 import { type DatabaseLocation, openEngine } from "./location.ts";
 import { migrate, readMigrations } from "./migrate.ts";
@@ -41,7 +45,9 @@ export interface Store {
   readonly organisations: Organisations;
   readonly teams: Teams;
   readonly applications: Applications;
+  readonly environments: Environments;
   readonly keys: Keys;
+  readonly idempotency: IdempotencyStore;
   readonly adminKeys: AdminKeys;
   readonly modelStates: ModelStates;
   readonly policyStore: PolicyStore;
@@ -79,7 +85,7 @@ export type StoreOptions = DatabaseLocation & {
  */
 export async function openStore({ clock, migrations = migrationsFolder, ...location }: StoreOptions): Promise<Store> {
   const files = await readMigrations(migrations);
-  const engine = openEngine(location);
+  const engine = await openEngine(location);
   try {
     await migrate(engine, files, clock.now());
     await ensureDefaultOrganisation(engine, clock);
@@ -94,10 +100,12 @@ function createStore(engine: Engine, clock: Clock): Store {
   const { db } = engine;
   const log = createChangeLog(engine, clock);
   return {
-    organisations: createOrganisations(engine),
+    organisations: createOrganisations(engine, log, clock),
     teams: createTeams(engine, log, clock),
     applications: createApplications(engine, log, clock),
-    keys: createKeys(engine, log),
+    environments: createEnvironments(engine, log, clock),
+    keys: createKeys(engine, log, clock),
+    idempotency: createIdempotencyStore(engine, clock),
     adminKeys: createAdminKeys(engine, log),
     modelStates: createModelStates(engine, log, clock),
     audit: createAuditLog(engine, log.onNoted),

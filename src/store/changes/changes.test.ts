@@ -2,6 +2,7 @@ import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { type ChangeSignals, type Changes, type ChangeTopic, changeTopics } from "../../core/changes.ts";
 import type { GatewayKey } from "../../core/control.ts";
+import { unrestricted } from "../../core/restrictions.ts";
 import { openStore, type Store } from "../store.ts";
 import { createTestLogger, TestClock, temporaryFolder, testStart } from "../testing.ts";
 
@@ -19,6 +20,9 @@ function key(id: string): GatewayKey {
     expiresAt: null,
     revokedAt: null,
     lastUsedAt: null,
+    version: 1,
+    restriction: unrestricted,
+    replacedBy: "",
   };
 }
 
@@ -118,14 +122,14 @@ describe("what one replica changes", () => {
     const { a, b } = fleet;
     const heard = new Heard().listenTo(b.changes);
     const own = new Heard().listenTo(a.changes);
-    await a.store.applications.create(chat);
-    await a.store.keys.insert(key("k1"));
+    await a.store.applications.create(chat, "ann");
+    await a.store.keys.insert(key("k1"), "ann");
     await heard.until(1);
-    await a.store.keys.revoke("k1", testStart);
+    await a.store.keys.revoke("k1", testStart, "ann");
     await heard.until(2);
-    await a.store.applications.update("chat", { disabled: true }, null);
+    await a.store.applications.update("chat", { disabled: true }, null, "ann");
     await heard.until(3);
-    await a.store.applications.remove("chat", null);
+    await a.store.applications.remove("chat", null, "ann");
     await heard.until(4);
     const policy = { id: "db/p", content: "rules: []", status: "active", enabled: true } as const;
     await a.store.policyStore.createPolicy(policy, "ann");
@@ -156,12 +160,14 @@ describe("what one replica changes", () => {
 
   test("is announced with it or not at all", async () => {
     await using fleet = await replicas();
-    await fleet.a.store.applications.create(chat);
-    await fleet.a.store.keys.insert(key("k1"));
+    await fleet.a.store.applications.create(chat, "ann");
+    await fleet.a.store.keys.insert(key("k1"), "ann");
     const { sent } = fleet.wire;
-    await expect(fleet.a.store.keys.insert(key("k1"))).rejects.toThrow();
-    await fleet.a.store.keys.revoke("unknown", testStart);
-    expect(await fleet.a.store.applications.update("chat", { disabled: true }, 7)).toMatchObject({ outcome: "stale" });
+    await expect(fleet.a.store.keys.insert(key("k1"), "ann")).rejects.toThrow();
+    await fleet.a.store.keys.revoke("unknown", testStart, "ann");
+    expect(await fleet.a.store.applications.update("chat", { disabled: true }, 7, "ann")).toMatchObject({
+      outcome: "stale",
+    });
     expect(fleet.wire.sent).toBe(sent);
     using database = new Database(fleet.path, { readonly: true });
     expect(database.query("select seq, topic, subject from changes").all()).toEqual([
