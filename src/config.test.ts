@@ -159,7 +159,7 @@ describe("secrets", () => {
 
   test("are not shown in problems either", () => {
     const given = {
-      env: { SLUICE_DATABASE_URL: `postgres://u:${secret}@h/d`, OPENAI_BASE_URL: `https://u:${secret}@h/v1` },
+      env: { SLUICE_DATABASE_URL: `postgres://u:${secret}@h`, OPENAI_BASE_URL: `https://u:${secret}@h/v1` },
       file: `admin_key: [${secret}]`,
     };
     expect(problems(given)).toHaveLength(3);
@@ -294,11 +294,28 @@ models:
     expect(load({ env: { OPENAI_API_KEY: "k" } }).warnings).toEqual([]);
   });
 
-  test("what others set and this version does not use is told", () => {
-    const env = { OPENAI_API_KEY: "k", OTEL_EXPORTER_OTLP_ENDPOINT: "http://x" };
-    expect(load({ env }).warnings).toEqual([
-      "OTEL_EXPORTER_OTLP_ENDPOINT is set, but traces are not exported by this version",
-    ]);
+  test("where traces go is read from OpenTelemetry's own variables", () => {
+    const env = {
+      OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318",
+      OTEL_EXPORTER_OTLP_HEADERS: "x-key=a%20b,x-other=c",
+      OTEL_SERVICE_NAME: "edge",
+    };
+    const config = load({ env });
+    expect(config.values.tracing).toMatchObject({
+      endpoint: "http://collector:4318",
+      headers: "x-key=a%20b,x-other=c",
+      service_name: "edge",
+      sample_percent: 100,
+    });
+    expect(JSON.stringify(config.describe())).not.toContain("x-key");
+  });
+
+  test.each([
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: "collector:4318" }, "an http or https URL without credentials"],
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: "http://me:secret@collector:4318" }, "an http or https URL without credentials"],
+    [{ OTEL_EXPORTER_OTLP_HEADERS: "no pairs" }, "NAME=VALUE pairs"],
+  ])("%j is refused", (env, accepted) => {
+    expect(() => load({ env })).toThrow(accepted);
   });
 });
 

@@ -6,8 +6,10 @@ import { ConfigError, type ConfigProblem } from "./config/problem.ts";
 import { type Routing, readRouting } from "./config/routing.ts";
 import {
   choice,
+  claimNames,
   flagName,
   headerNames,
+  httpUrl,
   integer,
   path,
   type Setting,
@@ -18,6 +20,8 @@ import {
 } from "./config/setting.ts";
 import { readEnv, readFlags } from "./config/sources.ts";
 import { parseRedisUrl, redisUrlForms } from "./limits/redis/url.ts";
+import { parsePostgresUrl, postgresUrlForms } from "./store/postgres-url.ts";
+import { isOtlpHeaders } from "./telemetry/otlp-headers.ts";
 
 export type { ConfigProblem, SettingRow };
 export { ConfigError };
@@ -37,6 +41,22 @@ const redisUrl: SettingType<string> = {
   accepts: redisUrlForms,
   fromText: (value) => (parseRedisUrl(value) === undefined ? undefined : value),
   fromValue: (value) => (typeof value === "string" ? redisUrl.fromText(value) : undefined),
+};
+
+/** Where PostgreSQL is. */
+const databaseUrl: SettingType<string> = {
+  ...text,
+  accepts: postgresUrlForms,
+  fromText: (value) => (parsePostgresUrl(value) === undefined ? undefined : value),
+  fromValue: (value) => (typeof value === "string" ? databaseUrl.fromText(value) : undefined),
+};
+
+/** Headers for a collector. */
+const otlpHeaders: SettingType<string> = {
+  ...text,
+  accepts: "NAME=VALUE pairs with commas between them, values percent-encoded",
+  fromText: (value) => (isOtlpHeaders(value) ? value : undefined),
+  fromValue: (value) => (typeof value === "string" ? otlpHeaders.fromText(value) : undefined),
 };
 
 /**
@@ -78,6 +98,58 @@ export const settings = {
     secret: true,
     doc: "The key of the admin API. Unset: the one in the data folder, which the first start makes and prints.",
   }),
+  "admin.failed_attempts_per_minute": required({
+    type: integer(1, 1_000_000),
+    default: 200,
+    doc: "How many invalid credentials one address may send to the admin API at once, and again over each minute. More are answered with 429; valid credentials are not kept waiting.",
+  }),
+  "jwt.secret": setting({
+    type: text,
+    default: undefined,
+    secret: true,
+    doc: "With it the admin API takes tokens (JWT) signed with HS256; at least 32 bytes.",
+  }),
+  "jwt.issuer": setting({ type: text, default: undefined, doc: "What iss of a token must be. Unset: it is not looked at." }),
+  "jwt.audience": setting({
+    type: text,
+    default: undefined,
+    doc: "What aud of a token must hold. Unset: it is not looked at, and tokens that were issued for other programs are good here too.",
+  }),
+  "jwt.roles_claim": required({
+    type: claimNames,
+    default: ["roles", "role"] as readonly string[],
+    doc: "Claims that can name roles (viewer, auditor, author, operator, owner), as a list or a text: the first that is there. Dots lead into it, as realm_access.roles.",
+  }),
+  "jwt.scopes_claim": required({
+    type: claimNames,
+    default: ["scope", "scopes"] as readonly string[],
+    doc: "Claims that can name single scopes, such as usage:read, beside those of the roles.",
+  }),
+  "jwt.organisation_claim": required({
+    type: claimNames,
+    default: ["organisation", "org"] as readonly string[],
+    doc: "Claims that can name the one organisation that a token is for.",
+  }),
+  "jwt.organisation_required": required({
+    type: toggle,
+    default: false,
+    doc: "Whether tokens without an organisation are refused. Otherwise they are good for all organisations.",
+  }),
+  "jwks.url": setting({
+    type: httpUrl,
+    default: undefined,
+    doc: "Where an authority publishes the keys of its tokens (JWKS). With it the admin API takes tokens that are signed with them: RS, PS and ES with 256 to 512 bits, and EdDSA.",
+  }),
+  "jwks.timeout_seconds": required({
+    type: seconds,
+    default: 5,
+    doc: "Longest wait for the authority's keys.",
+  }),
+  "jwks.max_age_seconds": required({
+    type: seconds,
+    default: 600,
+    doc: "After how long the authority's keys are fetched again. A token with a new key makes that happen at once, at most every 30 seconds.",
+  }),
   max_body_bytes: required({
     type: integer(1_024, 1_073_741_824),
     default: 33_554_432,
@@ -102,6 +174,66 @@ export const settings = {
     type: seconds,
     default: 25,
     doc: "How long running answers and streams may take to finish after SIGTERM. Kubernetes kills after 30.",
+  }),
+  "tracing.endpoint": setting({
+    type: httpUrl,
+    default: undefined,
+    env: "OTEL_EXPORTER_OTLP_ENDPOINT",
+    doc: "Base address of an OpenTelemetry collector that takes traces over HTTP; /v1/traces is added. Unset: nothing is traced.",
+  }),
+  "tracing.headers": setting({
+    type: otlpHeaders,
+    default: undefined,
+    env: "OTEL_EXPORTER_OTLP_HEADERS",
+    secret: true,
+    doc: "Headers for the collector, such as its key: NAME=VALUE with commas between them, values percent-encoded.",
+  }),
+  "tracing.service_name": required({
+    type: text,
+    default: "sluice",
+    env: "OTEL_SERVICE_NAME",
+    doc: "What traces say they come from.",
+  }),
+  "tracing.sample_percent": required({
+    type: integer(0, 100),
+    default: 100,
+    doc: "How many in a hundred of the calls are traced that come without a trace of their own. Others are where the client says so.",
+  }),
+  "tracing.max_spans": required({
+    type: integer(1, 1_000_000),
+    default: 8_192,
+    doc: "Most spans that wait for the collector; further ones are dropped and counted. A call has about eight.",
+  }),
+  "tracing.delay_seconds": required({
+    type: seconds,
+    default: 1,
+    doc: "How long spans wait for others to be exported with.",
+  }),
+  "tracing.export_timeout_seconds": required({
+    type: seconds,
+    default: 5,
+    doc: "Longest time that the collector may take for one export, further attempts included.",
+  }),
+  database_url: setting({
+    type: databaseUrl,
+    default: undefined,
+    secret: true,
+    doc: "The PostgreSQL database that all replicas share. Unset: SQLite in the data folder. Certificates are verified unless sslmode says otherwise.",
+  }),
+  "database.pool_size": required({
+    type: integer(2, 1_000),
+    default: 10,
+    doc: "Most connections of this process to PostgreSQL. All replicas together need fewer than its max_connections.",
+  }),
+  "database.connect_timeout_seconds": required({
+    type: seconds,
+    default: 5,
+    doc: "Longest wait for a connection to PostgreSQL, a new one or one that another use gives back.",
+  }),
+  "database.statement_timeout_seconds": required({
+    type: seconds,
+    default: 30,
+    doc: "Longest time that PostgreSQL may take for one statement; migrations may take longer.",
   }),
   redis_url: setting({
     type: redisUrl,
@@ -318,14 +450,6 @@ function later(unsupported: string, env?: string): Setting {
 
 /** Settings that are planned. Setting one is an error, so that nobody believes in something that is not there. */
 export const laterSettings: Readonly<Record<string, Setting>> = {
-  database_url: later("records are kept in SQLite in the data folder; PostgreSQL comes later"),
-  jwt_secret: { ...later("the admin API takes the admin key; tokens come later"), secret: true },
-  jwks_url: later("the admin API takes the admin key; tokens come later"),
-};
-
-/** Variables that other programs use too. Where they are set Sluice only says that it does nothing with them. */
-const laterVariables: Readonly<Record<string, string>> = {
-  OTEL_EXPORTER_OTLP_ENDPOINT: "traces are not exported by this version",
 };
 
 type ValueOf<S> = S extends { readonly type: SettingType<infer T>; readonly default: infer D }
@@ -395,11 +519,15 @@ export function loadConfig({ argv, env, cwd, readFile = readText }: ConfigInput)
   const { rows: routingRows, providers, models } = readRouting(sources);
   if (problems.length > 0) throw new ConfigError(problems);
 
-  const warnings = Object.entries(laterVariables)
-    .filter(([name]) => env[name] !== undefined && env[name] !== "")
-    .map(([name, message]) => `${name} is set, but ${message}`);
+  const warnings: string[] = [];
   if (providers.size === 0) {
     warnings.push("no provider is configured: every model name is answered by the simulated provider 'echo'");
+  }
+  const { jwks, jwt } = values as ConfigValues;
+  const unbound = [jwt.issuer === undefined && "jwt.issuer", jwt.audience === undefined && "jwt.audience"];
+  if (jwks.url !== undefined && unbound.some(Boolean)) {
+    const missing = unbound.filter(Boolean).join(" and ");
+    warnings.push(`jwks.url is set without ${missing}: tokens that the authority issues for other programs are good here`);
   }
   return {
     values: { ...values, providers, models } as ConfigValues,

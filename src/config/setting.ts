@@ -51,6 +51,18 @@ export const text: SettingType<string> = {
   fromValue: (value) => (typeof value === "string" && value !== "" ? value : undefined),
 };
 
+/** An address of the web without credentials, which would be shown. */
+export const httpUrl: SettingType<string> = {
+  ...text,
+  accepts: "an http or https URL without credentials",
+  fromText: (value) => {
+    if (!URL.canParse(value)) return undefined;
+    const { protocol, username, password } = new URL(value);
+    return /^https?:$/.test(protocol) && username === "" && password === "" ? value : undefined;
+  },
+  fromValue: (value) => (typeof value === "string" ? httpUrl.fromText(value) : undefined),
+};
+
 /** The path of a file or folder; made absolute. */
 export const path: SettingType<string> = { ...text, accepts: "a path", isPath: true };
 
@@ -127,5 +139,16 @@ export const headerNames: SettingType<readonly string[]> = {
     if (!Array.isArray(value)) return undefined;
     const names = value.map((name) => (typeof name === "string" ? name.toLowerCase() : ""));
     return names.every((name) => headerName.test(name) && !credentialHeaders.includes(name)) ? names : undefined;
+  },
+};
+
+/** Names of claims: a list, or in text separated by commas. */
+export const claimNames: SettingType<readonly string[]> = {
+  accepts: "a list of names of claims",
+  schema: { type: "array", minItems: 1, items: { type: "string", pattern: "^[^\\s,]+$" } },
+  fromText: (value) => claimNames.fromValue(value.split(",").map((name) => name.trim())),
+  fromValue: (value) => {
+    if (!Array.isArray(value) || value.length === 0) return undefined;
+    return value.every((name) => typeof name === "string" && /^[^\s,]+$/.test(name)) ? value : undefined;
   },
 };

@@ -109,6 +109,16 @@ export function joinFindings(a: readonly Finding[], b: readonly Finding[]): read
   return all.filter((finding, i) => i === 0 || compareFindings(finding, all[i - 1]!) !== 0);
 }
 
+/**
+ * The effect that a decision would have had if every policy in mode `warn` or `audit` were enforced. What an exception or a
+ * break-glass keeps from its effect stays kept from it.
+ */
+export function shadowEffect({ effect, findings }: Decision): Effect {
+  let shadow = effect;
+  for (const { would, override } of findings) if (override === undefined) shadow = strongest(shadow, would);
+  return shadow;
+}
+
 /** The decision that a set of findings amounts to. */
 export function decide(phase: Phase, findings: readonly Finding[], tally: Tally): Decision {
   if (findings.length === 0) {

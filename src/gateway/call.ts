@@ -1,15 +1,16 @@
 import { createHash } from "node:crypto";
 import { costNanoUsd } from "../core/cost.ts";
-import { type Decision, decisionIdOf, type Finding } from "../core/decision.ts";
+import { type Decision, decisionIdOf, type Finding, shadowEffect } from "../core/decision.ts";
 import { evaluate, recheck } from "../core/engine.ts";
 import type { Facts } from "../core/facts.ts";
 import type { Identity } from "../core/identity.ts";
 import { maskDecision } from "../core/masked-decision.ts";
 import { countingSurfaces, type Phase, type Surface } from "../core/phases.ts";
 import { type CompiledPolicy, type Content, noContent } from "../core/policy.ts";
-import type { PlainDecision, Provenance, Route } from "../core/ports.ts";
+import type { PlainDecision, Provenance, Route, UsageRow } from "../core/ports.ts";
 import { type Look, type RecordedFacts, recordFacts } from "../core/recorded-facts.ts";
 import type { RuleSet, Snapshot } from "../core/snapshot.ts";
+import type { CallTrace } from "../core/tracing.ts";
 import type { AnswerSummary, RequestView, TokenUsage } from "../core/wire.ts";
 import type { GatewayDeps } from "./deps.ts";
 import { addAnswerFacts, isPromptBound, plainUsage } from "./facts.ts";
@@ -102,6 +103,8 @@ export class Call implements Content {
   facts: Facts | undefined;
   decision: Decision | undefined;
   limits: LimitOutcome | undefined;
+  /** Absent while calls are not traced. */
+  trace: CallTrace | undefined;
   /** What the provider had said when reading its answer failed, and the client had seen nothing of it. */
   partial: AnswerSummary | undefined;
   /** Codes of the warnings that the answer carries. */
@@ -187,6 +190,8 @@ export class Call implements Content {
     const content = phase === "usage" ? noContent : this;
     const decision = evaluate(rules.inPhase[phase], phase, facts, this.#failed, content);
     this.#deps.metrics.evaluated(phase, (performance.now() - from) / 1000);
+    const { effect, tally } = decision;
+    this.trace?.part("decide", from, { phase, effect, decided: tally.decided, not_applicable: tally.notApplicable });
     this.evaluated += decision.tally.decided + decision.tally.notApplicable + decision.tally.errors;
     return decision;
   }
@@ -204,7 +209,13 @@ export class Call implements Content {
       if (override !== undefined) metrics.overridden(override, policy);
       if (effect === "warn" && !this.warnings.includes(code)) this.warnings.push(code);
     }
-    if (decision.findings.length === 0) metrics.plainDecision(decision.phase, decision.effect);
+    if (decision.findings.length === 0) {
+      metrics.plainDecision(decision.phase, decision.effect);
+    } else {
+      const would = shadowEffect(decision);
+      if (would !== decision.effect) metrics.shadow(decision.effect, would);
+    }
+    this.trace?.decided(decision);
     const { identity } = this;
     const view = this.asked ?? this.view;
     if (identity === undefined || view === undefined) return;
@@ -322,19 +333,35 @@ export class Call implements Content {
 
   #settle(usage: TokenUsage, costNano: number | null): void {
     if (this.limits === undefined) return;
+    const from = this.trace === undefined ? 0 : performance.now();
     const { held, reservedTokens, reservedMicroUsd } = this.limits;
+    let waits: Promise<void>[] | undefined;
     const actual = actualAmounts(usage, costNano, this.limits);
     if (this.limits.reserved !== undefined) Object.assign(this.facts!, limitFacts(this.limits.reserved, actual));
     for (const id of held) {
       try {
         const settling = this.#deps.counters.settle(id, actual);
-        if (settling instanceof Promise) void this.#settled(settling);
+        if (settling instanceof Promise) {
+          waits ??= [];
+          waits.push(this.#settled(settling));
+        }
       } catch (error) {
         this.#settleFailed(error);
       }
     }
-    if (reservedTokens > 0) this.#deps.metrics.drift(reservedTokens - usage.totalTokens);
+    if (this.trace !== undefined && held.length > 0) void this.#traceSettling(this.trace, from, usage, waits);
+    if (reservedTokens > 0) {
+      this.#deps.metrics.reserved(-reservedTokens);
+      this.#deps.metrics.drift(reservedTokens - usage.totalTokens);
+    }
     if (reservedMicroUsd > 0 && actual.usd !== undefined) this.#deps.metrics.driftUsd(reservedMicroUsd - actual.usd);
+  }
+
+  async #traceSettling(trace: CallTrace, from: number, { totalTokens }: TokenUsage, waits?: Promise<void>[]) {
+    const { held, reservedTokens } = this.limits!;
+    // What is settled at once is told before the call is.
+    if (waits !== undefined) await Promise.all(waits);
+    trace.part("settle", from, { held: held.length, reserved_tokens: reservedTokens, used_tokens: totalTokens });
   }
 
   async #settled(settling: Promise<void>): Promise<void> {
@@ -370,7 +397,7 @@ export class Call implements Content {
       metrics.usage(route, usage.promptTokens, usage.completionTokens, costNano);
     }
     const user = this.facts?.user.id ?? view?.user ?? "";
-    recorder.usage({
+    const row: UsageRow = {
       requestId: this.id,
       ts: this.arrived,
       org: identity?.org.id ?? "",
@@ -396,6 +423,13 @@ export class Call implements Content {
       decision: this.decision?.effect ?? "allow",
       code: ending.code,
       ...(this.#plain && { request: this.#plain }),
+    };
+    recorder.usage(row);
+    this.trace?.end({
+      row,
+      view,
+      finishReason: ending.summary?.finishReason ?? "",
+      revision: this.snapshot.revision,
     });
   }
 }

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { stringify } from "yaml";
 import { loadConfig } from "../config.ts";
-import { type Running, startSluice } from "../main.ts";
+import { type Replaced, type Running, startSluice } from "../main.ts";
 
 const root = join(import.meta.dir, "..", "..");
 
@@ -16,6 +16,8 @@ export interface HarnessOptions {
   readonly upstream?: string;
   /** More keys of sluice.config.yaml. */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Parts in the place of usual ones. */
+  readonly replaced?: Replaced;
 }
 
 /** A running Sluice and its files. */
@@ -80,7 +82,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     env: {},
     cwd: dir,
   });
-  const running = await startSluice(config);
+  const running = await startSluice(config, options.replaced);
   const { url, adminKey, demoKey } = running;
 
   const admin: Harness["admin"] = async (path, init = {}) => {

@@ -225,7 +225,7 @@ function note(
       outcome.sliced ??= [];
       outcome.sliced.push({ policy, limit, resetSeconds: state.resetSeconds });
     }
-    if (limit.unit === "tokens" && outcome.reservedTokens === 0) outcome.reservedTokens = limit.amount;
+    if (granted && limit.unit === "tokens" && outcome.reservedTokens === 0) outcome.reservedTokens = limit.amount;
     if (granted ? isTighter(limit, state, outcome.tightest) : spent && takesLonger(limit, state, outcome.tightest)) {
       outcome.tightest = { limit: limit.max, state };
     }

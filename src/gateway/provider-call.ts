@@ -1,5 +1,6 @@
 import type { Surface } from "../core/phases.ts";
 import type { RoutedTarget, SlowStart, Target, UpstreamAnswer, UpstreamCall, UpstreamRequest } from "../core/ports.ts";
+import type { CallTrace } from "../core/tracing.ts";
 import type { BodyEdit, RequestView, WireFormat } from "../core/wire.ts";
 import { SluiceError } from "../errors.ts";
 import type { Call } from "./call.ts";
@@ -24,6 +25,7 @@ export class ProviderCall implements Wait, UpstreamCall {
   readonly #read: PlainHeaders;
   #headers: Headers | undefined;
   readonly #waits: Waits;
+  readonly #trace: CallTrace | undefined;
   /** When the call arrived. */
   readonly #started: number;
   /** When the wait under way is too long; Infinity while nobody waits. */
@@ -50,6 +52,7 @@ export class ProviderCall implements Wait, UpstreamCall {
     this.#client = client;
     this.#read = read;
     this.#waits = waits;
+    this.#trace = call.trace;
     waits.add(this);
   }
 
@@ -110,6 +113,7 @@ export class ProviderCall implements Wait, UpstreamCall {
       if (target.kind === "echo") headers.set("sluice-echo", settings);
       else headers.delete("sluice-echo");
     }
+    this.#trace?.attempt(target, headers);
     const asksForUsage = view.stream && target.takesUsageOption && !format.tellsUsage(view);
     this.withholdsUsage = asksForUsage;
     return {
@@ -120,6 +124,10 @@ export class ProviderCall implements Wait, UpstreamCall {
       headers,
       signal,
     };
+  }
+
+  failed(kind: string): void {
+    this.#trace?.attemptFailed(kind);
   }
 
   /** Goes on with the answer that came. */
@@ -144,7 +152,9 @@ export class ProviderCall implements Wait, UpstreamCall {
   failure(cause: unknown): SluiceError {
     if (cause instanceof SluiceError) return cause;
     this.#broken = !this.gone;
-    return this.#expired ?? new SluiceError("upstream_interrupted", { provider: this.provider }, { cause });
+    const failure = this.#expired ?? new SluiceError("upstream_interrupted", { provider: this.provider }, { cause });
+    if (this.#broken) this.failed(failure.code);
+    return failure;
   }
 
   /** Ends the call at the provider, if it still runs. Nothing is tried again. */
@@ -160,6 +170,7 @@ export class ProviderCall implements Wait, UpstreamCall {
     const answer = this.#answer;
     if (answer === undefined) return;
     this.#answer = undefined;
+    this.#trace?.answerRead();
     answer.release(this.#broken);
   }
 

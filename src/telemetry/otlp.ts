@@ -1,5 +1,6 @@
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
 import type { SpanExporter } from "@opentelemetry/sdk-trace-base";
+import { parseOtlpHeaders } from "./otlp-headers.ts";
 
 /** Where traces go. */
 export interface OtlpOptions {
@@ -18,28 +19,8 @@ const concurrencyLimit = 4;
 export function createOtlpExporter({ endpoint, headers, timeoutMs }: OtlpOptions): SpanExporter {
   return new OTLPTraceExporter({
     url: `${endpoint.replace(/\/+$/, "")}/v1/traces`,
-    headers: parseOtlpHeaders(headers ?? ""),
+    headers: parseOtlpHeaders(headers ?? "") ?? {},
     timeoutMillis: timeoutMs,
     concurrencyLimit,
   });
-}
-
-/**
- * Reads a list of headers.
- *
- * @throws RangeError for one that is none
- */
-export function parseOtlpHeaders(list: string): Record<string, string> {
-  const headers: Record<string, string> = {};
-  for (const pair of list.split(",")) {
-    if (pair.trim() === "") continue;
-    const [, name, value] = /^\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*=(.*)$/.exec(pair) ?? [];
-    if (name === undefined) throw new RangeError("must be NAME=VALUE pairs with commas between them");
-    try {
-      headers[name] = decodeURIComponent(value!.trim());
-    } catch {
-      throw new RangeError(`the value of ${name} is not percent-encoded as it should be`);
-    }
-  }
-  return headers;
 }

@@ -51,6 +51,8 @@ export class TestCall implements UpstreamCall {
   readonly stream: boolean;
   /** The bounds of the waits so far, in milliseconds. */
   readonly waits: number[] = [];
+  /** What attempts that failed were told as. */
+  readonly failures: string[] = [];
   expired = false;
   gone = false;
   slow: SlowStart | undefined;
@@ -71,6 +73,10 @@ export class TestCall implements UpstreamCall {
 
   prepare(target: RoutedTarget, signal: AbortSignal): UpstreamRequest {
     return { target, surface: "chat", path: "/x", body: new Uint8Array(), headers: new Headers(), signal };
+  }
+
+  failed(kind: string): void {
+    this.failures.push(kind);
   }
 
   /** The time of the wait under way is over. */

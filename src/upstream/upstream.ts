@@ -73,9 +73,11 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   }
 
   /** Reads an answer that is an error: a failure where another attempt is worth it, else the answer to be passed on. */
-  async function refused(target: RoutedTarget, response: Response): Promise<Failure | Response> {
+  async function refused(call: UpstreamCall, target: RoutedTarget, response: Response): Promise<Failure | Response> {
     const { status, headers } = response;
-    metrics.upstreamError(target.provider, `status_${status}`);
+    const kind = `status_${status}`;
+    metrics.upstreamError(target.provider, kind);
+    call.failed(kind);
     const body = await response.bytes();
     const again = new Response(body, response);
     const advice = retryAdvice(status, headers, body, clock.now());
@@ -114,7 +116,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
           lane.passed(trial);
           return new Answer(target, response, body, chunk?.value, settings.idleMs[kind], settings.totalMs, lane);
         }
-        const found = await refused(target, response);
+        const found = await refused(call, target, response);
         // Out of breath, or asked wrongly, is not out of order.
         if (found instanceof Response || response.status === 429) lane.passed(trial);
         else lane.failed(trial, found);
@@ -130,6 +132,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
           ? new SluiceError("upstream_timeout", { provider, seconds: ms / 1000 })
           : new SluiceError("upstream_unreachable", { provider }, { cause });
         metrics.upstreamError(provider, error.code);
+        call.failed(error.code);
         lane.failed(trial, error);
         // What was asked and never answered is not asked there again: it may be at work on it still.
         failure = { target, error, here: !call.expired };
