@@ -11,6 +11,7 @@ import {
   headerNames,
   httpUrl,
   integer,
+  networks,
   path,
   type Setting,
   type SettingType,
@@ -109,7 +110,11 @@ export const settings = {
     secret: true,
     doc: "With it the admin API takes tokens (JWT) signed with HS256; at least 32 bytes.",
   }),
-  "jwt.issuer": setting({ type: text, default: undefined, doc: "What iss of a token must be. Unset: it is not looked at." }),
+  "jwt.issuer": setting({
+    type: text,
+    default: undefined,
+    doc: "What iss of a token must be. Unset: it is not looked at.",
+  }),
   "jwt.audience": setting({
     type: text,
     default: undefined,
@@ -154,6 +159,11 @@ export const settings = {
     type: integer(1_024, 1_073_741_824),
     default: 33_554_432,
     doc: "Largest request body, after decompression. The default, 32 MiB, is the most that Anthropic takes.",
+  }),
+  trusted_proxies: required({
+    type: networks,
+    default: [] as readonly string[],
+    doc: "Networks of the proxies before the gateway: of a request through them, x-forwarded-for tells where it comes from. Unset: it comes from the other end of its connection.",
   }),
   policy_headers: required({
     type: headerNames,
@@ -449,8 +459,7 @@ function later(unsupported: string, env?: string): Setting {
 }
 
 /** Settings that are planned. Setting one is an error, so that nobody believes in something that is not there. */
-export const laterSettings: Readonly<Record<string, Setting>> = {
-};
+export const laterSettings: Readonly<Record<string, Setting>> = {};
 
 type ValueOf<S> = S extends { readonly type: SettingType<infer T>; readonly default: infer D }
   ? undefined extends D
@@ -527,7 +536,9 @@ export function loadConfig({ argv, env, cwd, readFile = readText }: ConfigInput)
   const unbound = [jwt.issuer === undefined && "jwt.issuer", jwt.audience === undefined && "jwt.audience"];
   if (jwks.url !== undefined && unbound.some(Boolean)) {
     const missing = unbound.filter(Boolean).join(" and ");
-    warnings.push(`jwks.url is set without ${missing}: tokens that the authority issues for other programs are good here`);
+    warnings.push(
+      `jwks.url is set without ${missing}: tokens that the authority issues for other programs are good here`,
+    );
   }
   return {
     values: { ...values, providers, models } as ConfigValues,

@@ -40,7 +40,10 @@ export const errorCatalogue = {
   store_unavailable: [503, "A limit could not be checked because its counter store is unavailable."],
 
   // Control plane
-  unauthenticated: [401, "Send an admin key as 'authorization: Bearer <key>'. Gateway keys do not work here."],
+  unauthenticated: [
+    401,
+    "Send an admin key or a token as 'authorization: Bearer <key>'. Gateway keys do not work here.",
+  ],
   insufficient_scope: [403, "This credential does not allow that. {problem}."],
   too_many_failures: [429, "Too many credentials from this address were not valid; try again in {seconds} s."],
   authority_unavailable: [503, "The keys that tokens are signed with cannot be had now: {problem}. Try again."],

@@ -1,5 +1,4 @@
 import { mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { version } from "../package.json";
 import { createControlPlane } from "./admin/control-plane.ts";
 import type { AdminDeps } from "./admin/deps.ts";
@@ -269,7 +268,9 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
     organisations: store.organisations,
     teams: store.teams,
     applications: store.applications,
+    environments: store.environments,
     keys: store.keys,
+    idempotency: store.idempotency,
     mint,
     keyCache: keys,
     catalogue: configured,
@@ -302,7 +303,17 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
     settings: () => config.describe().map(toSetting),
   };
   const admin = createControlPlane(control, version);
-  const app = createApp({ formats: wireFormats, gateway, catalogue, keys, readiness, metrics, admin, logger });
+  const app = createApp({
+    formats: wireFormats,
+    gateway,
+    catalogue,
+    keys,
+    readiness,
+    metrics,
+    admin,
+    logger,
+    trustedProxies: values.trusted_proxies,
+  });
   app.listen({ hostname: values.host, port: values.port, ...serverLimits });
   const server = app.server!;
   const host = values.host.includes(":") ? `[${values.host}]` : values.host;

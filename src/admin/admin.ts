@@ -1,6 +1,7 @@
 import { Elysia, ValidationError } from "elysia";
 import { SluiceError } from "../errors.ts";
 import { activityRoutes } from "./activity.ts";
+import { adminKeyRoutes } from "./admin-keys.ts";
 import { applicationRoutes } from "./applications.ts";
 import { bindingRoutes } from "./bindings.ts";
 import { breakGlassRoutes } from "./break-glass.ts";
@@ -89,6 +90,7 @@ export function createAdmin(deps: AdminDeps) {
     .use(decisionRoutes(deps))
     .use(activityRoutes(deps))
     .use(explainRoutes(deps))
+    .use(adminKeyRoutes(deps))
     .use(systemRoutes(deps));
   const requirements = readRequirements(admin.routes);
   return admin

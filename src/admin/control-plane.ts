@@ -2,7 +2,13 @@ import { type AnyElysia, Elysia } from "elysia";
 import { createAdmin } from "./admin.ts";
 import type { AdminDeps } from "./deps.ts";
 import { createDocs } from "./docs.ts";
+import { rememberAddress } from "./operator.ts";
 import { escapeIds } from "./policy-paths.ts";
+
+/** What is asked of the server that a request came to. */
+interface Server {
+  requestIP(request: Request): { readonly address: string } | null;
+}
 
 /**
  * The admin API and its documentation, to be put into the application.
@@ -14,9 +20,14 @@ export function createControlPlane(deps: AdminDeps, version: string): AnyElysia 
   const admin = createAdmin(deps);
   const docs = createDocs(admin, version);
   const handOver = { parse: "none", detail: { hide: true } } as const;
+  const answer = (request: Request, server: Server | null) => {
+    const handed = escapeIds(request);
+    rememberAddress(handed, server?.requestIP(request)?.address ?? "");
+    return admin.handle(handed);
+  };
   return new Elysia()
-    .all("/admin/v1", ({ request }) => admin.handle(request), handOver)
-    .all("/admin/v1/*", ({ request }) => admin.handle(escapeIds(request)), handOver)
+    .all("/admin/v1", ({ request, server }) => answer(request, server), handOver)
+    .all("/admin/v1/*", ({ request, server }) => answer(request, server), handOver)
     .all("/docs", ({ request }) => docs.handle(request), handOver)
     .all("/docs/*", ({ request }) => docs.handle(request), handOver);
 }

@@ -35,7 +35,9 @@ export interface AdminDeps {
   readonly organisations: Organisations;
   readonly teams: Teams;
   readonly applications: Applications;
+  readonly environments: Environments;
   readonly keys: Keys;
+  readonly idempotency: IdempotencyStore;
   readonly mint: KeyMint;
   readonly keyCache: KeyCache;
   /** With the models that are switched off. */

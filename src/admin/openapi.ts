@@ -9,7 +9,7 @@ type Node = Record<string, unknown>;
 
 const description = `The control plane of Sluice: applications, gateway keys, policies, usage and decisions.
 
-Every operation wants the admin key as \`authorization: Bearer <key>\`. Lists answer \`{data, next}\`; \`next\` is the
+Every operation wants an admin key or a token as \`authorization: Bearer <key>\`. Lists answer \`{data, next}\`; \`next\` is the
 \`cursor\` of the next page. Resources that can change carry an ETag, and a change with an outdated \`if-match\` is refused
 with 412. Failures are problem details (RFC 9457) with a code that programs can match on.`;
 
@@ -25,6 +25,7 @@ const tags = [
   { name: "Usage", description: "What was used and what it cost." },
   { name: "Decisions", description: "What was decided, and why." },
   { name: "Activity", description: "What happens now." },
+  { name: "Operators", description: "Who may use this API." },
   { name: "System", description: "How the gateway is and how it is set up." },
 ];
 
@@ -70,7 +71,7 @@ export async function createOpenApiDocument(admin: AnyElysia, version: string): 
         adminKey: {
           type: "http",
           scheme: "bearer",
-          description: "The admin key (sla_…). Gateway keys do not work here.",
+          description: "An admin key (sla_…) or a token (JWT). Gateway keys do not work here.",
         },
       },
       schemas: { Problem: plainNumbers(problemSchema) },

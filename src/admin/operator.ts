@@ -3,6 +3,19 @@ import type { Operator } from "../core/operators.ts";
 /** Who sent the requests that are being answered. Weak: entries go with their requests. */
 const operators = new WeakMap<Request, Operator>();
 
+/** Where requests came from, of those that came over a connection. Weak, too. */
+const addresses = new WeakMap<Request, string>();
+
+/** Notes where a request came from. */
+export function rememberAddress(request: Request, address: string): void {
+  addresses.set(request, address);
+}
+
+/** Where a request came from; empty when that is not known. */
+export function addressOf(request: Request): string {
+  return addresses.get(request) ?? "";
+}
+
 /** Notes who sent a request, once its credential was found good. */
 export function rememberOperator(request: Request, operator: Operator): void {
   operators.set(request, operator);

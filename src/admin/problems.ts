@@ -41,9 +41,9 @@ type ProblemStatus = 400 | 401 | 403 | 404 | 409 | 412 | 413 | 422 | 429 | 500 |
 
 /** Response schemas for these statuses and for those that every route can answer with. */
 export function problems<const S extends readonly ProblemStatus[]>(...statuses: S) {
-  const all = [...statuses, 400, 401, 403, 429, 500] as const;
+  const all = [...statuses, 400, 401, 403, 429, 500, 503] as const;
   return Object.fromEntries(all.map((status) => [status, problemSchema])) as Record<
-    S[number] | 400 | 401 | 403 | 429 | 500,
+    S[number] | 400 | 401 | 403 | 429 | 500 | 503,
     typeof problemSchema
   >;
 }

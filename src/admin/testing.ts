@@ -21,7 +21,7 @@ import { createOverlayArchive } from "../policy/overlay-archive.ts";
 import { createRevisionDirectory } from "../policy/revision-directory.ts";
 import { createRevisionStore } from "../policy/revisions.ts";
 import { createPolicyService } from "../policy/service.ts";
-import { testFolder, testOptions } from "../policy/testing.ts";
+import { testFolder, testOptions, testRegistry } from "../policy/testing.ts";
 import { wireFormats } from "../providers/formats.ts";
 import { createActivity } from "../records/activity.ts";
 import { createLiveSources } from "../records/live-sources.ts";
@@ -221,7 +221,7 @@ export async function startTestAdmin(
     policies:
       policyFiles === undefined
         ? fixedPolicies(snapshot)
-        : createPolicyDirectory(service, loading, loading.registry.describe),
+        : createPolicyDirectory(service, loading, testRegistry.describe),
     explanations: createExplainer({ service, revisions: kept, overlays, loading, logger }),
     overrideUses: (override) => (override === "exception:org/batch" ? 3 : 0),
     dryRuns: createDryRuns({

@@ -1,8 +1,9 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { adminScopes, type OperatorDirectory } from "../core/operators.ts";
+import { adminScopes } from "../core/operators.ts";
 import { hashSecret } from "./key-format.ts";
+import type { ConfiguredKey } from "./operators.ts";
 
 const keyPattern = /^sla_[A-Za-z0-9_-]{43}$/;
 const leastLength = 16;
@@ -56,15 +57,18 @@ export async function ensureAdminKey(
   return { key: kept, created: false };
 }
 
-/** Knows the one operator who holds the admin key. Compares in constant time. */
-export function createAdminKeyDirectory(adminKey: string): OperatorDirectory {
+/**
+ * A shorter one may be a word that people think of. Nobody finds a longer one by asking over the network, one address at
+ * a time or many.
+ */
+const guessableLength = 24;
+
+/** Knows the one operator who holds the configured admin key: every scope, all organisations. */
+export function createConfiguredKey(adminKey: string): ConfiguredKey {
   const expected = hashSecret(adminKey);
   const holder = { id: "admin-key", scopes: new Set(adminScopes), organisation: null };
   return {
-    identify(authorization) {
-      const [, presented] = /^bearer +(\S+)\s*$/i.exec(authorization ?? "") ?? [];
-      if (presented === undefined || !timingSafeEqual(hashSecret(presented), expected)) return null;
-      return holder;
-    },
+    guessable: adminKey.length < guessableLength,
+    identify: (presented) => (timingSafeEqual(hashSecret(presented), expected) ? holder : null),
   };
 }

@@ -4,26 +4,41 @@ const alphabet = "abcdefghijklmnopqrstuvwxyz0123456789";
 const randomLength = 10;
 const checkLength = 6;
 const idLength = randomLength + checkLength;
-const prefix = "slc_";
-const secretStart = prefix.length + idLength + 1;
+/** Both kinds of keys begin with as many characters. */
+const prefixLength = 4;
+const secretStart = prefixLength + idLength + 1;
 
-/** The parts of a gateway key as presented. */
+/** The parts of a key as presented. */
 export interface PresentedKey {
   readonly id: string;
   readonly secret: string;
 }
 
-const keyPattern = /^slc_[a-z0-9]{16}_[A-Za-z0-9_-]{43}$/;
+const gatewayPattern = /^slc_[a-z0-9]{16}_[A-Za-z0-9_-]{43}$/;
+const adminPattern = /^sla_[a-z0-9]{16}_[A-Za-z0-9_-]{43}$/;
 
 /** Splits `slc_<id>_<secret>`; `null` when the text does not have that form. */
 export function parseKey(presented: string): PresentedKey | null {
-  if (!keyPattern.test(presented)) return null;
-  return { id: presented.slice(prefix.length, secretStart - 1), secret: presented.slice(secretStart) };
+  return gatewayPattern.test(presented) ? split(presented) : null;
+}
+
+/** Splits `sla_<id>_<secret>`; `null` when the text does not have that form. */
+export function parseAdminKey(presented: string): PresentedKey | null {
+  return adminPattern.test(presented) ? split(presented) : null;
+}
+
+function split(presented: string): PresentedKey {
+  return { id: presented.slice(prefixLength, secretStart - 1), secret: presented.slice(secretStart) };
 }
 
 /** Puts a gateway key together. */
 export function formatKey({ id, secret }: PresentedKey): string {
-  return `${prefix}${id}_${secret}`;
+  return `slc_${id}_${secret}`;
+}
+
+/** Puts an admin key of the database together. */
+export function formatAdminKey({ id, secret }: PresentedKey): string {
+  return `sla_${id}_${secret}`;
 }
 
 /** A new random secret: 32 bytes as 43 base64url characters. */

@@ -142,6 +142,17 @@ export const headerNames: SettingType<readonly string[]> = {
   },
 };
 
+/** Networks: a list, or in text separated by commas. */
+export const networks: SettingType<readonly string[]> = {
+  accepts: "a list of addresses and networks such as 10.0.0.0/8 or 2001:db8::/32",
+  schema: { type: "array", items: { type: "string", pattern: "^[0-9A-Fa-f.:]+(?:/\\d{1,3})?$" } },
+  fromText: (value) => networks.fromValue(value.split(",").map((network) => network.trim())),
+  fromValue: (value) => {
+    if (!Array.isArray(value)) return undefined;
+    return value.every((one) => typeof one === "string" && networkProblem(one) === undefined) ? value : undefined;
+  },
+};
+
 /** Names of claims: a list, or in text separated by commas. */
 export const claimNames: SettingType<readonly string[]> = {
   accepts: "a list of names of claims",

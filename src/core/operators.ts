@@ -36,6 +36,9 @@ export const roleScopes = {
 /** A name for a set of scopes. */
 export type Role = keyof typeof roleScopes;
 
+/** The roles, least first. */
+export const roles = ["viewer", "auditor", "author", "operator", "owner"] as const satisfies readonly Role[];
+
 /** Who is at the admin surface. */
 export interface Operator {
   /** Names the credential, never shows it. */
@@ -49,7 +52,10 @@ export interface Operator {
 export interface OperatorDirectory {
   /**
    * @param authorization the header as sent; `null` when there is none
+   * @param address where it came from, by which failed attempts are counted; empty when that is not known
    * @returns `null` when the credential is missing or not valid
+   * @throws SluiceError `too_many_failures` instead, when too many credentials from that address were not valid;
+   *   `authority_unavailable` when it is a token whose keys cannot be had now
    */
-  identify(authorization: string | null): Operator | null | Promise<Operator | null>;
+  identify(authorization: string | null, address: string): Operator | null | Promise<Operator | null>;
 }
