@@ -7,7 +7,14 @@ import type { CompiledPolicy, Scope } from "../core/policy.ts";
 import { compileScope } from "../core/scope.ts";
 import type { AdminDeps } from "./deps.ts";
 import { identityOf } from "./identities.ts";
-import { listPolicies, policyDetailSchema, policySchema, readPolicyView, showPolicy } from "./policy-view.ts";
+import {
+  listPolicies,
+  policyDetailSchema,
+  policyExample,
+  policySchema,
+  readPolicyView,
+  showPolicy,
+} from "./policy-view.ts";
 import { problems } from "./problems.ts";
 import { pinSchema, showPin } from "./revisions.ts";
 import {
@@ -130,6 +137,11 @@ const effectiveQuery = t.Object(
   { additionalProperties: false },
 );
 
+const effectiveSchema = t.Object(
+  { revision: t.String(), app: t.String(), data: t.Array(policySchema), next: t.Null() },
+  { examples: [{ revision: "sha256:2f1c…", app: "chat", data: [policyExample], next: null }] },
+);
+
 const typeSchema = t.Object(
   {
     name: t.String(),
@@ -152,6 +164,7 @@ const typeSchema = t.Object(
         on_error: "deny",
         config: { type: "object", properties: { max_request_bytes: { type: "integer", minimum: 1 } } },
         reads: ["request.bytes"],
+        provides: [],
         reasons: { tooLarge: { code: "request_too_large", status: 413, message: "The request is {bytes} bytes." } },
         examples: [{ max_request_bytes: 1000000 }],
         docs: "## request_size",
@@ -287,7 +300,7 @@ export function policyRoutes(deps: AdminDeps) {
       {
         query: effectiveQuery,
         response: {
-          200: t.Object({ revision: t.String(), app: t.String(), data: t.Array(policySchema), next: t.Null() }),
+          200: effectiveSchema,
           ...problems(404),
         },
         detail: needing("policy:read", {

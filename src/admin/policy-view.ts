@@ -46,6 +46,7 @@ const policyMembers = {
   ),
 };
 
+/** A policy as examples show it. */
 export const policyExample = {
   id: "org/prod-token-cap",
   description: "Production apps may not ask for more than 16k tokens at once.",

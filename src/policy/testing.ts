@@ -29,10 +29,11 @@ export async function testFolder(files: Readonly<Record<string, string | Uint8Ar
   return folder;
 }
 
-const registry = await discoverPlugins(fileURLToPath(new URL("../../plugins", import.meta.url)));
+/** The shipped plugins. */
+export const testRegistry = await discoverPlugins(fileURLToPath(new URL("../../plugins", import.meta.url)));
 const cel = createCel();
 
 /** What a folder is loaded with: the shipped plugins and a real CEL compiler. */
 export function testOptions(dir: string): Omit<LoadOptions, "overlay"> {
-  return { dir, registry, cel };
+  return { dir, registry: testRegistry, cel };
 }
