@@ -1,5 +1,5 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
-import { chmod, readFile, writeFile } from "node:fs/promises";
+import { chmod, link, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { adminScopes } from "../core/operators.ts";
 import { hashSecret } from "./key-format.ts";
@@ -40,12 +40,17 @@ export async function ensureAdminKey(
   }
   const file = join(dataDir, "admin-key");
   const key = `sla_${randomBytes(32).toString("base64url")}`;
+  // Whole before it has its name, which is given only where none is: of two processes that start at once one makes the
+  // key, and the other one reads it.
+  const draft = `${file}.${randomBytes(8).toString("hex")}`;
   try {
-    // Exclusive, so that of two processes that start at once one makes the key and the other reads it.
-    await writeFile(file, `${key}\n`, { flag: "wx", mode: 0o600 });
+    await writeFile(draft, `${key}\n`, { flag: "wx", mode: 0o600 });
+    await link(draft, file);
     return { key, created: true };
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+  } finally {
+    await rm(draft, { force: true });
   }
   const kept = (await readFile(file, "utf8")).trim();
   if (!keyPattern.test(kept)) {
