@@ -9,6 +9,26 @@ const card = "4111 1111 1111 1111";
 testPlugin(pii, {
   dir: import.meta.dir,
   config: { on },
+  facts: [
+    { name: "nothing is found where nothing is", content: ["hello"], finds: { "pii.types": [], "pii.count": 0 } },
+    {
+      name: "what is found is told by its types, each once, and counted",
+      content: ["ann@example.com, bob@example.com", card],
+      finds: { "pii.types": ["credit_card", "email"], "pii.count": 3 },
+    },
+    {
+      name: "a config for facts says what is looked for",
+      config: { types: ["ssn", "credit_card"] },
+      content: ["ann@example.com", card],
+      finds: { "pii.types": ["credit_card"], "pii.count": 1 },
+    },
+    {
+      name: "of a prompt that is too long nothing is found out",
+      config: { max_characters: 10 },
+      content: ["hello", "hello."],
+      finds: { fails: "prompt too long" },
+    },
+  ],
   cases: [
     { name: "texts without personal data pass", content: ["What is 4111 times 11?", "Bob"], expects: "allow" },
     {

@@ -9,6 +9,14 @@ const found = { message: "The prompt holds a secret: high_entropy." };
 testPlugin(secrets, {
   dir: import.meta.dir,
   config: { on },
+  facts: [
+    { name: "nothing is found where nothing is", content: ["hello"], finds: { "secrets.types": [] } },
+    {
+      name: "what is found is told by its types, each once",
+      content: ["AKIAIOSFODNN7EXAMPLQ AKIAIOSFODNN7EXAMPLQ"],
+      finds: { "secrets.types": ["aws_access_key"] },
+    },
+  ],
   cases: [
     { name: "texts without secrets pass", content: ["what is a password?"], expects: "allow" },
     {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import type { TObject } from "@sinclair/typebox";
 import type { Modification } from "../core/decision.ts";
 import { evaluate } from "../core/engine.ts";
-import type { FactName } from "../core/facts.ts";
+import type { DetectedFacts, FactName } from "../core/facts.ts";
 import type { LimitRequest, LimitStanding } from "../core/limits.ts";
 import type { Phase } from "../core/phases.ts";
 import {
@@ -17,7 +17,7 @@ import {
 } from "../core/policy.ts";
 import type { PieceKind } from "../core/stream.ts";
 import { ConfigErrors } from "./config.ts";
-import { type CompileCel, type Instantiated, instantiate, type PluginLookup } from "./instantiate.ts";
+import { type CompileCel, type Instantiated, instantiate, instantiateDetector, type PluginLookup } from "./instantiate.ts";
 import { type Plugin, PluginConfigError, type ReasonSpec, reasonCode } from "./plugin.ts";
 import { guardTexts, judgeCall } from "./testing-answers.ts";
 import { type SomeFacts, watchedFacts } from "./testing-facts.ts";
@@ -89,6 +89,17 @@ export interface PluginCase<K extends string> {
   readonly notes?: readonly { readonly at: string; readonly message: string }[];
 }
 
+/** What a plugin that provides facts finds out of a prompt. */
+export interface FactCase {
+  /** A sentence that states the behaviour. */
+  readonly name: string;
+  /** An empty one when absent, as the host gives where the manifest says nothing. */
+  readonly config?: unknown;
+  readonly content: readonly string[];
+  /** All that it finds out, or why it cannot. */
+  readonly finds: DetectedFacts | { readonly fails: string };
+}
+
 /** A suite for one plugin. */
 export interface PluginSuite<K extends string> {
   /** The plugin's folder, `import.meta.dir`: its README is tested too. */
@@ -96,6 +107,8 @@ export interface PluginSuite<K extends string> {
   /** The config of every case that has none of its own. */
   readonly config: unknown;
   readonly cases: readonly PluginCase<K>[];
+  /** What it finds out of prompts; needed of plugins that provide facts. */
+  readonly facts?: readonly FactCase[];
   /** Configs that must be accepted, such as those at the bounds. */
   readonly accepts?: readonly unknown[];
   /** Configs that must be refused: where (dotted path, empty for the whole) and, if it matters, with which message. */
@@ -150,6 +163,23 @@ export function testPlugin<C extends TObject, const R extends Readonly<Record<st
         check(subject, second, one, facts);
       });
     }
+
+    for (const { name, config = {}, content, finds } of suite.facts ?? []) {
+      test(name, async () => {
+        const { facts, dispose } = instantiateDetector(subject, config, cel, lookup);
+        const found = (async () => facts(contentOf(content), new AbortController().signal))();
+        if ("fails" in finds) await expect(found).rejects.toMatchObject({ reason: finds.fails });
+        else expect(await found).toEqual(finds);
+        dispose?.();
+        dispose?.();
+      });
+    }
+
+    test("every fact that it provides has a case", () => {
+      const provided = Object.keys(plugin.provides ?? {});
+      const shown = (suite.facts ?? []).flatMap(({ finds }) => ("fails" in finds ? [] : Object.keys(finds)));
+      expect(provided.filter((fact) => !shown.includes(fact))).toEqual([]);
+    });
 
     for (const config of suite.accepts ?? []) {
       test(`accepts ${titleOf(config)}`, () => make(config).dispose?.());
