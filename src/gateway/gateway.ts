@@ -1,25 +1,22 @@
 import { costNanoUsd } from "../core/cost.ts";
-import { type Decision, extend, withDefault } from "../core/decision.ts";
+import type { Decision } from "../core/decision.ts";
 import type { Identity } from "../core/identity.ts";
-import { createLocalTime } from "../core/local-time.ts";
 import type { Surface } from "../core/phases.ts";
 import type { RoutedTarget, UpstreamAnswer } from "../core/ports.ts";
 import { joinDecisions } from "../core/stream-whole.ts";
-import type { CallTrace, TraceDetails, Tracer } from "../core/tracing.ts";
+import type { CallTrace, Tracer } from "../core/tracing.ts";
 import type { AnswerSummary, StreamRelay, WireFormat } from "../core/wire.ts";
 import { SluiceError } from "../errors.ts";
+import { createAdmission } from "./admission.ts";
 import { comesWhole, leaksCredentials, parseObject, readAll } from "./answer.ts";
 import { readBody } from "./body.ts";
 import { Call, type Ending, policyFailures } from "./call.ts";
-import { addContentFacts, detectionListener } from "./content-facts.ts";
 import type { GatewayDeps } from "./deps.ts";
-import { type AddressOf, addAnswerFacts, addTokenFacts, type FactSources, plainUsage, requestFacts } from "./facts.ts";
+import { type AddressOf, addAnswerFacts, plainUsage } from "./facts.ts";
 import { type PlainHeaders, presentedKey, towardsClient } from "./headers.ts";
+import { holdToOrigin } from "./held-to.ts";
 import { type AnswerInspector, inspectStream } from "./inspect.ts";
 import { guardAnswer } from "./inspect-whole.ts";
-import { limitFacts } from "./limit-facts.ts";
-import { type LimitOutcome, reserveLimits } from "./limits.ts";
-import { modifyRequest } from "./modify.ts";
 import { ProviderCall } from "./provider-call.ts";
 import {
   type HeadedRefusal,
@@ -54,11 +51,9 @@ export interface Gateway {
 
 /** Makes the data plane from ready parts. */
 export function createGateway(deps: GatewayDeps): Gateway {
-  const localTime = createLocalTime();
   const waits = new Waits();
   const failed = policyFailures(deps);
-  const detections = detectionListener(deps);
-  const { factFound } = deps.metrics;
+  const admit = createAdmission(deps);
   const arrivals = new Together();
   const answers = new Together();
   const formats = new Map(deps.formats.map((format) => [format.surface, format]));
@@ -84,6 +79,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
         if (deps.tracer !== undefined) call.trace = traceCall(deps.tracer, call, request, headers);
         const identified = identify(headers, request.url);
         call.identity = identified instanceof Promise ? await identified : identified;
+        const { heldTo } = call.identity;
+        if (heldTo !== undefined) holdToOrigin(heldTo, surface, () => addressOf(request));
         const body = await readBody(request, headers, deps.maxBodyBytes);
         await arrivals.turn();
         const admitted = admit(call, format, body, { request, headers, addressOf });
@@ -165,110 +162,6 @@ export function createGateway(deps: GatewayDeps): Gateway {
       if (answer !== undefined) deps.metrics.upstreamError(provider.provider, code);
       throw error;
     }
-  }
-
-  /**
-   * All that stands between the caller and the provider: which rules, decide, reserve. Answers a refusal, or `null` to go
-   * on; a promise only when there is something to wait for.
-   */
-  function admit(
-    call: Call,
-    format: WireFormat,
-    body: Uint8Array,
-    { request, headers, addressOf }: Pick<FactSources, "request" | "headers" | "addressOf">,
-  ): HeadedRefusal | null | Promise<HeadedRefusal | null> {
-    call.requestBytes = body.byteLength;
-    const view = format.readRequest(body, request.url);
-    call.view = view;
-    countUnknown(call, "fields", deps.unknownFields(call.surface, view.body));
-    const route = deps.catalogue.resolve(view.model, call.surface);
-    if (route === null) throw new SluiceError("model_not_found", { model: view.model });
-    call.route = route;
-
-    const identity = call.identity!;
-    const rules = call.snapshot.rulesFor(identity, view.model, call.surface);
-    call.rules = rules;
-    const from = performance.now();
-    const { id: requestId, arrived: now } = call;
-    const { policyHeaders } = deps;
-    const sources = { requestId, now, identity, view, route, request, headers, policyHeaders, addressOf, localTime };
-    const facts = requestFacts(sources, rules.reads);
-    call.facts = facts;
-    if (rules.detectors.length > 0) return decideDetected(call, format, sources, from);
-    const counting = addTokenFacts(facts, rules, view, route, deps.tokens, factFound);
-    return counting === undefined
-      ? decideRequest(call, format, sources, from)
-      : decideCounted(counting, call, format, sources, from);
-  }
-
-  async function decideDetected(call: Call, format: WireFormat, sources: FactSources, from: number) {
-    const { facts, rules, view, route } = call;
-    await addContentFacts(facts!, rules!, call, detections);
-    // After them: whether a bound of the tokens decides is asked of rules that may read both.
-    await addTokenFacts(facts!, rules!, view!, route!, deps.tokens, factFound);
-    return decideRequest(call, format, sources, from);
-  }
-
-  // A function of its own, as those below: a closure would put what it holds on the heap for calls that need not wait.
-  async function decideCounted(counting: Promise<void>, ...rest: Parameters<typeof decideRequest>) {
-    await counting;
-    return decideRequest(...rest);
-  }
-
-  function decideRequest(call: Call, format: WireFormat, sources: FactSources, from: number) {
-    call.trace?.part("facts", from, { reads: call.rules!.reads.size, policies: call.rules!.policies.length });
-    const decision = withDefault(call.judge("request"), call.snapshot.defaultEffect);
-    if (decision.effect !== "modify") return reserve(call, decision, from);
-    const modifyingFrom = call.trace === undefined ? 0 : performance.now();
-    const modifying = modifyRequest({ deps, call, format, sources, detections }, decision);
-    return reserveModified(modifying, call, from, modifyingFrom);
-  }
-
-  async function reserveModified(modifying: Promise<Decision>, call: Call, from: number, modifyingFrom: number) {
-    const decision = await modifying;
-    call.trace?.part("modify", modifyingFrom, { effect: decision.effect });
-    return reserve(call, decision, from);
-  }
-
-  /** Limits are those of the request as it is sent: of its model, with its maximum. */
-  function reserve(call: Call, decision: Decision, from: number): HeadedRefusal | null | Promise<HeadedRefusal | null> {
-    const { limiting } = call.rules!;
-    if (limiting.length === 0 || decision.effect === "deny") return conclude(call, decision, from);
-    const reservingFrom = call.trace === undefined ? 0 : performance.now();
-    const reserving = reserveLimits(deps, call.id, call.identity!, call.rules!, call.facts!);
-    return reserving instanceof Promise
-      ? concludeReserved(reserving, call, decision, from, reservingFrom)
-      : conclude(call, decision, from, reserving, reservingFrom);
-  }
-
-  async function concludeReserved(
-    reserving: Promise<LimitOutcome>,
-    call: Call,
-    decision: Decision,
-    from: number,
-    reservingFrom: number,
-  ) {
-    return conclude(call, decision, from, await reserving, reservingFrom);
-  }
-
-  function conclude(
-    call: Call,
-    decided: Decision,
-    from: number,
-    limits?: LimitOutcome,
-    reservingFrom = 0,
-  ): HeadedRefusal | null {
-    call.limits = limits;
-    if (limits !== undefined) {
-      if (limits.reservedTokens > 0) deps.metrics.reserved(limits.reservedTokens);
-      call.trace?.part("reserve", reservingFrom, reservedDetails(limits));
-    }
-    if (limits?.reserved !== undefined) Object.assign(call.facts!, limitFacts(limits.reserved));
-    const decision = limits === undefined || limits.findings.length === 0 ? decided : extend(decided, limits.findings);
-    call.decision = decision;
-    call.record(decision, (performance.now() - from) * 1000);
-    call.sentMs = call.elapsedMs;
-    return decision.effect === "deny" ? refuseByPolicy(call, decision) : null;
   }
 
   /**
@@ -469,10 +362,6 @@ export function createGateway(deps: GatewayDeps): Gateway {
 function traceCall(tracer: Tracer, { id, surface, started }: Call, { url }: Request, headers: PlainHeaders): CallTrace {
   const path = url.slice(url.indexOf("/", url.indexOf("//") + 2)).replace(/[?#].*$/, "");
   return tracer.begin({ id, surface, path, started }, headers);
-}
-
-function reservedDetails({ held, findings, reservedTokens }: LimitOutcome): TraceDetails {
-  return { granted: held.length > 0, refused: findings.length, reserved_tokens: reservedTokens };
 }
 
 /** A stream on its way: what carries it, what looks at it, and where it comes from. */
