@@ -26,13 +26,22 @@ describe("every route", () => {
 
   test("refuses who has no admin key, before it reads or tells anything", async () => {
     await using admin = await startTestAdmin();
-    const application = await admin.store.applications.create({
-      organisation: "default",
-      team: "",
-      name: "chat",
-      labels: {},
+    const application = await admin.store.applications.create(
+      {
+        organisation: "default",
+        team: "",
+        name: "chat",
+        labels: {},
+      },
+      "ann",
+    );
+    const { secret } = await admin.mint.mint({
+      application: application.id,
+      env: "prod",
+      name: "",
+      expiresAt: null,
+      actor: "ann",
     });
-    const { secret } = await admin.mint.mint({ application: application.id, env: "prod", name: "", expiresAt: null });
     for (const { method, path } of operations) {
       const route = path.replace(/\{\w+\}/g, "chat");
       const hasBody = method !== "GET";

@@ -2,6 +2,7 @@ import { t } from "elysia";
 import type { Application, Changed } from "../core/control.ts";
 import { SluiceError } from "../errors.ts";
 import type { AdminDeps } from "./deps.ts";
+import { actorOf } from "./operator.ts";
 import { problems } from "./problems.ts";
 import {
   defined,
@@ -74,8 +75,8 @@ const tags = ["Applications"];
 
 /** `/applications`. */
 export function applicationRoutes(deps: AdminDeps) {
-  const teamId = async (organisation: string, wanted: string) =>
-    wanted === "" ? "" : (await deps.teams.ensure(organisation, wanted)).id;
+  const teamId = async (organisation: string, wanted: string, actor: string) =>
+    wanted === "" ? "" : (await deps.teams.ensure(organisation, wanted, actor)).id;
 
   return routes("/applications")
     .get(
@@ -93,17 +94,21 @@ export function applicationRoutes(deps: AdminDeps) {
     )
     .post(
       "",
-      async ({ body, set }) => {
+      async ({ body, set, request }) => {
+        const actor = actorOf(request);
         const organisation = body.organisation ?? "default";
         if ((await deps.organisations.find(organisation)) === null) {
           throw new SluiceError("invalid_input", { problem: `There is no organisation '${organisation}'.` });
         }
-        const created = await deps.applications.create({
-          organisation,
-          team: await teamId(organisation, (body.team ?? "").trim()),
-          name: body.name.trim(),
-          labels: body.labels ?? {},
-        });
+        const created = await deps.applications.create(
+          {
+            organisation,
+            team: await teamId(organisation, (body.team ?? "").trim(), actor),
+            name: body.name.trim(),
+            labels: body.labels ?? {},
+          },
+          actor,
+        );
         set.status = 201;
         set.headers.etag = toEtag(created.version);
         set.headers.location = `/admin/v1/applications/${encodeURIComponent(created.id)}`;
@@ -130,7 +135,8 @@ export function applicationRoutes(deps: AdminDeps) {
     )
     .patch(
       "/:id",
-      async ({ params: { id }, body, headers, set }) => {
+      async ({ params: { id }, body, headers, set, request }) => {
+        const actor = actorOf(request);
         const ifMatch = headers["if-match"];
         const current = found(await deps.applications.find(id), "application", id);
         const version = readIfMatch(ifMatch);
@@ -140,11 +146,11 @@ export function applicationRoutes(deps: AdminDeps) {
         }
         const change = defined({
           name: body.name?.trim(),
-          team: body.team === undefined ? undefined : await teamId(current.organisation, body.team.trim()),
+          team: body.team === undefined ? undefined : await teamId(current.organisation, body.team.trim(), actor),
           labels: body.labels,
           disabled: body.disabled,
         });
-        const changed = applied(await deps.applications.update(id, change, version), id, ifMatch);
+        const changed = applied(await deps.applications.update(id, change, version, actor), id, ifMatch);
         deps.keyCache.invalidateApplication(id);
         set.headers.etag = toEtag(changed.version);
         return show(changed);
@@ -164,9 +170,9 @@ export function applicationRoutes(deps: AdminDeps) {
     )
     .delete(
       "/:id",
-      async ({ params: { id }, headers, set }) => {
+      async ({ params: { id }, headers, set, request }) => {
         const ifMatch = headers["if-match"];
-        applied(await deps.applications.remove(id, readIfMatch(ifMatch)), id, ifMatch);
+        applied(await deps.applications.remove(id, readIfMatch(ifMatch), actorOf(request)), id, ifMatch);
         deps.keyCache.invalidateApplication(id);
         set.status = 204;
       },

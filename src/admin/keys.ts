@@ -2,6 +2,7 @@ import { t } from "elysia";
 import type { GatewayKey } from "../core/control.ts";
 import { SluiceError } from "../errors.ts";
 import type { AdminDeps } from "./deps.ts";
+import { actorOf } from "./operator.ts";
 import { problems } from "./problems.ts";
 import {
   defined,
@@ -88,8 +89,8 @@ export function keyRoutes(deps: AdminDeps) {
     last_used_at: showMaybeTime(key.lastUsedAt),
   });
 
-  const revoke = async (id: string) => {
-    const key = found(await deps.keys.revoke(id, deps.clock.now()), "key", id);
+  const revoke = async (id: string, request: Request) => {
+    const key = found(await deps.keys.revoke(id, deps.clock.now(), actorOf(request)), "key", id);
     deps.keyCache.invalidate(id);
     return show(key);
   };
@@ -110,7 +111,7 @@ export function keyRoutes(deps: AdminDeps) {
     )
     .post(
       "",
-      async ({ body, set }) => {
+      async ({ body, set, request }) => {
         const application = await deps.applications.resolve(body.application);
         if (application === null) {
           throw new SluiceError("invalid_input", { problem: `There is no application '${body.application}'.` });
@@ -121,6 +122,7 @@ export function keyRoutes(deps: AdminDeps) {
           env: body.env ?? "prod",
           name: body.name ?? "",
           expiresAt,
+          actor: actorOf(request),
         });
         // Someone may have tried the id in vain before it was there.
         deps.keyCache.invalidate(key.id);
@@ -151,7 +153,7 @@ export function keyRoutes(deps: AdminDeps) {
         detail: needing("policy:read", { tags, summary: "Read a gateway key", operationId: "readKey" }),
       },
     )
-    .post("/:id/revoke", ({ params }) => revoke(params.id), {
+    .post("/:id/revoke", ({ params, request }) => revoke(params.id, request), {
       params: idParams,
       response: { 200: keySchema, ...problems(404, 413) },
       detail: needing("key:write", {
@@ -161,7 +163,7 @@ export function keyRoutes(deps: AdminDeps) {
         operationId: "revokeKey",
       }),
     })
-    .delete("/:id", ({ params }) => revoke(params.id), {
+    .delete("/:id", ({ params, request }) => revoke(params.id, request), {
       params: idParams,
       response: { 200: keySchema, ...problems(404) },
       detail: needing("key:write", { tags, summary: "Revoke a gateway key, as DELETE", operationId: "deleteKey" }),

@@ -123,7 +123,7 @@ describe("a counter that is reset", () => {
     await admin.counters.settle("chat-open", { usd: 20_000 });
     expect(await listAll(admin, "app=chat&unit=usd")).toEqual([]);
     expect(await listAll(admin, "app=batch&unit=usd")).toHaveLength(1);
-    const trail = await admin.store.policyStore.changes({ limit: 5, after: null }, { subject: `counter ${chatUsd}` });
+    const trail = await admin.store.audit.list({ limit: 5, after: null }, { subject: `counter ${chatUsd}` });
     expect(trail.data).toMatchObject([{ actor: "admin-key", action: "reset", detail: { reason: "charged twice" } }]);
     expect(admin.logger.lines.join("\n")).toContain("a counter was reset");
     expect((await admin.call("POST", "/admin/v1/limits/reset", { body })).status).toBe(404);

@@ -136,7 +136,13 @@ export function limitRoutes(deps: AdminDeps) {
         if (!done) throw new SluiceError("not_found", { resource: "counter", id: key });
         const actor = actorOf(request);
         deps.logger.warn({ counter: key, actor, reason }, "a counter was reset");
-        await deps.trail.note({ actor, action: "reset", subject: `counter ${key}`, detail: { reason } });
+        await deps.trail.note({
+          organisation: owner.id,
+          actor,
+          action: "reset",
+          subject: `counter ${key}`,
+          detail: { reason },
+        });
         return { key, actor, reason, reset_at: showTime(deps.clock.now()) };
       },
       {

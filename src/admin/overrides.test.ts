@@ -71,7 +71,7 @@ describe("break-glass", () => {
     expect((await admin.call("GET", path)).json().data).toMatchObject([{ state: "expired", ended_at: null }]);
     expect(admin.service.live.current.policies.flatMap(({ provenance }) => provenance?.breakGlass)).toEqual([]);
     expect(admin.logger.lines.filter((line) => line.includes("a break-glass expired"))).toHaveLength(1);
-    const { data } = await admin.store.policyStore.changes({ limit: 10, after: null }, {});
+    const { data } = await admin.store.audit.list({ limit: 10, after: null }, {});
     expect(data.map(({ actor, action }) => [actor, action])).toEqual([
       ["", "expire"],
       ["admin-key", "begin"],

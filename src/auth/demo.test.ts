@@ -14,7 +14,7 @@ test("the demo application and its key are made at the first start only, and not
   const directory = createKeyDirectory({ keys, clock, logger: createTestLogger(), checkSecret });
   expect(await directory.identify(first.key)).toMatchObject({ app: { id: "demo", name: "demo" }, env: "dev" });
   expect(await ensureDemo({ applications, mint })).toEqual({ created: false });
-  await applications.remove("demo", null);
+  await applications.remove("demo", null, "ann");
   expect(await ensureDemo({ applications, mint })).toEqual({ created: false });
   await directory.close();
 });

@@ -1,6 +1,9 @@
 import type { Application, Applications, KeyMint } from "../core/control.ts";
 import { SluiceError } from "../errors.ts";
 
+/** Who the audit log names for what is made at the first start. */
+const actor = "first start";
+
 /**
  * Makes the application `demo` with a key for `dev`, the first time that a store is used.
  *
@@ -16,12 +19,12 @@ export async function ensureDemo({
   if (await applications.any()) return { created: false };
   let demo: Application;
   try {
-    demo = await applications.create({ organisation: "default", team: "", name: "demo", labels: {} });
+    demo = await applications.create({ organisation: "default", team: "", name: "demo", labels: {} }, actor);
   } catch (error) {
     // Another process that started at the same time has made it, and shows its key.
     if (error instanceof SluiceError && error.code === "conflict") return { created: false };
     throw error;
   }
-  const { secret } = await mint.mint({ application: demo.id, env: "dev", name: "demo", expiresAt: null });
+  const { secret } = await mint.mint({ application: demo.id, env: "dev", name: "demo", expiresAt: null, actor });
   return { created: true, key: secret };
 }

@@ -11,12 +11,15 @@ import { createKeyMint } from "./key-mint.ts";
 async function start(options: { cacheSize?: number } = {}) {
   const store = await temporaryStore();
   const checkSecret = await store.sharedSecret("gateway-keys");
-  const application = await store.applications.create({
-    organisation: "default",
-    team: "",
-    name: "chat",
-    labels: { tier: "free" },
-  });
+  const application = await store.applications.create(
+    {
+      organisation: "default",
+      team: "",
+      name: "chat",
+      labels: { tier: "free" },
+    },
+    "ann",
+  );
   const mint = createKeyMint({ keys: store.keys, clock: store.clock, checkSecret });
   const asked: string[] = [];
   const keys: Keys = {
@@ -29,7 +32,7 @@ async function start(options: { cacheSize?: number } = {}) {
   const logger = createTestLogger();
   const directory = createKeyDirectory({ keys, clock: store.clock, logger, checkSecret, ...options });
   const newKey = (expiresAt: number | null = null) =>
-    mint.mint({ application: application.id, env: "prod", name: "", expiresAt });
+    mint.mint({ application: application.id, env: "prod", name: "", expiresAt, actor: "ann" });
   return {
     store,
     asked,
@@ -134,12 +137,12 @@ describe("a key", () => {
     await using all = await start();
     const { key, secret } = await all.newKey();
     await all.directory.identify(secret);
-    await all.store.applications.update("chat", { disabled: true }, null);
+    await all.store.applications.update("chat", { disabled: true }, null, "ann");
     all.directory.invalidateApplication("chat");
     await expect(async () => all.directory.identify(secret)).toThrow("The application 'chat' is disabled.");
     const wrong = formatKey({ id: key.id, secret: newSecret() });
     expect(await refusal(() => all.directory.identify(wrong))).toBe("invalid_key");
-    await all.store.applications.update("chat", { disabled: false }, null);
+    await all.store.applications.update("chat", { disabled: false }, null, "ann");
     all.directory.invalidateApplication("chat");
     expect(await refusal(() => all.directory.identify(secret))).toBe("accepted");
   });
@@ -149,10 +152,10 @@ describe("a key", () => {
     const [revoked, orphaned] = [await all.newKey(), await all.newKey()];
     await all.directory.identify(revoked.secret);
     await all.directory.identify(orphaned.secret);
-    await all.store.keys.revoke(revoked.key.id, all.store.clock.ms);
+    await all.store.keys.revoke(revoked.key.id, all.store.clock.ms, "ann");
     all.directory.invalidate(revoked.key.id);
     expect(await refusal(() => all.directory.identify(revoked.secret))).toBe("invalid_key");
-    await all.store.applications.remove("chat", null);
+    await all.store.applications.remove("chat", null, "ann");
     all.directory.invalidateApplication("chat");
     expect(await refusal(() => all.directory.identify(orphaned.secret))).toBe("invalid_key");
   });
@@ -161,7 +164,7 @@ describe("a key", () => {
     await using all = await start();
     const { key, secret } = await all.newKey();
     const reading = all.directory.identify(secret);
-    await all.store.keys.revoke(key.id, all.store.clock.ms);
+    await all.store.keys.revoke(key.id, all.store.clock.ms, "ann");
     all.directory.invalidate(key.id);
     await Promise.allSettled([reading]);
     expect(await refusal(() => all.directory.identify(secret))).toBe("invalid_key");
@@ -171,7 +174,7 @@ describe("a key", () => {
     await using all = await start();
     const { key, secret } = await all.newKey();
     await all.directory.identify(secret);
-    await all.store.keys.revoke(key.id, all.store.clock.ms);
+    await all.store.keys.revoke(key.id, all.store.clock.ms, "ann");
     all.store.clock.ms += 30_001;
     expect(await refusal(() => all.directory.identify(secret))).toBe("invalid_key");
   });
@@ -182,7 +185,7 @@ describe("a key", () => {
     const first = await all.directory.identify(secret);
     all.store.clock.ms += 30_001;
     expect(await all.directory.identify(secret)).toBe(first);
-    await all.store.applications.update("chat", { labels: { tier: "gold" } }, null);
+    await all.store.applications.update("chat", { labels: { tier: "gold" } }, null, "ann");
     all.directory.invalidateApplication("chat");
     const second = await all.directory.identify(secret);
     expect(second).not.toBe(first);
@@ -275,7 +278,7 @@ describe("while the database is away", () => {
       expect(all.directory.identify(secret)).toBe(first);
     }
     expect(all.logger.lines.filter((line) => line.includes("keys cannot be read"))).toHaveLength(1);
-    await all.store.keys.revoke(key.id, all.clock.ms);
+    await all.store.keys.revoke(key.id, all.clock.ms, "ann");
     all.state.failing = false;
     all.clock.ms += 1_001;
     expect(await refusal(() => all.directory.identify(secret))).toBe("invalid_key");

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
 import type { Page, PageRequest } from "../core/control.ts";
@@ -20,6 +21,11 @@ export async function withStore(command: Command, use: (store: Store) => Promise
   } finally {
     await store.close();
   }
+}
+
+/** Who the audit log names for what a verb changes: whoever runs it, as this machine knows them. */
+export function actor(): string {
+  return `cli ${userInfo().username}`;
 }
 
 /** Every entry of a list, page after page. */

@@ -11,7 +11,7 @@ let dir = "";
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), "sluice-keys-"));
   const store = await openStore({ path: join(dir, "sluice.db"), clock: Date });
-  await store.applications.create({ organisation: "default", team: "", name: "Chat", labels: { tier: "free" } });
+  await store.applications.create({ organisation: "default", team: "", name: "Chat", labels: { tier: "free" } }, "ann");
   await store.close();
 });
 afterAll(() => rm(dir, { recursive: true }));

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { createKeyMint } from "../auth/key-mint.ts";
 import type { GatewayKey } from "../core/control.ts";
-import { all, printRows, withStore } from "./database.ts";
+import { actor, all, printRows, withStore } from "./database.ts";
 import { addSettings } from "./settings.ts";
 
 /** Adds `sluice keys list`, `mint` and `revoke`. */
@@ -34,7 +34,13 @@ export function register(program: Command): void {
         const application = await store.applications.resolve(app);
         if (application === null) return mint.error(`error: there is no application '${app}'`);
         const minting = createKeyMint({ ...store, clock: Date, checkSecret: await store.sharedSecret("gateway-keys") });
-        const { key, secret } = await minting.mint({ application: application.id, env, name, expiresAt: null });
+        const { key, secret } = await minting.mint({
+          application: application.id,
+          env,
+          name,
+          expiresAt: null,
+          actor: actor(),
+        });
         console.error(`key ${key.id} of the application '${application.name}' for ${env}; it is not shown again:`);
         console.log(secret);
       }),
@@ -43,7 +49,7 @@ export function register(program: Command): void {
   const revoke = keys.command("revoke").description("Revoke a gateway key, for ever.").argument("<id>", "the key's id");
   addSettings(revoke, "data_dir").action((id: string) =>
     withStore(revoke, async (store) => {
-      if ((await store.keys.revoke(id, Date.now())) === null) revoke.error(`error: there is no key '${id}'`);
+      if ((await store.keys.revoke(id, Date.now(), actor())) === null) revoke.error(`error: there is no key '${id}'`);
       console.log(`revoked ${id}; a running gateway refuses it within seconds, through its admin API at once`);
     }),
   );

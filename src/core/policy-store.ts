@@ -31,19 +31,6 @@ export interface PolicyVersion {
   readonly at: number;
 }
 
-/** One change that somebody made, or that came by itself. */
-export interface PolicyChange {
-  readonly id: string;
-  readonly at: number;
-  /** Empty for what came by itself, such as the end of a break-glass. */
-  readonly actor: string;
-  /** What was done, such as `attach`. */
-  readonly action: string;
-  /** What it was done to, such as the policy's id. */
-  readonly subject: string;
-  readonly detail: Readonly<Record<string, unknown>>;
-}
-
 /** What a break-glass is made of. */
 export type NewBreakGlass = Pick<BreakGlass, "policy" | "rule" | "scope" | "action" | "reason" | "expiresAt">;
 
@@ -119,7 +106,4 @@ export interface PolicyStore {
 
   /** Notes the end of those whose time has come. Each is answered once, whoever asks. */
   expire(now: number): Promise<readonly (BreakGlass | Maintenance)[]>;
-
-  /** Newest first. */
-  changes(page: PageRequest, filter: { readonly subject?: string }): Promise<Page<PolicyChange>>;
 }

@@ -1,4 +1,4 @@
-import type { Kysely } from "kysely";
+import type { Kysely, Transaction } from "kysely";
 import type { Changed } from "../core/control.ts";
 import type { DatabasePolicy, PolicyStatus } from "../core/overlay.ts";
 import type { PolicyStore, PolicyVersion } from "../core/policy-store.ts";
@@ -134,7 +134,12 @@ export function living(db: Kysely<Tables>) {
   return db.selectFrom("db_policies").selectAll().where("deleted_at", "is", null);
 }
 
-async function note(tx: Kysely<Tables>, announce: Announce, row: Row<"db_policies">, action: string): Promise<void> {
+async function note(
+  tx: Transaction<Tables>,
+  announce: Announce,
+  row: Row<"db_policies">,
+  action: string,
+): Promise<void> {
   const { id, content, status, enabled, version, actor, updated_at: at } = row;
   await tx
     .insertInto("policy_versions")

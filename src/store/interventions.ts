@@ -1,13 +1,15 @@
+import type { Transaction } from "kysely";
+import type { AuditNote } from "../core/audit.ts";
 import type { BreakGlass, BreakGlassAction, Maintenance, Temporary } from "../core/overlay.ts";
 import type { Scope } from "../core/policy.ts";
 import type { PolicyStore } from "../core/policy-store.ts";
 import type { Clock } from "../core/ports.ts";
-import type { ChangeLog } from "./changes/log.ts";
+import { noteChanges } from "./audit-chain.ts";
+import type { Announce, ChangeLog } from "./changes/log.ts";
 import type { Engine } from "./engine.ts";
 import { timeOrderedId } from "./ids.ts";
 import { readCursor, toPage } from "./paging.ts";
-import { notePolicyChange } from "./policy-trail.ts";
-import type { Row } from "./tables.ts";
+import type { Row, Tables } from "./tables.ts";
 
 type Intervention = Row<"interventions">;
 type Interventions = Pick<
@@ -103,15 +105,7 @@ export function createInterventions({ db }: Engine, changes: ChangeLog, clock: C
           .where("expires_at", "<=", now)
           .returningAll()
           .execute();
-        for (const row of rows) {
-          await notePolicyChange(tx, announce, {
-            at: now,
-            actor: "",
-            action: "expire",
-            subject: row.id,
-            detail: detailOf(row),
-          });
-        }
+        await noteAll(tx, announce, rows, { at: now, actor: "", action: "expire" });
         return rows.map(toIntervention);
       }),
   };
@@ -123,13 +117,7 @@ export function createInterventions({ db }: Engine, changes: ChangeLog, clock: C
       const id = `${prefix}_${timeOrderedId(now)}`;
       const row: Intervention = { ...input, id, created_at: now, ended_at: null, ended_by: "" };
       await tx.insertInto("interventions").values(row).execute();
-      await notePolicyChange(tx, announce, {
-        at: now,
-        actor: row.actor,
-        action: "begin",
-        subject: id,
-        detail: detailOf(row),
-      });
+      await noteAll(tx, announce, [row], { at: now, actor: row.actor, action: "begin" });
       return row;
     });
   }
@@ -146,12 +134,23 @@ export function createInterventions({ db }: Engine, changes: ChangeLog, clock: C
         .where("expires_at", ">", now);
       if (id !== undefined) query = query.where("id", "=", id);
       const rows = await query.returningAll().execute();
-      for (const row of rows) {
-        await notePolicyChange(tx, announce, { at: now, actor, action: "end", subject: row.id, detail: detailOf(row) });
-      }
+      await noteAll(tx, announce, rows, { at: now, actor, action: "end" });
       return rows;
     });
   }
+}
+
+async function noteAll(
+  tx: Transaction<Tables>,
+  announce: Announce,
+  rows: readonly Intervention[],
+  what: Pick<AuditNote, "at" | "actor" | "action">,
+): Promise<void> {
+  for (const { id } of rows) announce("policy", id);
+  await noteChanges(
+    tx,
+    rows.map((row) => ({ ...what, subject: row.id, detail: detailOf(row) })),
+  );
 }
 
 function detailOf({ kind, policy_id: policy, rule, reason, expires_at }: Intervention) {

@@ -6,7 +6,7 @@ import type { PolicyStore } from "../core/policy-store.ts";
 import type { Clock } from "../core/ports.ts";
 import type { ChangeLog } from "./changes/log.ts";
 import type { Engine } from "./engine.ts";
-import { notePolicyChange } from "./policy-trail.ts";
+import { notePolicyChange, organisationOf } from "./policy-trail.ts";
 import type { Row, Tables } from "./tables.ts";
 
 type Item = Row<"policy_items">;
@@ -55,7 +55,7 @@ export function createPolicyItems({ db }: Engine, changes: ChangeLog, clock: Clo
       ),
   };
 
-  /** Writes an item, which may be new. A version that is asked for is that of an item that is there. */
+  /** Writes an item, which may be new. No version that is asked for is that of an item that is not there. */
   function put<T>(
     key: Key,
     version: number | null,
@@ -66,8 +66,8 @@ export function createPolicyItems({ db }: Engine, changes: ChangeLog, clock: Clo
     return changes.transaction(async (tx, announce): Promise<Changed<T>> => {
       const current = await read(tx, key);
       const there = current !== undefined && current.deleted_at === null;
-      if (version !== null && !there) return { outcome: "missing" };
-      if (version !== null && current?.version !== version) return { outcome: "stale", version: current!.version };
+      const stands = there ? current.version : 0;
+      if (version !== null && version !== stands) return { outcome: "stale", version: stands };
       const now = clock.now();
       const row: Item = {
         ...key,
@@ -85,7 +85,9 @@ export function createPolicyItems({ db }: Engine, changes: ChangeLog, clock: Clo
         .values(row)
         .onConflict((conflict) => conflict.columns(["kind", "policy_id", "application_id"]).doUpdateSet(row))
         .execute();
-      await notePolicyChange(tx, announce, { at: now, actor: row.actor, action, subject: key.policy_id, detail });
+      const organisation = await organisationOf(tx, key.application_id);
+      const { actor } = row;
+      await notePolicyChange(tx, announce, { at: now, organisation, actor, action, subject: key.policy_id, detail });
       return { outcome: "changed", value: toValue(row) };
     });
   }

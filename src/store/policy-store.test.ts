@@ -1,6 +1,6 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect } from "bun:test";
 import { emptyOverlay } from "../core/overlay.ts";
-import { temporaryStore } from "./testing.ts";
+import { temporaryStore, testEngines as test } from "./testing.ts";
 
 const page = { limit: 2, after: null };
 const draft = { id: "db/cap", content: "rules: []", status: "draft", enabled: true } as const;
@@ -125,7 +125,7 @@ describe("break-glass and maintenance", () => {
     expect(await policyStore.endMaintenance("ann")).toMatchObject({ id: second.id, endedBy: "ann" });
     expect((await policyStore.overlay(clock.ms)).maintenance).toBeNull();
 
-    const trail = await policyStore.changes({ limit: 200, after: null }, {});
+    const trail = await store.audit.list({ limit: 200, after: null }, {});
     expect(trail.data.map(({ actor, action, subject }) => [actor, action, subject])).toEqual([
       ["ann", "end", second.id],
       ["bob", "begin", second.id],
@@ -140,10 +140,10 @@ test("who changed what can be read, of one policy or of all", async () => {
   const { policyStore } = store;
   await policyStore.createPolicy(draft, "ann");
   await policyStore.tune("org/cap", "chat", { mode: "enforce" }, null, "bob");
-  const all = await policyStore.changes({ limit: 1, after: null }, {});
+  const all = await store.audit.list({ limit: 1, after: null }, {});
   expect(all.data).toMatchObject([{ actor: "bob", action: "tune", detail: { application: "chat", mode: "enforce" } }]);
-  const rest = await policyStore.changes({ limit: 1, after: all.next }, {});
+  const rest = await store.audit.list({ limit: 1, after: all.next }, {});
   expect(rest.data).toMatchObject([{ actor: "ann", action: "create", subject: "db/cap" }]);
-  const ofOne = await policyStore.changes({ limit: 5, after: null }, { subject: "org/cap" });
+  const ofOne = await store.audit.list({ limit: 5, after: null }, { subject: "org/cap" });
   expect(ofOne.data).toHaveLength(1);
 });

@@ -4,9 +4,7 @@ import type { ChangeLog } from "./changes/log.ts";
 import { createDatabasePolicies, living, toDatabasePolicy } from "./db-policies.ts";
 import type { Engine } from "./engine.ts";
 import { createInterventions, toBreakGlass, toMaintenance } from "./interventions.ts";
-import { readCursor, toPage } from "./paging.ts";
 import { createPolicyItems, toBinding, toSetting } from "./policy-items.ts";
-import { toPolicyChange } from "./policy-trail.ts";
 
 /** Keeps what the control plane lays over the policies of git. */
 export function createPolicyStore(engine: Engine, log: ChangeLog, clock: Clock): PolicyStore {
@@ -43,17 +41,5 @@ export function createPolicyStore(engine: Engine, log: ChangeLog, clock: Clock):
           maintenance: maintenance === undefined ? null : toMaintenance(maintenance),
         };
       }),
-
-    async changes(page, { subject }) {
-      let query = db
-        .selectFrom("policy_changes")
-        .selectAll()
-        .orderBy("id", "desc")
-        .limit(page.limit + 1);
-      if (subject !== undefined) query = query.where("subject", "=", subject);
-      const after = readCursor(page, ["string"]);
-      if (after !== null) query = query.where("id", "<", String(after[0]));
-      return toPage(await query.execute(), page, toPolicyChange, (row) => [row.id]);
-    },
   };
 }

@@ -1,33 +1,31 @@
-import type { Kysely, Transaction } from "kysely";
-import type { PolicyChange } from "../core/policy-store.ts";
+import type { Transaction } from "kysely";
+import type { AuditNote } from "../core/audit.ts";
+import { noteChanges } from "./audit-chain.ts";
 import type { Announce } from "./changes/log.ts";
-import { timeOrderedId } from "./ids.ts";
-import type { Row, Tables } from "./tables.ts";
+import type { Tables } from "./tables.ts";
 
 /** Notes who changed what is laid over the policies, in the transaction of the change itself, and announces it. */
-export function notePolicyChange(
-  tx: Kysely<Tables> | Transaction<Tables>,
-  announce: Announce,
-  change: Omit<PolicyChange, "id">,
-): Promise<void> {
+export function notePolicyChange(tx: Transaction<Tables>, announce: Announce, change: AuditNote): Promise<void> {
   announce("policy", change.subject);
   return noteChange(tx, change);
 }
 
-/** Notes who changed what, in the transaction of the change itself. */
-export async function noteChange(
-  tx: Kysely<Tables> | Transaction<Tables>,
-  change: Omit<PolicyChange, "id">,
-): Promise<void> {
-  const { at, actor, action, subject, detail } = change;
-  const id = `chg_${timeOrderedId(at)}`;
-  await tx
-    .insertInto("policy_changes")
-    .values({ id, at, actor, action, subject, detail: JSON.stringify(detail) })
-    .execute();
+/**
+ * Notes who changed what in the audit log, in the transaction of the change itself: the last thing that it does.
+ *
+ * Everything that changes something in the control plane calls this. `detail` holds no secret and no prompt text.
+ */
+export function noteChange(tx: Transaction<Tables>, change: AuditNote): Promise<void> {
+  return noteChanges(tx, [change]);
 }
 
-/** A change as stored, as the core knows it. */
-export function toPolicyChange({ detail, ...row }: Row<"policy_changes">): PolicyChange {
-  return { ...row, detail: JSON.parse(detail) as PolicyChange["detail"] };
+/** The organisation of an application, deleted ones included; `null` when there is none, or for no application. */
+export async function organisationOf(tx: Transaction<Tables>, applicationId: string): Promise<string | null> {
+  if (applicationId === "") return null;
+  const row = await tx
+    .selectFrom("applications")
+    .select("organisation_id")
+    .where("id", "=", applicationId)
+    .executeTakeFirst();
+  return row?.organisation_id ?? null;
 }

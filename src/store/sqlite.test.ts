@@ -6,11 +6,11 @@ const chat = { organisation: "default", team: "", name: "chat", labels: {} };
 
 test("a change waits for another process's write without holding up anything else", async () => {
   await using store = await temporaryStore();
-  await store.applications.create(chat);
+  await store.applications.create(chat, "ann");
   using other = new Database(store.path);
   other.run("begin immediate");
   let done = false;
-  const changing = store.applications.update("chat", { disabled: true }, null).finally(() => {
+  const changing = store.applications.update("chat", { disabled: true }, null, "ann").finally(() => {
     done = true;
   });
   // Timers go on: with SQLite's own waiting this process would stand still until that gave up.
@@ -29,21 +29,45 @@ test("a change waits for another process's write without holding up anything els
 
 test("two processes that change the same row in turns lose nothing", async () => {
   await using store = await temporaryStore();
-  await store.applications.create(chat);
+  await store.applications.create(chat, "ann");
   const program = `
     const { openStore } = await import(${JSON.stringify(`${import.meta.dir}/store.ts`)});
     const store = await openStore({ path: ${JSON.stringify(store.path)}, clock: Date });
     for (let i = 0; i < 50; i += 1) {
-      const { outcome } = await store.applications.update("chat", { labels: { by: "child" } }, null);
+      const { outcome } = await store.applications.update("chat", { labels: { by: "child" } }, null, "ann");
       if (outcome !== "changed") throw new Error(outcome);
     }
     await store.close();`;
   const child = Bun.spawn([process.execPath, "-e", program], { stdout: "ignore", stderr: "inherit" });
   for (let i = 0; i < 50; i += 1) {
-    const { outcome } = await store.applications.update("chat", { labels: { by: "parent" } }, null);
+    const { outcome } = await store.applications.update("chat", { labels: { by: "parent" } }, null, "ann");
     expect(outcome).toBe("changed");
     await Bun.sleep(1);
   }
   expect(await child.exited).toBe(0);
   expect((await store.applications.find("chat"))?.version).toBe(101);
+});
+
+test("a database has the settings that make it fast and safe", async () => {
+  await using store = await temporaryStore();
+  using database = new Database(store.path, { readonly: true });
+  expect(database.query("pragma journal_mode").get()).toEqual({ journal_mode: "wal" });
+  expect(database.query("pragma page_size").get()).toEqual({ page_size: 16384 });
+});
+
+test("records are read by their indexes, never by going through all of them", async () => {
+  await using store = await temporaryStore();
+  using database = new Database(store.path, { readonly: true });
+  const plan = (sql: string) =>
+    database
+      .query<{ detail: string }, []>(`explain query plan ${sql}`)
+      .all()
+      .map(({ detail }) => detail)
+      .filter((detail) => detail.startsWith("SCAN") && !detail.includes("USING INDEX"));
+  const order = "order by ts desc, request_id desc";
+  expect(plan(`select * from usage where (ts, request_id) < (1, 'a') ${order}`)).toEqual([]);
+  expect(plan(`select * from usage where request_id = 'a' ${order}`)).toEqual([]);
+  expect(plan(`select * from decision_log where request_id = 'a' and phase = 'usage' ${order}`)).toEqual([]);
+  expect(plan(`select * from decision_log where (ts, request_id, phase_order) < (1, 'a', 0) ${order}`)).toEqual([]);
+  expect(plan(`select * from decision_log ${order}, phase_order desc limit 50`)).toEqual([]);
 });

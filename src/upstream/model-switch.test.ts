@@ -87,7 +87,7 @@ describe("the states of models", () => {
     expect(second.isOff("gpt-4o")).toBe(true);
     expect(second.find("gpt-4o")).toMatchObject({ ...off, version: 1 });
     expect(await second.change("gpt-4o", on, 1)).toMatchObject({ outcome: "changed", value: { version: 2 } });
-    const { data } = await at.store.policyStore.changes({ limit: 5, after: null }, { subject: "model gpt-4o" });
+    const { data } = await at.store.audit.list({ limit: 5, after: null }, { subject: "model gpt-4o" });
     expect(data.map(({ action, actor, detail }) => [action, actor, detail])).toEqual([
       ["enable", "ann", { reason: "" }],
       ["disable", "ann", { reason: "it makes things up" }],

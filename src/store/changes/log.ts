@@ -1,6 +1,7 @@
 import type { Transaction } from "kysely";
 import type { ChangeTopic } from "../../core/changes.ts";
 import type { Clock } from "../../core/ports.ts";
+import { hasNoted } from "../audit-chain.ts";
 import type { Engine } from "../engine.ts";
 import type { Tables } from "../tables.ts";
 
@@ -31,6 +32,8 @@ export interface ChangeLog {
   after(seq: number, limit: number): Promise<readonly LoggedChange[]>;
   /** Sets who is told of each transaction that announced something. */
   onCommitted(told: () => void): void;
+  /** Calls back after each transaction that noted something in the audit log. Returns how to stop that. */
+  onNoted(listener: () => void): () => void;
 }
 
 /** How many changes are kept at least: more than a replica ever reads at once. */
@@ -40,17 +43,21 @@ const kept = 10_000;
 export function createChangeLog({ db }: Engine, clock: Clock): ChangeLog {
   const origin = Bun.randomUUIDv7("base64url");
   let told: () => void = () => undefined;
+  const listeners = new Set<() => void>();
 
   return {
     origin,
     async transaction(act) {
       const announced = new Map<string, { topic: ChangeTopic; subject: string }>();
+      let notes = false;
       const result = await db.transaction().execute(async (tx) => {
         const value = await act(tx, (topic, subject) => announced.set(`${topic}\n${subject}`, { topic, subject }));
         if (announced.size > 0) await append(tx, [...announced.values()]);
+        notes = hasNoted(tx);
         return value;
       });
       if (announced.size > 0) told();
+      if (notes) for (const listener of listeners) listener();
       return result;
     },
     async last() {
@@ -69,6 +76,10 @@ export function createChangeLog({ db }: Engine, clock: Clock): ChangeLog {
     },
     onCommitted(next) {
       told = next;
+    },
+    onNoted(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
     },
   };
 
