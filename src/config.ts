@@ -454,13 +454,6 @@ export const providerSettings: Readonly<Record<string, Setting>> = {
   },
 };
 
-function later(unsupported: string, env?: string): Setting {
-  return { type: text, default: undefined, unsupported, ...(env !== undefined && { env }), doc: unsupported };
-}
-
-/** Settings that are planned. Setting one is an error, so that nobody believes in something that is not there. */
-export const laterSettings: Readonly<Record<string, Setting>> = {};
-
 type ValueOf<S> = S extends { readonly type: SettingType<infer T>; readonly default: infer D }
   ? undefined extends D
     ? T | undefined
@@ -503,7 +496,7 @@ export interface ConfigInput {
  */
 export function loadConfig({ argv, env, cwd, readFile = readText }: ConfigInput): Config {
   const problems: ConfigProblem[] = [];
-  const registry: Readonly<Record<string, Setting>> = { ...settings, ...providerSettings, ...laterSettings };
+  const registry: Readonly<Record<string, Setting>> = { ...settings, ...providerSettings };
   const flags = readFlags(argv, registry, problems);
   const variables = readEnv(env, registry, problems);
   const base = { flags, env: variables, cwd, readFile, problems };
@@ -514,14 +507,12 @@ export function loadConfig({ argv, env, cwd, readFile = readText }: ConfigInput)
   const file = readConfigFile(configPath, given, config.where, base, env);
   const sources: Sources = { ...base, file, fileDir: dirname(configPath) };
 
-  const own = { ...settings, ...laterSettings };
   const entries =
-    file?.root == null ? new Map() : entriesByKey(file, file.root, own, ["providers", "models"], problems);
+    file?.root == null ? new Map() : entriesByKey(file, file.root, settings, ["providers", "models"], problems);
   const values: Record<string, unknown> = {};
   const rows: SettingRow[] = [];
-  for (const [key, declared] of Object.entries(own as Record<string, Setting>)) {
+  for (const [key, declared] of Object.entries(settings as Record<string, Setting>)) {
     const found = key === "config" ? config : findValue(key, declared, sources, entries);
-    if (declared.unsupported !== undefined) continue;
     rows.push(toRow(key, declared, found));
     put(values, key, found.value);
   }

@@ -110,12 +110,8 @@ interface Reading {
 }
 
 /** Reads a value as its type says; what is not accepted is a problem and no value. */
-function check({ type, secret = false, unsupported }: Setting, received: unknown, at: Reading): unknown {
+function check({ type, secret = false }: Setting, received: unknown, at: Reading): unknown {
   const { asText, base, where, name, problems } = at;
-  if (unsupported !== undefined) {
-    problems.push({ where, message: `${name}is not supported by this version: ${unsupported}` });
-    return undefined;
-  }
   const value = asText ? type.fromText(String(received)) : type.fromValue(received);
   if (value === undefined) {
     problems.push({ where, message: `${name}must be ${type.accepts}; received ${shown(received, secret)}` });
@@ -168,8 +164,7 @@ export function entriesByKey(
     setting.secret === true ? [key, `${key}_file`] : [key];
   const names = new Set(inside.flatMap(namesOf));
   const here = (key: string) => key.slice(prefix.length).split(".")[0]!;
-  const usable = inside.filter(([, { unsupported }]) => unsupported === undefined).flatMap(namesOf);
-  const known = [...new Set([...usable.map(here), ...others])];
+  const known = [...new Set([...[...names].map(here), ...others])];
   for (const [name, entry] of root.entries) {
     const key = prefix + name;
     if (others.includes(name)) continue;

@@ -1,3 +1,5 @@
+import { networkProblem } from "../core/restrictions.ts";
+
 /** A kind of value: what is accepted, in words and as JSON Schema, and how it is read. */
 export interface SettingType<T> {
   /** Completes "must be …". */
@@ -22,8 +24,6 @@ export interface Setting<T = unknown> {
   readonly env?: string;
   /** Never shown; may also be given as a file's path under the name with `_FILE`. */
   readonly secret?: boolean;
-  /** Why it is refused when it is set: it belongs to a later version. */
-  readonly unsupported?: string;
   /** `false` when the configuration file cannot hold it. */
   readonly inFile?: boolean;
   /** One or two sentences: what it is for. */

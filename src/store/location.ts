@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { Engine } from "./engine.ts";
 import type { PostgresOptions } from "./postgres.ts";
 import { parsePostgresUrl } from "./postgres-url.ts";
@@ -18,6 +19,22 @@ interface PostgresLocation extends Partial<PostgresOptions> {
 
 /** What a PostgreSQL database is used with where nothing else is said. */
 export const postgresDefaults: PostgresOptions = { poolSize: 10, connectTimeoutMs: 5_000, statementTimeoutMs: 30_000 };
+
+/** Where the configuration says that the database is. */
+export function configuredLocation(values: {
+  readonly data_dir: string;
+  readonly database_url: string | undefined;
+  readonly database: Readonly<Record<"pool_size" | "connect_timeout_seconds" | "statement_timeout_seconds", number>>;
+}): DatabaseLocation {
+  const { data_dir, database_url: url, database } = values;
+  if (url === undefined) return { path: join(data_dir, "sluice.db") };
+  return {
+    url,
+    poolSize: database.pool_size,
+    connectTimeoutMs: database.connect_timeout_seconds * 1000,
+    statementTimeoutMs: database.statement_timeout_seconds * 1000,
+  };
+}
 
 /** Opens the engine for a database. PostgreSQL's is loaded only where it is used. */
 export async function openEngine(location: DatabaseLocation): Promise<Engine> {
