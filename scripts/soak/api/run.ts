@@ -51,7 +51,7 @@ export async function runApi(plan: {
     for (let here = 0; here < worldRequests && sent < plan.requests; round += 1) {
       // The order changes from round to round: what is deleted in one is there for others before.
       for (const [at, operation] of shuffled(operations, plan.seed + round)) {
-        const instead = toInstead(drawn[at]![round]!, known);
+        const instead = toInstead(drawn[at]![round]!, known, world.here);
         const answer = await world.send(operation, instead);
         sent += 1;
         here += 1;
@@ -77,12 +77,16 @@ function shuffled(operations: readonly Operation[], seed: number): readonly (rea
   return fc.sample(any, { seed, numRuns: 1 })[0]!;
 }
 
-function toInstead({ parameters, headers, body }: Drawn, known: readonly string[]): Instead {
+function toInstead(
+  { parameters, headers, body }: Drawn,
+  known: readonly string[],
+  here: (value: unknown) => unknown,
+): Instead {
   const chosen = Object.entries(parameters).map(([name, value]) => {
     const text = typeof value === "string" ? value : known[value.known % known.length]!;
-    return [name, text.toWellFormed()];
+    return [name, String(here(text)).toWellFormed()];
   });
-  return { parameters: Object.fromEntries(chosen), headers, body: body === undefined ? null : asSent(body) };
+  return { parameters: Object.fromEntries(chosen), headers, body: body === undefined ? null : asSent(here(body)) };
 }
 
 /** Texts are JSON too. */
