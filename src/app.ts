@@ -2,6 +2,7 @@ import { type AnyElysia, Elysia } from "elysia";
 import type { Catalogue, KeyDirectory, Logger } from "./core/ports.ts";
 import type { WireFormat } from "./core/wire.ts";
 import { errorCatalogue, fillPlaceholders } from "./errors.ts";
+import { createAddressOf } from "./gateway/client-address.ts";
 import type { Gateway } from "./gateway/gateway.ts";
 import { modelRoutes, surfaceRoutes } from "./gateway/routes.ts";
 
@@ -25,11 +26,14 @@ export interface AppDeps {
   /** The admin API and its documentation, mounted as they are. */
   readonly admin: AnyElysia;
   readonly logger: Logger;
+  /** Networks of the proxies before the gateway, whose `x-forwarded-for` is believed. */
+  readonly trustedProxies: readonly string[];
 }
 
 /** Makes the Elysia application. It listens on nothing yet. */
 export function createApp(deps: AppDeps) {
-  const addressOf = (request: Request): string => app.server?.requestIP(request)?.address ?? "";
+  const connectionOf = (request: Request): string => app.server?.requestIP(request)?.address ?? "";
+  const addressOf = createAddressOf(connectionOf, deps.trustedProxies);
   const routes = surfaceRoutes(deps.formats, deps.gateway, addressOf);
   const app: Elysia = new Elysia({ name: "sluice", normalize: false, serve: { routes } });
   return app
@@ -54,7 +58,7 @@ export function createApp(deps: AppDeps) {
       async () => new Response(await deps.metrics.text(), { headers: { "content-type": deps.metrics.contentType } }),
       { detail: { hide: true } },
     )
-    .use(modelRoutes(deps.catalogue, deps.keys))
+    .use(modelRoutes(deps.catalogue, deps.keys, addressOf))
     .use(deps.admin);
 }
 

@@ -9,6 +9,7 @@ import { policyCoverageRoutes } from "./coverage.ts";
 import { databasePolicyRoutes } from "./db-policies.ts";
 import { decisionRoutes } from "./decisions.ts";
 import type { AdminDeps } from "./deps.ts";
+import { environmentRoutes } from "./environments.ts";
 import { exceptionRoutes } from "./exceptions.ts";
 import { explainRoutes } from "./explain.ts";
 import { keyRoutes } from "./keys.ts";
@@ -24,6 +25,7 @@ import { revisionRoutes } from "./revisions.ts";
 import { holdTo, readRequirements } from "./scopes.ts";
 import { spendRoutes } from "./spend.ts";
 import { systemRoutes } from "./system.ts";
+import { teamRoutes } from "./teams.ts";
 import { usageRoutes } from "./usage.ts";
 
 /** Largest body that the control plane reads. */
@@ -71,7 +73,9 @@ export function createAdmin(deps: AdminDeps) {
       return toResponse(toInternalProblem(id, path));
     })
     .use(organisationRoutes(deps))
+    .use(teamRoutes(deps))
     .use(applicationRoutes(deps))
+    .use(environmentRoutes(deps))
     .use(bindingRoutes(deps))
     .use(keyRoutes(deps))
     .use(modelRoutes(deps))

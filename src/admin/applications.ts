@@ -1,12 +1,12 @@
 import { t } from "elysia";
-import type { Application, Changed } from "../core/control.ts";
+import { type Application, type Changed, resourceOrders } from "../core/control.ts";
 import { SluiceError } from "../errors.ts";
 import type { AdminDeps } from "./deps.ts";
 import { actorOf } from "./operator.ts";
 import { problems } from "./problems.ts";
+import { confine, emptyPage, organisationFor, reachedApplication } from "./reach.ts";
 import {
   defined,
-  found,
   idParams,
   ifMatchHeaders,
   labelsSchema,
@@ -14,6 +14,7 @@ import {
   listOf,
   listQuery,
   nameText,
+  oneOf,
   readIfMatch,
   routes,
   type Shown,
@@ -81,13 +82,21 @@ export function applicationRoutes(deps: AdminDeps) {
   return routes("/applications")
     .get(
       "",
-      async ({ query }) => {
-        const { organisation, name: wanted } = query;
-        const filter = defined({ organisation, name: wanted });
+      async ({ query, request }) => {
+        const organisation = confine(request, query.organisation);
+        if (organisation === null) return emptyPage;
+        const { team, name: wanted, disabled, sort: order } = query;
+        const filter = defined({ organisation, team, name: wanted, disabled, order });
         return showPage(await deps.applications.list(toPageRequest(query), filter), show);
       },
       {
-        query: listQuery({ organisation: t.Optional(t.String()), name: t.Optional(t.String()) }),
+        query: listQuery({
+          organisation: t.Optional(t.String()),
+          team: t.Optional(t.String({ description: "Id of its team; empty for those without one." })),
+          name: t.Optional(t.String()),
+          disabled: t.Optional(t.BooleanString({ description: "Whether its keys are refused." })),
+          sort: t.Optional(oneOf(resourceOrders)),
+        }),
         response: { 200: listOf(applicationSchema), ...problems() },
         detail: needing("policy:read", { tags, summary: "List applications", operationId: "listApplications" }),
       },
@@ -96,10 +105,7 @@ export function applicationRoutes(deps: AdminDeps) {
       "",
       async ({ body, set, request }) => {
         const actor = actorOf(request);
-        const organisation = body.organisation ?? "default";
-        if ((await deps.organisations.find(organisation)) === null) {
-          throw new SluiceError("invalid_input", { problem: `There is no organisation '${organisation}'.` });
-        }
+        const organisation = await organisationFor(deps, request, body.organisation);
         const created = await deps.applications.create(
           {
             organisation,
@@ -122,8 +128,8 @@ export function applicationRoutes(deps: AdminDeps) {
     )
     .get(
       "/:id",
-      async ({ params, set }) => {
-        const application = found(await deps.applications.find(params.id), "application", params.id);
+      async ({ params, set, request }) => {
+        const application = await reachedApplication(deps, request, params.id);
         set.headers.etag = toEtag(application.version);
         return show(application);
       },
@@ -138,7 +144,7 @@ export function applicationRoutes(deps: AdminDeps) {
       async ({ params: { id }, body, headers, set, request }) => {
         const actor = actorOf(request);
         const ifMatch = headers["if-match"];
-        const current = found(await deps.applications.find(id), "application", id);
+        const current = await reachedApplication(deps, request, id);
         const version = readIfMatch(ifMatch);
         // A team is made for a change that will be: the check is made again, safely, with the change itself.
         if (version !== null && version !== current.version) {
@@ -171,6 +177,7 @@ export function applicationRoutes(deps: AdminDeps) {
     .delete(
       "/:id",
       async ({ params: { id }, headers, set, request }) => {
+        await reachedApplication(deps, request, id);
         const ifMatch = headers["if-match"];
         applied(await deps.applications.remove(id, readIfMatch(ifMatch), actorOf(request)), id, ifMatch);
         deps.keyCache.invalidateApplication(id);

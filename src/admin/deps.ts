@@ -1,5 +1,5 @@
-import type { AdminKeyMint, AdminKeys } from "../core/admin-keys.ts";
 import type { Activity } from "../core/activity.ts";
+import type { AdminKeyMint, AdminKeys } from "../core/admin-keys.ts";
 import type {
   Applications,
   DecisionLog,
@@ -14,7 +14,9 @@ import type {
   Trail,
   UsageLedger,
 } from "../core/control.ts";
+import type { Environments } from "../core/environments.ts";
 import type { DryRuns, Explanations } from "../core/explain.ts";
+import type { IdempotencyStore } from "../core/idempotency.ts";
 import type { Counters } from "../core/limits.ts";
 import type { ModelSwitch } from "../core/models.ts";
 import type { OperatorDirectory } from "../core/operators.ts";

@@ -1,134 +1,131 @@
 import { t } from "elysia";
-import type { GatewayKey } from "../core/control.ts";
+import { type GatewayKey, keyOrders, keyStatuses } from "../core/control.ts";
 import { SluiceError } from "../errors.ts";
 import type { AdminDeps } from "./deps.ts";
-import { actorOf } from "./operator.ts";
+import {
+  expiryInput,
+  keySchema,
+  mintedSchema,
+  mintInput,
+  mintKey,
+  readExpiry,
+  rotatedSchema,
+  showKey,
+  showMinted,
+} from "./key-view.ts";
+import { actorOf, reaches } from "./operator.ts";
+import { settled } from "./policy-input.ts";
 import { problems } from "./problems.ts";
+import { confine, emptyPage, reachedApplication, resolveReached } from "./reach.ts";
+import { readRestriction, restrictionInput } from "./restrictions.ts";
 import {
   defined,
   found,
   idParams,
+  ifMatchHeaders,
   line,
   listOf,
   listQuery,
-  maybeTime,
   oneOf,
-  readTime,
+  readIfMatch,
   routes,
-  type Shown,
-  showMaybeTime,
   showPage,
-  showTime,
-  time,
+  toEtag,
   toPageRequest,
 } from "./schemas.ts";
 import { needing } from "./scopes.ts";
 
-const keyMembers = {
-  id: t.String(),
-  application: t.String(),
-  env: t.String(),
-  name: t.String(),
-  last_four: t.String({ description: "The end of the key, to tell it from others." }),
-  status: oneOf(["active", "expired", "revoked"]),
-  created_at: time("When it was minted."),
-  expires_at: maybeTime("From when on it is refused; null for never."),
-  revoked_at: maybeTime("When it was revoked; null if it was not."),
-  last_used_at: maybeTime("When it was last used, to about a minute; null if it never was."),
-};
-
-const keyExample = {
-  id: "k3v9q0x2pzm7a1bc",
-  application: "chat",
-  env: "prod",
-  name: "backend",
-  last_four: "x9Qe",
-  status: "active",
-  created_at: "2026-01-01T00:00:00.000Z",
-  expires_at: null,
-  revoked_at: null,
-  last_used_at: null,
-} as const;
-
-const keySchema = t.Object(keyMembers, { examples: [keyExample] });
-
-const mintedSchema = t.Object(
-  { ...keyMembers, key: t.String({ description: "The whole key. It is shown this once and not kept." }) },
-  { examples: [{ ...keyExample, key: "slc_<id>_<secret>" }] },
-);
+/** How long a rotated key goes on when nothing is said: long enough for a deployment, short enough to be an end. */
+const defaultOverlapSeconds = 86_400;
 
 const mintSchema = t.Object(
   {
     application: t.String({ minLength: 1, maxLength: 128, description: "Id or name of the application." }),
-    env: t.Optional(
-      t.String({
-        pattern: "^[a-z0-9][a-z0-9_-]{0,31}$",
-        description: "The environment that policies see; prod when absent, as the one with the strictest policies.",
-      }),
-    ),
-    name: t.Optional(line(128, "For people.")),
-    expires_at: t.Optional(t.Union([t.String({ description: "A date, or a date and time with a zone." }), t.Null()])),
+    ...mintInput,
   },
   { additionalProperties: false, examples: [{ application: "chat", env: "prod", name: "backend" }] },
 );
 
+const applicationMintSchema = t.Object(mintInput, {
+  additionalProperties: false,
+  examples: [{ env: "prod", name: "backend", surfaces: ["chat", "responses"], models: ["gpt-4o*"] }],
+});
+
+const changeSchema = t.Object(
+  { name: t.Optional(line(128, "For people.")), expires_at: t.Optional(expiryInput), ...restrictionInput },
+  { additionalProperties: false, minProperties: 1, examples: [{ models: ["gpt-4o*"], networks: null }] },
+);
+
+const rotateSchema = t.Object(
+  {
+    overlap_seconds: t.Optional(
+      t.Integer({
+        minimum: 0,
+        maximum: 2_592_000,
+        description:
+          "How long the old key goes on beside the new one; a day when absent, at most 30. 0 ends it at once.",
+      }),
+    ),
+    expires_at: t.Optional(expiryInput),
+  },
+  { additionalProperties: false, examples: [{ overlap_seconds: 3600 }] },
+);
+
+const listFilters = {
+  env: t.Optional(t.String()),
+  status: t.Optional(oneOf(keyStatuses)),
+  sort: t.Optional(oneOf(keyOrders)),
+};
+
 const tags = ["Keys"];
 
-/** `/keys`. */
+/** `/keys`, and `/applications/{id}/keys`. */
 export function keyRoutes(deps: AdminDeps) {
-  const show = (key: GatewayKey): Shown<typeof keySchema> => ({
-    id: key.id,
-    application: key.application,
-    env: key.env,
-    name: key.name,
-    last_four: key.lastFour,
-    status: statusOf(key, deps.clock.now()),
-    created_at: showTime(key.createdAt),
-    expires_at: showMaybeTime(key.expiresAt),
-    revoked_at: showMaybeTime(key.revokedAt),
-    last_used_at: showMaybeTime(key.lastUsedAt),
-  });
+  const show = (key: GatewayKey) => showKey(key, deps.clock.now());
 
-  const revoke = async (id: string, request: Request) => {
+  /** A key whose application the operator may know of; those of a deleted one stay readable. */
+  const find = async (request: Request, id: string): Promise<GatewayKey> => {
+    const key = await deps.keys.find(id);
+    const organisation = key === null ? null : await deps.applications.organisationOf(key.application);
+    return found(organisation !== null && reaches(request, organisation) ? key : null, "key", id);
+  };
+
+  const revoke = async (request: Request, id: string) => {
+    await find(request, id);
     const key = found(await deps.keys.revoke(id, deps.clock.now(), actorOf(request)), "key", id);
     deps.keyCache.invalidate(id);
     return show(key);
   };
 
-  return routes("/keys")
+  return routes("")
     .get(
-      "",
-      async ({ query }) => {
+      "/keys",
+      async ({ query, request }) => {
+        const organisation = confine(request, query.organisation);
+        if (organisation === null) return emptyPage;
         await deps.keyCache.flush();
-        const filter = defined({ application: query.application });
+        const { application, env, status, sort: order } = query;
+        const filter = defined({ organisation, application, env, status, order });
         return showPage(await deps.keys.list(toPageRequest(query), filter), show);
       },
       {
-        query: listQuery({ application: t.Optional(t.String({ description: "Only those of this application id." })) }),
+        query: listQuery({
+          application: t.Optional(t.String({ description: "Only those of this application id." })),
+          organisation: t.Optional(t.String()),
+          ...listFilters,
+        }),
         response: { 200: listOf(keySchema), ...problems() },
         detail: needing("policy:read", { tags, summary: "List gateway keys", operationId: "listKeys" }),
       },
     )
     .post(
-      "",
+      "/keys",
       async ({ body, set, request }) => {
-        const application = await deps.applications.resolve(body.application);
+        const application = await resolveReached(deps, request, body.application);
         if (application === null) {
           throw new SluiceError("invalid_input", { problem: `There is no application '${body.application}'.` });
         }
-        const expiresAt = readExpiry(body.expires_at ?? null, deps.clock.now());
-        const { key, secret } = await deps.mint.mint({
-          application: application.id,
-          env: body.env ?? "prod",
-          name: body.name ?? "",
-          expiresAt,
-          actor: actorOf(request),
-        });
-        // Someone may have tried the id in vain before it was there.
-        deps.keyCache.invalidate(key.id);
-        set.status = 201;
-        set.headers.location = `/admin/v1/keys/${key.id}`;
-        return { ...show(key), key: secret };
+        return mintKey(deps, application, body, { request, set });
       },
       {
         body: mintSchema,
@@ -142,10 +139,12 @@ export function keyRoutes(deps: AdminDeps) {
       },
     )
     .get(
-      "/:id",
-      async ({ params: { id } }) => {
+      "/keys/:id",
+      async ({ params: { id }, set, request }) => {
         await deps.keyCache.flush();
-        return show(found(await deps.keys.find(id), "key", id));
+        const key = await find(request, id);
+        set.headers.etag = toEtag(key.version);
+        return show(key);
       },
       {
         params: idParams,
@@ -153,7 +152,71 @@ export function keyRoutes(deps: AdminDeps) {
         detail: needing("policy:read", { tags, summary: "Read a gateway key", operationId: "readKey" }),
       },
     )
-    .post("/:id/revoke", ({ params, request }) => revoke(params.id, request), {
+    .patch(
+      "/keys/:id",
+      async ({ params: { id }, body, headers, set, request }) => {
+        await find(request, id);
+        const ifMatch = headers["if-match"];
+        const change = defined({
+          name: body.name,
+          expiresAt: body.expires_at === undefined ? undefined : readExpiry(body.expires_at, deps.clock.now()),
+          restriction: readRestriction(body),
+        });
+        const changed = await deps.keys.update(id, change, readIfMatch(ifMatch), actorOf(request));
+        const key = settled(changed, "key", id, ifMatch);
+        deps.keyCache.invalidate(id);
+        set.headers.etag = toEtag(key.version);
+        return show(key);
+      },
+      {
+        params: idParams,
+        headers: ifMatchHeaders,
+        body: changeSchema,
+        response: { 200: keySchema, ...problems(404, 409, 412, 413) },
+        detail: needing("key:write", {
+          tags,
+          summary: "Change a gateway key",
+          description: "What it may be used for, its name and when it ends; obeyed at once. Its secret stays.",
+          operationId: "changeKey",
+        }),
+      },
+    )
+    .post(
+      "/keys/:id/rotate",
+      async ({ params: { id }, body, headers, set, request }) => {
+        const old = await find(request, id);
+        const now = deps.clock.now();
+        // Without a word on it, the new one lives as long as the old one was to.
+        const lasting = old.expiresAt === null ? null : now + (old.expiresAt - old.createdAt);
+        const rotated = await deps.mint.rotate(old, {
+          until: now + (body?.overlap_seconds ?? defaultOverlapSeconds) * 1000,
+          expiresAt: body?.expires_at === undefined ? lasting : readExpiry(body.expires_at, now),
+          version: readIfMatch(headers["if-match"]),
+          actor: actorOf(request),
+        });
+        const { old: replaced, minted } = settled(rotated, "key", id, headers["if-match"]);
+        deps.keyCache.invalidate(id);
+        deps.keyCache.invalidate(minted.key.id);
+        set.status = 201;
+        set.headers.etag = toEtag(minted.key.version);
+        set.headers.location = `/admin/v1/keys/${minted.key.id}`;
+        return { ...showMinted(minted, now), replaces: show(replaced) };
+      },
+      {
+        params: idParams,
+        headers: ifMatchHeaders,
+        body: t.Optional(rotateSchema),
+        response: { 201: rotatedSchema, ...problems(404, 409, 412, 413) },
+        detail: needing("key:write", {
+          tags,
+          summary: "Rotate a gateway key",
+          description:
+            "Mints a key for the same application and environment, held to the same. Both work until the overlap ends; then the old one is refused, on every replica at that moment.",
+          operationId: "rotateKey",
+        }),
+      },
+    )
+    .post("/keys/:id/revoke", ({ params, request }) => revoke(request, params.id), {
       params: idParams,
       response: { 200: keySchema, ...problems(404, 413) },
       detail: needing("key:write", {
@@ -163,23 +226,45 @@ export function keyRoutes(deps: AdminDeps) {
         operationId: "revokeKey",
       }),
     })
-    .delete("/:id", ({ params, request }) => revoke(params.id, request), {
+    .delete("/keys/:id", ({ params, request }) => revoke(request, params.id), {
       params: idParams,
       response: { 200: keySchema, ...problems(404) },
       detail: needing("key:write", { tags, summary: "Revoke a gateway key, as DELETE", operationId: "deleteKey" }),
-    });
-}
-
-function readExpiry(text: string | null, now: number): number | null {
-  if (text === null) return null;
-  const expiresAt = readTime("expires_at", text);
-  if (expiresAt <= now) {
-    throw new SluiceError("invalid_input", { problem: `'expires_at' is ${showTime(expiresAt)}, which is past.` });
-  }
-  return expiresAt;
-}
-
-function statusOf(key: GatewayKey, now: number): "active" | "expired" | "revoked" {
-  if (key.revokedAt !== null) return "revoked";
-  return key.expiresAt !== null && key.expiresAt <= now ? "expired" : "active";
+    })
+    .get(
+      "/applications/:id/keys",
+      async ({ params: { id }, query, request }) => {
+        await reachedApplication(deps, request, id);
+        await deps.keyCache.flush();
+        const { env, status, sort: order } = query;
+        const filter = defined({ application: id, env, status, order });
+        return showPage(await deps.keys.list(toPageRequest(query), filter), show);
+      },
+      {
+        params: idParams,
+        query: listQuery(listFilters),
+        response: { 200: listOf(keySchema), ...problems(404) },
+        detail: needing("policy:read", {
+          tags,
+          summary: "List the gateway keys of an application",
+          operationId: "listApplicationKeys",
+        }),
+      },
+    )
+    .post(
+      "/applications/:id/keys",
+      async ({ params: { id }, body, set, request }) =>
+        mintKey(deps, await reachedApplication(deps, request, id), body ?? {}, { request, set }),
+      {
+        params: idParams,
+        body: t.Optional(applicationMintSchema),
+        response: { 201: mintedSchema, ...problems(404, 413) },
+        detail: needing("key:write", {
+          tags,
+          summary: "Mint a gateway key for an application",
+          description: "The answer holds the key, which cannot be read again.",
+          operationId: "mintApplicationKey",
+        }),
+      },
+    );
 }

@@ -15,6 +15,7 @@ with 412. Failures are problem details (RFC 9457) with a code that programs can 
 
 const tags = [
   { name: "Organisations", description: "The tenants." },
+  { name: "Teams", description: "Groups of applications." },
   { name: "Applications", description: "The programs that call the gateway." },
   { name: "Keys", description: "What applications authenticate with." },
   { name: "Models", description: "The models that clients can name." },
@@ -108,7 +109,7 @@ function nameExamples(paths: Record<string, Record<string, Node>>, path: string,
     if (parameter.in !== "path" || "example" in parameter) continue;
     const name = String(parameter.name);
     const resource = path.slice(0, path.indexOf(`{${name}}`) + name.length + 2);
-    const shown = exampleAnswer(operation)?.[name] ?? exampleAnswer(paths[resource]?.get)?.[name];
+    const shown = exampleAnswer(paths[resource]?.get)?.[name] ?? exampleAnswer(operation)?.[name];
     if (shown !== undefined) parameter.example = shown;
   }
 }
@@ -135,14 +136,14 @@ function exampleOf(schema: Node): unknown {
   return entry === undefined ? undefined : { data: [entry], next: null };
 }
 
-/** Elysia takes and describes numbers as text too; for who reads and writes JSON and queries they are numbers. */
+const textFormats = new Set<unknown>(["integer", "numeric", "boolean"]);
+
+/** Elysia describes numbers and truth values as text too; who reads and writes JSON and queries has them as they are. */
 function plainNumbers(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(plainNumbers);
   if (typeof schema !== "object" || schema === null) return schema;
   const { anyOf, ...rest } = schema as { anyOf?: Node[] };
-  const plain = anyOf?.filter(
-    ({ type, format }) => type !== "string" || (format !== "integer" && format !== "numeric"),
-  );
+  const plain = anyOf?.filter(({ type, format }) => type !== "string" || !textFormats.has(format));
   if (plain !== undefined && plain.length === 1) return plainNumbers({ ...rest, ...plain[0] });
   return Object.fromEntries(
     Object.entries({ ...rest, ...(plain !== undefined && { anyOf: plain }) }).map(([name, value]) => [

@@ -184,8 +184,14 @@ export interface ApplicationFilter {
 export interface Applications {
   list(page: PageRequest, filter?: ApplicationFilter): Promise<Page<Application>>;
   find(id: string): Promise<Application | null>;
-  /** By id, else by a name that only one application has. */
-  resolve(idOrName: string): Promise<Application | null>;
+  /**
+   * By id, else by a name that only one application has.
+   *
+   * @param organisation where it is looked for; everywhere when absent
+   */
+  resolve(idOrName: string, organisation?: string): Promise<Application | null>;
+  /** The organisation of an application, deleted ones included; `null` when there never was one. */
+  organisationOf(id: string): Promise<string | null>;
   /** @throws SluiceError `conflict` when the organisation has an application of that name */
   create(
     input: { organisation: string; team: string; name: string; labels: Labels },
@@ -220,11 +226,11 @@ export interface KeyFilter {
   readonly order?: (typeof keyOrders)[number];
 }
 
-/** What can be changed in a key. Absent means unchanged; what it may be used for is replaced as a whole. */
+/** What can be changed in a key. Absent means unchanged. */
 export interface KeyChange {
   readonly name?: string;
   readonly expiresAt?: number | null;
-  readonly restriction?: Restriction;
+  readonly restriction?: Partial<Restriction>;
 }
 
 /** How a key is rotated. Times are milliseconds since the epoch. */

@@ -6,6 +6,7 @@ import { SluiceError } from "../errors.ts";
 import type { AddressOf } from "./facts.ts";
 import type { Gateway } from "./gateway.ts";
 import { presentedKey } from "./headers.ts";
+import { holdToOrigin, mayUseModel } from "./held-to.ts";
 
 /**
  * The surfaces' routes, for Bun's own router: bodies are neither parsed nor validated before the gateway, because the
@@ -42,44 +43,56 @@ function newList(): WireFormat[] {
 }
 
 /** The models that clients can name. */
-export function modelRoutes(catalogue: Catalogue, keys: KeyDirectory) {
+export function modelRoutes(catalogue: Catalogue, keys: KeyDirectory, addressOf: AddressOf) {
+  const deps = { catalogue, keys, addressOf };
   return new Elysia({ name: "sluice.models" })
-    .get("/v1/models", ({ request }) => listModels(request, catalogue, keys), { detail: { hide: true } })
-    .get("/v1/models/*", ({ request, params }) => readModel(request, params["*"], catalogue, keys), {
+    .get("/v1/models", ({ request }) => listModels(request, deps), { detail: { hide: true } })
+    .get("/v1/models/*", ({ request, params }) => readModel(request, params["*"], deps), {
       detail: { hide: true },
     });
 }
 
+interface ModelDeps {
+  readonly catalogue: Catalogue;
+  readonly keys: KeyDirectory;
+  readonly addressOf: AddressOf;
+}
+
 type Listed = ReturnType<Catalogue["list"]>[number];
 
-async function listModels(request: Request, catalogue: Catalogue, keys: KeyDirectory): Promise<Response> {
-  return answer(request, keys, (anthropic) => {
-    const models = catalogue.list().filter((model) => model.enabled);
+async function listModels(request: Request, deps: ModelDeps): Promise<Response> {
+  return answer(request, deps, (anthropic, may) => {
+    const models = deps.catalogue.list().filter((model) => model.enabled && may(model.id));
     if (!anthropic) return { object: "list", data: models.map(openaiModel) };
     const data = models.map(anthropicModel);
     return { data, has_more: false, first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null };
   });
 }
 
-async function readModel(request: Request, id: string, catalogue: Catalogue, keys: KeyDirectory): Promise<Response> {
-  return answer(request, keys, (anthropic) => {
+async function readModel(request: Request, id: string, deps: ModelDeps): Promise<Response> {
+  return answer(request, deps, (anthropic, may) => {
     const name = decoded(id);
-    const model = catalogue.list().find((candidate) => candidate.id === name && candidate.enabled);
-    if (model === undefined) throw new SluiceError("model_not_found", { model: id });
+    const model = deps.catalogue.list().find((candidate) => candidate.id === name && candidate.enabled);
+    if (model === undefined || !may(model.id)) throw new SluiceError("model_not_found", { model: id });
     return anthropic ? anthropicModel(model) : openaiModel(model);
   });
 }
 
 /** Both vendors' SDKs list models at the same path; Anthropic's always names its API version. */
-async function answer(request: Request, keys: KeyDirectory, body: (anthropic: boolean) => object): Promise<Response> {
+async function answer(
+  request: Request,
+  { keys, addressOf }: ModelDeps,
+  body: (anthropic: boolean, may: (model: string) => boolean) => object,
+): Promise<Response> {
   const anthropic = request.headers.has("anthropic-version");
   try {
-    await keys.identify(presentedKey(request.headers.toJSON()));
-    return Response.json(body(anthropic));
+    const { heldTo } = await keys.identify(presentedKey(request.headers.toJSON()));
+    if (heldTo !== undefined) holdToOrigin(heldTo, null, () => addressOf(request));
+    return Response.json(body(anthropic, (model) => mayUseModel(heldTo, model)));
   } catch (error) {
     if (!(error instanceof SluiceError)) throw error;
     const { code, message, status } = error;
-    const type = status === 404 ? "not_found_error" : "authentication_error";
+    const type = status === 404 ? "not_found_error" : status === 403 ? "permission_error" : "authentication_error";
     const shape = anthropic
       ? { type: "error", error: { type, message, code } }
       : { error: { message, type: "invalid_request_error", code, param: null } };

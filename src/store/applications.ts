@@ -33,13 +33,17 @@ export function createApplications(engine: Engine, changes: ChangeLog, clock: Cl
       return row === undefined ? null : toApplication(row);
     },
 
-    async resolve(idOrName) {
-      const rows = await living(db)
-        .where((is) => is.or([is("id", "=", idOrName), is("name", "=", idOrName)]))
-        .limit(3)
-        .execute();
+    async resolve(idOrName, organisation) {
+      let query = living(db).where((is) => is.or([is("id", "=", idOrName), is("name", "=", idOrName)]));
+      if (organisation !== undefined) query = query.where("organisation_id", "=", organisation);
+      const rows = await query.limit(3).execute();
       const row = rows.find(({ id }) => id === idOrName) ?? (rows.length === 1 ? rows[0] : undefined);
       return row === undefined ? null : toApplication(row);
+    },
+
+    async organisationOf(id) {
+      const row = await db.selectFrom("applications").select("organisation_id").where("id", "=", id).executeTakeFirst();
+      return row?.organisation_id ?? null;
     },
 
     async create({ organisation, team, name, labels }, actor) {

@@ -69,7 +69,7 @@ export function createKeys({ db }: Engine, changes: ChangeLog, clock: Clock): Ke
           ...current!,
           ...(name !== undefined && { name }),
           ...(expiresAt !== undefined && { expires_at: expiresAt }),
-          ...(restriction !== undefined && fromRestriction(restriction)),
+          ...fromRestriction({ ...toGatewayKey(current!).restriction, ...restriction }),
         });
         if (changed.outcome !== "changed") return changed;
         announce("key", id);
