@@ -1,4 +1,4 @@
-import type { Kysely } from "kysely";
+import type { Kysely, Transaction } from "kysely";
 import type { EngineHealth } from "./engine-health.ts";
 import type { Tables } from "./tables.ts";
 
@@ -36,6 +36,8 @@ export interface Engine {
    * changes nothing when it rejects.
    */
   migration<T>(act: (db: Kysely<Tables>) => Promise<T>): Promise<T>;
+  /** Runs what reads several times and is to see one moment; it changes nothing. */
+  snapshot<T>(act: (tx: Transaction<Tables>) => Promise<T>): Promise<T>;
   /** Adds many rows in one transaction, all or nothing; rows whose primary key is there already are left out. */
   insertMany(inserts: readonly Insert[]): Promise<void>;
   /** Whether an error says that a row with the same key or unique name is there already. */

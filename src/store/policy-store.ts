@@ -8,7 +8,6 @@ import { createPolicyItems, toBinding, toSetting } from "./policy-items.ts";
 
 /** Keeps what the control plane lays over the policies of git. */
 export function createPolicyStore(engine: Engine, log: ChangeLog, clock: Clock): PolicyStore {
-  const { db } = engine;
   return {
     ...createDatabasePolicies(engine, log, clock),
     ...createPolicyItems(engine, log, clock),
@@ -16,7 +15,7 @@ export function createPolicyStore(engine: Engine, log: ChangeLog, clock: Clock):
 
     overlay: (now) =>
       // One moment for all of it.
-      db.transaction().execute(async (tx) => {
+      engine.snapshot(async (tx) => {
         const policies = await living(tx).orderBy("id").execute();
         const items = await tx
           .selectFrom("policy_items")

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from "kysely";
 import pg from "pg";
+import { SluiceError } from "../errors.ts";
 import type { HealthLog } from "./engine-health.ts";
 import { toStorable } from "./postgres-inserts.ts";
 import type { PostgresAddress } from "./postgres-url.ts";
@@ -96,6 +97,9 @@ function watch(client: pg.PoolClient, health: HealthLog): PostgresPoolClient {
       broken ||= isBroken(error);
       if (broken) health.failed(error);
       else health.answered();
+      if (isOutOfRange(error)) {
+        throw new SluiceError("invalid_input", { problem: "A number is larger than it can be." }, { cause: error });
+      }
       throw error;
     }
   }
@@ -113,6 +117,11 @@ function watch(client: pg.PoolClient, health: HealthLog): PostgresPoolClient {
 function isBroken(error: unknown): boolean {
   if (!(error instanceof pg.DatabaseError)) return true;
   return /^(08|57P0[1-5]|25006|53)/.test(error.code ?? "");
+}
+
+/** A number of a request's that no row can have: SQLite finds nothing, PostgreSQL refuses to look. */
+function isOutOfRange(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === "22003";
 }
 
 function toTls({ tls, caFile, host }: PostgresAddress): pg.PoolConfig["ssl"] {

@@ -50,6 +50,7 @@ export function openPostgres(address: PostgresAddress, options: PostgresOptions)
         await patient.destroy();
       }
     },
+    snapshot: (act) => db.transaction().setIsolationLevel("repeatable read").setAccessMode("read only").execute(act),
     async insertMany(inserts) {
       if (closed) throw new Error("the database is closed");
       await db.connection().execute(async (connection) => {

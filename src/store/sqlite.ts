@@ -53,6 +53,7 @@ export function openSqlite(path: string): Engine {
           await sql.raw(`pragma busy_timeout = ${busyTimeoutMs}`).execute(connection);
         }
       }),
+    snapshot: (act) => db.transaction().execute(act),
     async insertMany(inserts) {
       try {
         if (writer === undefined) await db.connection().execute(async () => insertAll(inserts));
