@@ -1,3 +1,6 @@
+/** The word that the provider goes on with. */
+const further = " more";
+
 /** The word and the tool that the policies below end an answer for. */
 export const trigger = "forbidden";
 
@@ -8,6 +11,8 @@ export interface Seen {
   closed: number;
   /** Events written. */
   written: number;
+  /** When it wrote each of the words that it goes on with. */
+  more: number[];
 }
 
 /** How it answers a call. */
@@ -19,7 +24,7 @@ export interface Endless {
 
 /** A provider whose answers go on until its connection is closed: only a gateway that ends them lets a call end. */
 export function serveEndless(answer: (path: string, query: string, asked: string) => Endless) {
-  const seen: Seen = { trigger: 0, closed: 0, written: 0 };
+  const seen: Seen = { trigger: 0, closed: 0, written: 0, more: [] };
   const server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
@@ -27,7 +32,7 @@ export function serveEndless(answer: (path: string, query: string, asked: string
     async fetch(request) {
       const { pathname, search } = new URL(request.url);
       const { events, type = "text/event-stream" } = answer(pathname, search, await request.text());
-      Object.assign(seen, { trigger: 0, closed: 0, written: 0 });
+      Object.assign(seen, { trigger: 0, closed: 0, written: 0, more: [] });
       let open = true;
       request.signal.addEventListener("abort", () => {
         open = false;
@@ -41,6 +46,7 @@ export function serveEndless(answer: (path: string, query: string, asked: string
           const { value, done } = events.next();
           if (done) return controller.close();
           if (value.includes(trigger) && seen.trigger === 0) seen.trigger = performance.now();
+          if (value.includes(further)) seen.more.push(performance.now());
           seen.written += 1;
           controller.enqueue(Buffer.from(value));
         },
@@ -49,6 +55,15 @@ export function serveEndless(answer: (path: string, query: string, asked: string
     },
   });
   return { url: `http://127.0.0.1:${server.port}`, seen, stop: () => server.stop(true) };
+}
+
+/**
+ * Milliseconds from when the provider wrote the word that there was no room for to when its connection was closed.
+ *
+ * @param text what the client got: all the words that there was room for
+ */
+export function overrunMs({ more, closed }: Seen, text: string): number {
+  return closed - more[text.split(further).length - 1]!;
 }
 
 /** What the provider says before it goes on: five words, and the one that is not for this gateway if that is asked for. */

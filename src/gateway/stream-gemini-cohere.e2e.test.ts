@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { GoogleGenAI } from "@google/genai";
 import { CohereClientV2 } from "cohere-ai";
 import { type Harness, startHarness, until } from "./e2e-harness.ts";
-import { type EndedAnswer, endingPolicies, serveEndless, trigger, wordsFor } from "./endless-harness.ts";
+import { type EndedAnswer, endingPolicies, overrunMs, serveEndless, trigger, wordsFor } from "./endless-harness.ts";
 
 /** A provider that goes on until its connection is closed; what it says is asked for in the request. */
 function serve() {
@@ -171,6 +171,7 @@ describe("rules of phase stream end an answer under way so that the official SDK
       const answer = await ask("go on");
       expect(answer).toMatchObject({ finish, reason: reason("more than 60 tokens") });
       await until(() => upstream.seen.closed > 0);
+      expect(overrunMs(upstream.seen, answer.text)).toBeLessThan(100);
       const row = await sluice.ledger(answer.requestId);
       expect(row).toMatchObject({ code: "output_cap", provenance: "partial" });
       expect(row.completion_tokens).toBeGreaterThan(45);

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import Anthropic from "@anthropic-ai/sdk";
 import OpenAI from "openai";
 import { type Harness, startHarness, until } from "./e2e-harness.ts";
-import { type EndedAnswer, endingPolicies, serveEndless, trigger, wordsFor } from "./endless-harness.ts";
+import { type EndedAnswer, endingPolicies, overrunMs, serveEndless, trigger, wordsFor } from "./endless-harness.ts";
 
 /** A provider that goes on until its connection is closed; what it says is asked for in the last message. */
 function serve() {
@@ -158,6 +158,7 @@ describe("rules of phase stream end an answer under way so that the official SDK
       expect(answer.finish).toBe(filtered[surface]);
       expect(answer.reason).toBe("more than 60 tokens");
       await until(() => upstream.seen.closed > 0);
+      expect(overrunMs(upstream.seen, answer.text)).toBeLessThan(100);
       const row = await sluice.ledger(answer.requestId);
       expect(row).toMatchObject({ code: "output_cap", provenance: "partial" });
       expect(row.completion_tokens).toBeGreaterThan(45);
@@ -218,6 +219,8 @@ rules:
     const { finish, text, row } = await chat(sluice, { max_tokens: 100, stream_options: { include_usage: true } });
     expect(finish).toBe("length");
     expect(text).toEndWith("data: [DONE]\n\n");
+    await until(() => upstream.seen.closed > 0);
+    expect(overrunMs(upstream.seen, text)).toBeLessThan(100);
     expect(text).toMatch(/"choices":\[\],"usage":\{"prompt_tokens":\d+,"completion_tokens":\d+,/);
     expect(row).toMatchObject({ code: "max_tokens", provenance: "partial", status: 200 });
     expect(row.completion_tokens).toBeGreaterThan(100);
@@ -232,8 +235,10 @@ with: { per: [app], windows: [{ every: day, tokens: 400 }], slice_completion_tok
 `,
     };
     await using sluice = await startHarness({ policies, upstream: upstream.url });
-    const { finish, row } = await chat(sluice, { max_tokens: 10_000 });
+    const { finish, text, row } = await chat(sluice, { max_tokens: 10_000 });
     expect(finish).toBe("length");
+    await until(() => upstream.seen.closed > 0);
+    expect(overrunMs(upstream.seen, text)).toBeLessThan(100);
     expect(row).toMatchObject({ status: 200, provenance: "partial" });
     expect(row.code).not.toBe("");
     expect(row.total_tokens).toBeGreaterThan(250);

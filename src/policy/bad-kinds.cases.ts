@@ -253,6 +253,11 @@ export const badKinds: readonly BadFiles[] = [
     ],
   },
   {
+    name: "facts of a policy type that finds none out",
+    files: { "sluice.yaml": "facts:\n  budget: { timeout_ms: 50 }\n", [policy]: small },
+    problems: [["policies/sluice.yaml:2:3", "C078", "the policy type 'budget' finds no facts out"]],
+  },
+  {
     name: "a manifest with an unknown default",
     files: { "sluice.yaml": "default: refuse\n", [policy]: small },
     problems: [["policies/sluice.yaml:1:10", "C023", "expected one of 'allow', 'deny', got 'refuse'"]],
