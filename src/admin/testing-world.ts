@@ -1,4 +1,6 @@
 import { readFile } from "node:fs/promises";
+import { SignJWT } from "jose";
+import type { AdminScope } from "../core/operators.ts";
 import { append, decisionRow, usageRow } from "../store/testing.ts";
 import type { OpenApiDocument } from "./openapi.ts";
 import { startTestAdmin } from "./testing.ts";
@@ -14,6 +16,15 @@ export interface Instead {
   /** `null` sends no credential. */
   readonly key?: string | null;
 }
+
+const tokenSecret = "a secret that only tests know of..";
+const tokens = {
+  secret: tokenSecret,
+  jwksTimeoutMs: 1000,
+  jwksMaxAgeMs: 1000,
+  claims: { roles: ["roles"], scopes: ["scope"], organisation: ["organisation"] },
+  organisationRequired: false,
+};
 
 /** The first half of the decision that examples explain. */
 const requestId = "req_AaH9HvRXdSKZHVNwBtviUA";
@@ -38,7 +49,7 @@ async function examplePolicies(): Promise<Record<string, string>> {
  */
 export async function startWorld(document: OpenApiDocument, without?: Operation) {
   const policies = await examplePolicies();
-  const admin = await startTestAdmin(policies);
+  const admin = await startTestAdmin(policies, { tokens });
   const operations = operationsOf(document);
   /** Ids that were given here, by those of the examples. */
   const ids = new Map<string, string>();
@@ -159,8 +170,17 @@ export async function startWorld(document: OpenApiDocument, without?: Operation)
     if (read !== undefined && put !== undefined && (await send(read)).status === 404) await send(put);
   }
 
+  /** The credential of an operator who may do so much, in one organisation or in all. */
+  function credential(scopes: readonly AdminScope[], organisation?: string): Promise<string> {
+    const now = Math.floor(admin.clock.now() / 1000);
+    const claims = { scope: scopes.join(" "), ...(organisation !== undefined && { organisation }) };
+    return new SignJWT({ ...claims, sub: "ann", iat: now, exp: now + 600 })
+      .setProtectedHeader({ alg: "HS256" })
+      .sign(new TextEncoder().encode(tokenSecret));
+  }
+
   await live();
   await create();
   if (without !== undefined) await ensure(without);
-  return { admin, send, here, ensure, [Symbol.asyncDispose]: () => admin[Symbol.asyncDispose]() };
+  return { admin, send, here, ensure, credential, [Symbol.asyncDispose]: () => admin[Symbol.asyncDispose]() };
 }
