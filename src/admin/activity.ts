@@ -9,6 +9,7 @@ import {
 } from "../core/activity.ts";
 import { decisionIdOf, effects } from "../core/decision.ts";
 import { phases, surfaces } from "../core/phases.ts";
+import { recordedReason } from "../core/recorded-decision.ts";
 import { SluiceError } from "../errors.ts";
 import { showTally } from "./decision-view.ts";
 import type { AdminDeps } from "./deps.ts";
@@ -72,9 +73,12 @@ export function activityRoutes(deps: AdminDeps) {
       const wants = await readFilter(deps, query, request);
       const after = headers["last-event-id"] || null;
       const follower = deps.activity.follow(wants, after);
+      const { id, organisation, scopes } = operatorOf(request);
+      const authorization = request.headers.get("authorization");
       const mayGoOn = async () => {
-        const { id } = operatorOf(request);
-        return (await deps.operators.identify(request.headers.get("authorization")))?.id === id;
+        // No address: a credential that was good is no guess.
+        const now = await deps.operators.identify(authorization, "");
+        return now?.id === id && now.organisation === organisation && [...scopes].every((one) => now.scopes.has(one));
       };
       const endsAfterMs = query.seconds === undefined ? undefined : query.seconds * 1000;
       const resumes = after !== null;
@@ -110,7 +114,7 @@ async function readFilter(deps: AdminDeps, query: Shown<typeof streamQuery>, req
   const kinds = new Set<ActivityKind>(asked.length > 0 ? asked : activityKinds);
   if (!audits) kinds.delete("change");
   const { org, env, key, surface, model, phase, code, policy } = query;
-  const app = await applicationId(deps, query.app);
+  const app = await applicationId(deps, request, query.app);
   const wanted = readNames("decision", query.decision, effects);
   const aboutDecisions = [app, env, key, surface, model, phase, code, policy].some((value) => value !== undefined);
 
@@ -254,10 +258,7 @@ function showDecision({ decision, ...row }: LiveDecision): object {
     decision: decision.effect,
     outcome: decision.outcome,
     code: decision.findings[0]?.code ?? "",
-    reasons: decision.findings.map(({ policy, rule, kind, mode, effect, would, code, message, override }) => ({
-      ...{ policy, rule, kind, mode, effect, would, code, message },
-      ...(override !== undefined && { override }),
-    })),
+    reasons: decision.findings.map(recordedReason),
     evaluated: showTally(decision.tally),
     evaluation_us: Math.round(row.micros),
   };

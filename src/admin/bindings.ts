@@ -5,6 +5,7 @@ import type { AdminDeps } from "./deps.ts";
 import { actorOf } from "./operator.ts";
 import { paramsSchema, policyPattern, requirePolicy, settled, toParams } from "./policy-input.ts";
 import { problems } from "./problems.ts";
+import { reachedApplication } from "./reach.ts";
 import {
   found,
   idParams,
@@ -56,7 +57,7 @@ const tags = ["Applications"];
 
 /** `/applications/{id}/policies`. */
 export function bindingRoutes(deps: AdminDeps) {
-  const application = async (id: string) => found(await deps.applications.find(id), "application", id).id;
+  const application = async (request: Request, id: string) => (await reachedApplication(deps, request, id)).id;
   const find = (policy: string, app: string) =>
     deps.policyControl.overlay().bindings.find((binding) => binding.policy === policy && binding.application === app);
 
@@ -65,9 +66,10 @@ export function bindingRoutes(deps: AdminDeps) {
     policy: string,
     given: Shown<typeof paramsSchema>,
     ifMatch: string | undefined,
-    actor: string,
+    request: Request,
   ): Promise<PolicyBinding> => {
-    requirePolicy(deps, policy);
+    const actor = actorOf(request);
+    await requirePolicy(deps, request, policy);
     const stored = deps.policyControl.overlay().policies.find(({ id }) => id === policy);
     if (stored?.status === "deprecated" && find(policy, app) === undefined) {
       const problem = `The policy '${policy}' is deprecated: it stays where it is and is attached to nothing more.`;
@@ -87,8 +89,8 @@ export function bindingRoutes(deps: AdminDeps) {
   return routes("/applications")
     .get(
       "/:id/policies",
-      async ({ params: { id }, query }) => {
-        const app = await application(id);
+      async ({ params: { id }, query, request }) => {
+        const app = await application(request, id);
         const bound = deps.policyControl.overlay().bindings.filter((binding) => binding.application === app);
         return showPage(
           pageOf(bound, ({ policy }) => policy, toPageRequest(query)),
@@ -110,13 +112,13 @@ export function bindingRoutes(deps: AdminDeps) {
     .post(
       "/:id/policies",
       async ({ params: { id }, body, set, request }) => {
-        const app = await application(id);
+        const app = await application(request, id);
         const is = find(body.policy, app);
         if (is !== undefined) {
           const problem = `The policy '${body.policy}' is attached to '${app}' already; PUT it to change its params.`;
           throw new SluiceError("conflict", { problem });
         }
-        const binding = await attach(app, body.policy, body.params ?? {}, undefined, actorOf(request));
+        const binding = await attach(app, body.policy, body.params ?? {}, undefined, request);
         set.status = 201;
         set.headers.etag = toEtag(binding.version);
         set.headers.location = `/admin/v1/applications/${encodeURIComponent(app)}/policies/${encodeURIComponent(body.policy)}`;
@@ -137,8 +139,8 @@ export function bindingRoutes(deps: AdminDeps) {
     )
     .get(
       "/:id/policies/:policy",
-      async ({ params: { id, policy }, set }) => {
-        const app = await application(id);
+      async ({ params: { id, policy }, set, request }) => {
+        const app = await application(request, id);
         const binding = found(find(policy, app), "binding", `${policy} on ${app}`);
         set.headers.etag = toEtag(binding.version);
         return show(binding);
@@ -152,8 +154,8 @@ export function bindingRoutes(deps: AdminDeps) {
     .put(
       "/:id/policies/:policy",
       async ({ params: { id, policy }, body, headers, set, request }) => {
-        const app = await application(id);
-        const binding = await attach(app, policy, body?.params ?? {}, headers["if-match"], actorOf(request));
+        const app = await application(request, id);
+        const binding = await attach(app, policy, body?.params ?? {}, headers["if-match"], request);
         set.headers.etag = toEtag(binding.version);
         return show(binding);
       },
@@ -177,7 +179,7 @@ export function bindingRoutes(deps: AdminDeps) {
     .delete(
       "/:id/policies/:policy",
       async ({ params: { id, policy }, headers, set, request }) => {
-        const app = await application(id);
+        const app = await application(request, id);
         const ifMatch = headers["if-match"];
         const actor = actorOf(request);
         const changed = await deps.policyControl.changeAtOnce(() =>

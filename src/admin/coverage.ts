@@ -2,6 +2,8 @@ import { t } from "elysia";
 import { coverageOf, coverageStates, type PolicyCoverage } from "../core/coverage.ts";
 import { phases, surfaces } from "../core/phases.ts";
 import type { AdminDeps } from "./deps.ts";
+import { confinePolicies } from "./policy-confined.ts";
+import { listPolicies } from "./policy-view.ts";
 import { problems } from "./problems.ts";
 import { listOf, listQuery, oneOf, pageOf, routes, type Shown, showPage, toPageRequest } from "./schemas.ts";
 import { needing } from "./scopes.ts";
@@ -52,11 +54,13 @@ export function policyCoverageRoutes(deps: AdminDeps) {
 
   return routes("/policies").get(
     "/coverage",
-    ({ query }) => {
+    async ({ query, request }) => {
       // However it is tuned, a policy is enforced in the same places.
       const byId = new Map(deps.policies.snapshot().policies.map((policy) => [policy.id, policy]));
+      const known = await confinePolicies(deps, request, listPolicies(deps));
+      const knownIds = new Set(known.map(({ id }) => id));
       const wanted = [...byId.values()]
-        .filter(({ id }) => query.policy === undefined || id === query.policy)
+        .filter(({ id }) => knownIds.has(id) && (query.policy === undefined || id === query.policy))
         .map((policy) => coverageOf(policy))
         .filter(({ cells }) => query.state === undefined || cells.some((cell) => cell.state === query.state));
       return showPage(

@@ -100,7 +100,7 @@ export function decisionRoutes(deps: AdminDeps) {
       decisionId: query.decision_id,
       requestId: query.request_id,
       org: own ?? query.org,
-      app: await applicationId(deps, query.app),
+      app: await applicationId(deps, request, query.app),
       env: query.env,
       key: query.key,
       surface: query.surface,

@@ -1,6 +1,9 @@
 import { t } from "elysia";
 import { exceptionState, type PolicyException } from "../core/exceptions.ts";
+import { createConfinement } from "./confined.ts";
 import type { AdminDeps } from "./deps.ts";
+import { confinePolicies } from "./policy-confined.ts";
+import { listPolicies } from "./policy-view.ts";
 import { problems } from "./problems.ts";
 import {
   listOf,
@@ -65,14 +68,22 @@ export function exceptionRoutes(deps: AdminDeps) {
 
   return routes("/exceptions").get(
     "",
-    ({ query }) => {
+    async ({ query, request }) => {
       const now = deps.clock.now();
       const wanted = deps.policyControl
         .exceptions()
         .filter(({ policy }) => query.policy === undefined || policy === query.policy)
         .filter((exception) => query.state === undefined || exceptionState(exception, now) === query.state);
+      const { confine } = createConfinement(deps, request);
+      const known = new Set((await confinePolicies(deps, request, listPolicies(deps))).map(({ id }) => id));
+      const confined = await Promise.all(
+        wanted.map(async (exception) => {
+          const inReach = known.has(exception.policy) ? await confine(exception.scope) : null;
+          return inReach === null ? [] : [{ ...exception, ...(!inReach.whole && { reason: "" }), scope: inReach.scope }];
+        }),
+      );
       return showPage(
-        pageOf(wanted, ({ id }) => id, toPageRequest(query)),
+        pageOf(confined.flat(), ({ id }) => id, toPageRequest(query)),
         show,
       );
     },

@@ -11,9 +11,11 @@ import type {
 } from "../core/explain.ts";
 import type { Identity } from "../core/identity.ts";
 import { phases, surfaces } from "../core/phases.ts";
+import { createConfinement } from "./confined.ts";
 import { evaluatedSchema, showTally } from "./decision-view.ts";
 import type { AdminDeps } from "./deps.ts";
 import { identityOf } from "./identities.ts";
+import { operatorOf, reaches } from "./operator.ts";
 import { problems } from "./problems.ts";
 import { defined, found, idParamsLike, oneOf, routes, type Shown } from "./schemas.ts";
 import { needing } from "./scopes.ts";
@@ -178,10 +180,11 @@ export function explainRoutes(deps: AdminDeps) {
   return routes("/explain")
     .post(
       "",
-      async ({ body: { surface, app, env = "", headers = {}, body } }) => {
-        const identity = app === undefined ? nobody(env) : await identityOf(deps, app, { env });
+      async ({ body: { surface, app, env = "", headers = {}, body }, request }) => {
+        const own = operatorOf(request).organisation ?? "default";
+        const identity = app === undefined ? nobody(own, env) : await identityOf(deps, request, app, { env });
         const explain = (look: LiveLook) => showLive(deps.explanations.explainLive(look));
-        return deps.dryRuns.run({ surface, identity, headers, body }, explain);
+        return confineSteps(deps, request, await deps.dryRuns.run({ surface, identity, headers, body }, explain));
       },
       {
         body: dryRequestSchema,
@@ -197,15 +200,17 @@ export function explainRoutes(deps: AdminDeps) {
     )
     .get(
       "/:id",
-      async ({ params: { id } }) => {
+      async ({ params: { id }, request }) => {
         await deps.recorder.flush();
         const { data } = await deps.decisions.list({ limit: 1, after: null }, { decisionId: id });
-        return showExplanation(await deps.explanations.explain(found(data[0], "decision", id)));
+        const known = data.find(({ org }) => reaches(request, org));
+        const explained = showExplanation(await deps.explanations.explain(found(known, "decision", id)));
+        return confineSteps(deps, request, explained);
       },
       {
         params: idParamsLike("dec_AaH9HvRXdSKZHVNwBtviUA_request"),
         response: { 200: explanationSchema, ...problems(404) },
-        detail: needing("policy:read", {
+        detail: needing("usage:read", {
           tags: ["Decisions"],
           summary: "Explain a recorded decision",
           description:
@@ -216,9 +221,22 @@ export function explainRoutes(deps: AdminDeps) {
     );
 }
 
-function nobody(env: string): Identity {
+/** An explanation whose policies' scopes name what the operator may know of alone. */
+async function confineSteps<E extends Pick<Shown<typeof liveExplanationSchema>, "steps">>(
+  deps: AdminDeps,
+  request: Request,
+  explained: E,
+): Promise<E> {
+  const { confine } = createConfinement(deps, request);
+  for (const { policies } of explained.steps) {
+    for (const policy of policies) policy.scope = { ...(await confine(policy.scope))?.scope };
+  }
+  return explained;
+}
+
+function nobody(organisation: string, env: string): Identity {
   return {
-    org: { id: "default", labels: {}, timeZone: "UTC" },
+    org: { id: organisation, labels: {}, timeZone: "UTC" },
     team: { id: "" },
     app: { id: "", name: "", labels: {} },
     env,

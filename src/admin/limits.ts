@@ -5,8 +5,9 @@ import { type InspectedCounter, type LimitScope, unlimited } from "../core/limit
 import { SluiceError } from "../errors.ts";
 import type { AdminDeps } from "./deps.ts";
 import { allOrganisations, countersOf, readableAmount } from "./limit-counters.ts";
-import { actorOf } from "./operator.ts";
+import { actorOf, reaches } from "./operator.ts";
 import { problems } from "./problems.ts";
+import { confine } from "./reach.ts";
 import {
   found,
   listOf,
@@ -20,6 +21,7 @@ import {
   toPageRequest,
 } from "./schemas.ts";
 import { needing } from "./scopes.ts";
+import { applicationId } from "./usage.ts";
 
 const units = ["requests", "tokens", "prompt_tokens", "completion_tokens", "usd", "concurrency"] as const;
 const scopes = ["team", "app", "env", "key", "user", "model", "provider"] as const;
@@ -110,9 +112,11 @@ export function limitRoutes(deps: AdminDeps) {
   return routes("/limits")
     .get(
       "",
-      async ({ query }) => {
-        const app = query.app && ((await deps.applications.resolve(query.app))?.id ?? query.app);
-        const wanted = { ...query, app, model: query.model?.toLowerCase() };
+      async ({ query, request }) => {
+        const org = confine(request, query.org);
+        if (org === null) throw new SluiceError("not_found", { resource: "organisation", id: query.org ?? "" });
+        const app = await applicationId(deps, request, query.app);
+        const wanted = { ...query, org, app, model: query.model?.toLowerCase() };
         return showPage(await listCounters(deps, toPageRequest(query), wanted), (one) => show(one, deps.clock.now()));
       },
       {
@@ -131,7 +135,7 @@ export function limitRoutes(deps: AdminDeps) {
       "/reset",
       async ({ body: { key, reason }, request }) => {
         const parts = readCounterKey(key);
-        const owner = parts && (await deps.organisations.find(parts.org));
+        const owner = parts && reaches(request, parts.org) ? await deps.organisations.find(parts.org) : null;
         const done = owner !== null && (await deps.counters.reset(owner, key));
         if (!done) throw new SluiceError("not_found", { resource: "counter", id: key });
         const actor = actorOf(request);

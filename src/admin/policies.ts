@@ -7,6 +7,8 @@ import type { CompiledPolicy, Scope } from "../core/policy.ts";
 import { compileScope } from "../core/scope.ts";
 import type { AdminDeps } from "./deps.ts";
 import { identityOf } from "./identities.ts";
+import { operatorOf } from "./operator.ts";
+import { confinePolicies } from "./policy-confined.ts";
 import {
   listPolicies,
   policyDetailSchema,
@@ -223,8 +225,14 @@ export function policyTypeRoutes(deps: AdminDeps) {
 
 /** `/policies`. */
 export function policyRoutes(deps: AdminDeps) {
-  const read = (id: string, set: { headers: Record<string, unknown> }): Shown<typeof policyDetailSchema> => {
-    const policy = found(readPolicyView(deps, id), "policy", id);
+  const read = async (
+    id: string,
+    request: Request,
+    set: { headers: Record<string, unknown> },
+  ): Promise<Shown<typeof policyDetailSchema>> => {
+    const view = readPolicyView(deps, id);
+    const [known] = view === null ? [] : await confinePolicies(deps, request, [view]);
+    const policy = found(known, "policy", id);
     if (policy.version !== null) set.headers.etag = toEtag(policy.version);
     return policy;
   };
@@ -232,11 +240,13 @@ export function policyRoutes(deps: AdminDeps) {
   return routes("/policies")
     .get(
       "",
-      ({ query }) =>
-        showPage(
-          pageOf(listPolicies(deps).filter(isWanted(query)), ({ id }) => id, toPageRequest(query)),
+      async ({ query, request }) => {
+        const wanted = await confinePolicies(deps, request, listPolicies(deps).filter(isWanted(query)));
+        return showPage(
+          pageOf(wanted, ({ id }) => id, toPageRequest(query)),
           (policy) => policy,
-        ),
+        );
+      },
       {
         query: listQuery({
           origin: t.Optional(oneOf(["git", "database"])),
@@ -253,7 +263,8 @@ export function policyRoutes(deps: AdminDeps) {
     )
     .get(
       "/current",
-      () => {
+      ({ request }) => {
+        const all = operatorOf(request).organisation === null;
         const {
           revision,
           loadedAt,
@@ -270,11 +281,11 @@ export function policyRoutes(deps: AdminDeps) {
           loaded_at: showMaybeTime(loadedAt === 0 ? null : loadedAt),
           state,
           policies: deps.policies.snapshot().policies.length,
-          problems: open.map(showProblem),
-          warnings: warnings.map(showProblem),
+          problems: all ? open.map(showProblem) : [],
+          warnings: all ? warnings.map(showProblem) : [],
           files,
           origin,
-          pin: showPin(pin),
+          pin: showPin(pin && !all ? { ...pin, actor: "", reason: "" } : pin),
           waiting,
         };
       },
@@ -283,18 +294,21 @@ export function policyRoutes(deps: AdminDeps) {
         detail: needing("policy:read", {
           tags,
           summary: "Read the live policy set's state",
+          description:
+            "An operator of one organisation is told neither the problems of files nor why something is pinned: they can be about others.",
           operationId: "readCurrentPolicies",
         }),
       },
     )
     .get(
       "/effective",
-      async ({ query }) => {
+      async ({ query, request }) => {
         const snapshot = deps.policies.snapshot();
-        const identity = await identityOf(deps, query.app, query);
-        const data = snapshot.policies
+        const identity = await identityOf(deps, request, query.app, query);
+        const inForce = snapshot.policies
           .filter((policy) => applies(policy, identity, query))
           .map((policy) => showPolicy(deps, policy));
+        const data = [...(await confinePolicies(deps, request, inForce))];
         return { revision: snapshot.revision, app: identity.app.id, data, next: null };
       },
       {
@@ -331,7 +345,7 @@ export function policyRoutes(deps: AdminDeps) {
         }),
       },
     )
-    .get("/:id", ({ params, set }) => read(params.id, set), {
+    .get("/:id", ({ params, request, set }) => read(params.id, request, set), {
       params: idParams,
       response: { 200: policyDetailSchema, ...problems(404) },
       detail: needing("policy:read", {
@@ -341,7 +355,9 @@ export function policyRoutes(deps: AdminDeps) {
         operationId: "readPolicy",
       }),
     })
-    .get("/*", ({ params, set }) => read(params["*"], set), { detail: needing("policy:read", { hide: true }) });
+    .get("/*", ({ params, request, set }) => read(params["*"], request, set), {
+      detail: needing("policy:read", { hide: true }),
+    });
 }
 
 /** A path in db/ is one of a database policy; every other one is of a file. */

@@ -4,6 +4,9 @@ import type { ParamValues } from "../core/overlay.ts";
 import type { DeclaredPolicy } from "../core/policy-control.ts";
 import { SluiceError } from "../errors.ts";
 import type { AdminDeps } from "./deps.ts";
+import { operatorOf } from "./operator.ts";
+import { confinePolicies } from "./policy-confined.ts";
+import { listPolicies } from "./policy-view.ts";
 import { type Shown, staleError } from "./schemas.ts";
 
 /** Values for params, by name. Whether they fit is for the policy to say. */
@@ -25,14 +28,20 @@ export const policyPattern = t.String({ minLength: 1, maxLength: 256, descriptio
 export const maxContent = 256 * 1024;
 
 /**
- * A policy that may be tuned or attached.
+ * A policy that may be tuned or attached, and that the operator may know of.
  *
  * @throws SluiceError `not_found`
  */
-export function requirePolicy(deps: Pick<AdminDeps, "policyControl">, id: string): DeclaredPolicy {
+export async function requirePolicy(deps: AdminDeps, request: Request, id: string): Promise<DeclaredPolicy> {
   const declared = deps.policyControl.declared(id);
-  if (declared === null) throw new SluiceError("not_found", { resource: "policy", id });
+  const known = declared !== null && (operatorOf(request).organisation === null || (await isKnown(deps, request, id)));
+  if (!known) throw new SluiceError("not_found", { resource: "policy", id });
   return declared;
+}
+
+async function isKnown(deps: AdminDeps, request: Request, id: string): Promise<boolean> {
+  const policies = listPolicies(deps).filter((policy) => policy.id === id);
+  return (await confinePolicies(deps, request, policies)).length > 0;
 }
 
 /** What a change made, or the failure that it met. */

@@ -1,9 +1,11 @@
 import { t } from "elysia";
 import type { PolicyOverlay, PolicySetting } from "../core/overlay.ts";
+import { SluiceError } from "../errors.ts";
 import type { AdminDeps } from "./deps.ts";
-import { actorOf } from "./operator.ts";
+import { actorOf, operatorOf } from "./operator.ts";
 import { paramsSchema, requirePolicy, settled, toParams } from "./policy-input.ts";
 import { problems } from "./problems.ts";
+import { resolveReached } from "./reach.ts";
 import { defined, found, idParams, ifMatchHeaders, oneOf, readIfMatch, routes, type Shown, toEtag } from "./schemas.ts";
 import { needing } from "./scopes.ts";
 
@@ -60,8 +62,18 @@ const tags = ["Policies"];
 
 /** `/policies/{id}/mode` and `/policies/{id}/params`. */
 export function policyTuningRoutes(deps: AdminDeps) {
-  const applicationId = async (idOrName: string | undefined) =>
-    idOrName === undefined ? "" : found(await deps.applications.resolve(idOrName), "application", idOrName).id;
+  const applicationId = async (request: Request, idOrName: string | undefined) =>
+    idOrName === undefined ? "" : found(await resolveReached(deps, request, idOrName), "application", idOrName).id;
+
+  /** The application that a change is for. What is tuned for all is for all organisations. */
+  const tunedApplication = async (request: Request, idOrName: string | undefined) => {
+    const { organisation } = operatorOf(request);
+    if (idOrName === undefined && organisation !== null) {
+      const problem = `Without an application it concerns all organisations, and this credential is for '${organisation}' alone`;
+      throw new SluiceError("insufficient_scope", { problem });
+    }
+    return applicationId(request, idOrName);
+  };
   const find = (policy: string, app: string) =>
     deps.policyControl.overlay().settings.find((setting) => setting.policy === policy && setting.application === app);
 
@@ -70,20 +82,21 @@ export function policyTuningRoutes(deps: AdminDeps) {
     app: string,
     change: Pick<Partial<PolicySetting>, "params" | "mode">,
     ifMatch: string | undefined,
-    actor: string,
+    request: Request,
   ) => {
+    const actor = actorOf(request);
     const changed = await deps.policyControl.change({
       next: (overlay) => withSetting(overlay, policy, app, change),
       store: () => deps.policyStore.tune(policy, app, change, readIfMatch(ifMatch), actor),
     });
     const setting = settled(changed, "setting", policy, ifMatch);
     deps.logger.info({ policy, application: app, ...change, actor }, "a policy was tuned");
-    return { etag: toEtag(setting.version), shown: show(policy, app) };
+    return { etag: toEtag(setting.version), shown: await show(request, policy, app) };
   };
 
-  const show = (policy: string, app: string): Shown<typeof tuningSchema> => {
+  const show = async (request: Request, policy: string, app: string): Promise<Shown<typeof tuningSchema>> => {
     const setting = find(policy, app);
-    const { params } = requirePolicy(deps, policy);
+    const { params } = await requirePolicy(deps, request, policy);
     return {
       policy,
       application: app === "" ? null : app,
@@ -102,11 +115,11 @@ export function policyTuningRoutes(deps: AdminDeps) {
   return routes("/policies")
     .get(
       "/:id/params",
-      async ({ params: { id }, query, set }) => {
-        const app = await applicationId(query.application);
+      async ({ params: { id }, query, set, request }) => {
+        const app = await applicationId(request, query.application);
         const setting = find(id, app);
         if (setting !== undefined) set.headers.etag = toEtag(setting.version);
-        return show(id, app);
+        return show(request, id, app);
       },
       {
         params: idParams,
@@ -122,10 +135,10 @@ export function policyTuningRoutes(deps: AdminDeps) {
     .put(
       "/:id/params",
       async ({ params: { id }, body, headers, set, request }) => {
-        requirePolicy(deps, id);
-        const app = await applicationId(body.application);
+        await requirePolicy(deps, request, id);
+        const app = await tunedApplication(request, body.application);
         const change = { params: toParams(body.params) };
-        const { etag, shown } = await tune(id, app, change, headers["if-match"], actorOf(request));
+        const { etag, shown } = await tune(id, app, change, headers["if-match"], request);
         set.headers.etag = etag;
         return shown;
       },
@@ -145,10 +158,10 @@ export function policyTuningRoutes(deps: AdminDeps) {
     .put(
       "/:id/mode",
       async ({ params: { id }, body, headers, set, request }) => {
-        requirePolicy(deps, id);
-        const app = await applicationId(body.application);
+        await requirePolicy(deps, request, id);
+        const app = await tunedApplication(request, body.application);
         const change = defined({ mode: body.mode });
-        const { etag, shown } = await tune(id, app, change, headers["if-match"], actorOf(request));
+        const { etag, shown } = await tune(id, app, change, headers["if-match"], request);
         set.headers.etag = etag;
         return shown;
       },

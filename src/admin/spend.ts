@@ -5,6 +5,7 @@ import { SluiceError } from "../errors.ts";
 import type { AdminDeps } from "./deps.ts";
 import { allOrganisations, countersOf } from "./limit-counters.ts";
 import { problems } from "./problems.ts";
+import { confine } from "./reach.ts";
 import {
   defined,
   found,
@@ -18,6 +19,7 @@ import {
   toPageRequest,
 } from "./schemas.ts";
 import { needing } from "./scopes.ts";
+import { applicationId } from "./usage.ts";
 
 const scopes = ["org", "team", "app", "env", "key", "user", "model", "provider"] as const;
 type SpendScope = (typeof scopes)[number];
@@ -75,11 +77,13 @@ const filterMembers = {
 export function spendRoutes(deps: AdminDeps) {
   return routes("/limits").get(
     "/spend",
-    async ({ query }) => {
-      const { per = "app", period = "month", org } = query;
+    async ({ query, request }) => {
+      const { per = "app", period = "month" } = query;
+      const org = confine(request, query.org);
+      if (org === null) throw new SluiceError("not_found", { resource: "organisation", id: query.org ?? "" });
       const { limit, after } = toPageRequest(query);
       const start = readOffset(after);
-      const app = query.app && ((await deps.applications.resolve(query.app))?.id ?? query.app);
+      const app = await applicationId(deps, request, query.app);
       const asked = { ...query, app, user: query.user && userHash(query.user) };
       // Who just got an answer is in the sums, though rows are stored after the answer.
       await deps.recorder.flush();

@@ -5,6 +5,7 @@ import type { UsageRow } from "../core/ports.ts";
 import { SluiceError } from "../errors.ts";
 import type { AdminDeps } from "./deps.ts";
 import { problems } from "./problems.ts";
+import { confine, resolveReached } from "./reach.ts";
 import {
   defined,
   listOf,
@@ -148,9 +149,9 @@ export function usageRoutes(deps: AdminDeps) {
   return routes("/usage")
     .get(
       "/summary",
-      async ({ query }) => {
+      async ({ query, request }) => {
         const by = readGroups(query.group_by);
-        const filter = await readFilter(deps, query);
+        const filter = await readFilter(deps, query, request);
         // Who just got an answer finds its row here, though rows are stored after the answer.
         await deps.recorder.flush();
         const totals = showTotals(await deps.usage.totals(filter));
@@ -172,8 +173,8 @@ export function usageRoutes(deps: AdminDeps) {
     )
     .get(
       "/records",
-      async ({ query }) => {
-        const filter = await readFilter(deps, query);
+      async ({ query, request }) => {
+        const filter = await readFilter(deps, query, request);
         await deps.recorder.flush();
         return showPage(await deps.usage.list(toPageRequest(query), filter), showRecord);
       },
@@ -191,12 +192,13 @@ export function usageRoutes(deps: AdminDeps) {
 
 type FilterQuery = { [K in keyof typeof filterMembers]?: string } & { request_id?: string };
 
-async function readFilter(deps: AdminDeps, query: FilterQuery): Promise<UsageFilter> {
+async function readFilter(deps: AdminDeps, query: FilterQuery, request: Request): Promise<UsageFilter> {
   return defined({
     requestId: query.request_id,
-    org: query.org,
+    // Rows of no organisation: there are none.
+    org: confine(request, query.org) ?? (query.org === undefined ? undefined : ""),
     team: query.team,
-    app: await applicationId(deps, query.app),
+    app: await applicationId(deps, request, query.app),
     env: query.env,
     key: query.key,
     model: query.model,
@@ -208,9 +210,13 @@ async function readFilter(deps: AdminDeps, query: FilterQuery): Promise<UsageFil
 }
 
 /** The id that an application's records have; also of one that was deleted, whose name is known no more. */
-export async function applicationId(deps: AdminDeps, idOrName: string | undefined): Promise<string | undefined> {
+export async function applicationId(
+  deps: Pick<AdminDeps, "applications">,
+  request: Request,
+  idOrName: string | undefined,
+): Promise<string | undefined> {
   if (idOrName === undefined) return undefined;
-  return (await deps.applications.resolve(idOrName))?.id ?? idOrName;
+  return (await resolveReached(deps, request, idOrName))?.id ?? idOrName;
 }
 
 function readGroups(text: string | undefined): readonly UsageGroup[] {
