@@ -12,6 +12,7 @@ import type { AdminDeps } from "./deps.ts";
 import { environmentRoutes } from "./environments.ts";
 import { exceptionRoutes } from "./exceptions.ts";
 import { explainRoutes } from "./explain.ts";
+import { createIdempotency, readCreations } from "./idempotency.ts";
 import { keyRoutes } from "./keys.ts";
 import { limitRoutes } from "./limits.ts";
 import { maintenanceRoutes } from "./maintenance.ts";
@@ -53,6 +54,8 @@ export function createAdmin(deps: AdminDeps) {
     rememberOperator(request, operator);
   };
 
+  const idempotency = createIdempotency(deps, () => creations);
+
   const admin = new Elysia({ prefix: "/admin/v1", normalize: false })
     // A body is read only for who may send it, and only so much of it.
     .onParse(async ({ request, path, route }) => {
@@ -64,7 +67,11 @@ export function createAdmin(deps: AdminDeps) {
       await admit(request, path, route);
       set.headers["cache-control"] = "no-store";
     })
-    .onError(({ error, path, request }) => {
+    // What was made under the same idempotency key is answered again; everything else about the request was looked at.
+    .onBeforeHandle((context) => idempotency.begin(context))
+    .onAfterHandle(({ request, responseValue, set }) => idempotency.end(request, responseValue, set))
+    .onError(async ({ error, path, request }) => {
+      await idempotency.fail(request);
       const cause = error instanceof Error && error.cause instanceof SluiceError ? error.cause : error;
       if (cause instanceof SluiceError) return toResponse(toProblem(cause, path));
       if (cause instanceof ValidationError && cause.type !== "response") return toResponse(toInputProblem(cause, path));
@@ -97,6 +104,7 @@ export function createAdmin(deps: AdminDeps) {
     .use(adminKeyRoutes(deps))
     .use(systemRoutes(deps));
   const requirements = readRequirements(admin.routes);
+  const creations = readCreations(admin.routes);
   return admin
     .all("/*", ({ request, path }) => unknownRoute(request, path), { detail: { hide: true } })
     .all("", ({ request, path }) => unknownRoute(request, path), { detail: { hide: true } });

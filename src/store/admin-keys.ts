@@ -6,6 +6,7 @@ import type { Engine } from "./engine.ts";
 import { readCursor, toPage } from "./paging.ts";
 import { noteChange } from "./policy-trail.ts";
 import type { Row, Tables } from "./tables.ts";
+import { hold } from "./versions.ts";
 
 /** Keeps admin keys in the database. */
 export function createAdminKeys({ db }: Engine, changes: ChangeLog): AdminKeys {
@@ -87,6 +88,7 @@ export function createAdminKeys({ db }: Engine, changes: ChangeLog): AdminKeys {
 }
 
 async function add(tx: Transaction<Tables>, key: AdminKey, action: "create" | "rotate", actor: string): Promise<void> {
+  if (key.organisation !== null) await hold(tx, "organisations", key.organisation);
   await tx.insertInto("admin_keys").values(toRow(key)).execute();
   const { id, name, role, organisation, rotatedFrom, createdAt, expiresAt } = key;
   await noteChange(tx, {

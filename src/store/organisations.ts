@@ -135,8 +135,15 @@ async function requireEmpty(tx: Transaction<Tables>, id: string): Promise<void> 
     return Number(found);
   };
   const [applications, teams] = [await count("applications"), await count("teams")];
-  if (applications === 0 && teams === 0) return;
-  const problem = `The organisation '${id}' is not empty: it has ${applications} applications and ${teams} teams. Delete them or leave it.`;
+  const { found } = await tx
+    .selectFrom("admin_keys")
+    .select((is) => is.fn.countAll<number | string | bigint>().as("found"))
+    .where("organisation_id", "=", id)
+    .where("revoked_at", "is", null)
+    .executeTakeFirstOrThrow();
+  const keys = Number(found);
+  if (applications === 0 && teams === 0 && keys === 0) return;
+  const problem = `The organisation '${id}' is not empty: it has ${applications} applications, ${teams} teams and ${keys} admin keys. Delete or revoke them first.`;
   throw new SluiceError("conflict", { problem });
 }
 
