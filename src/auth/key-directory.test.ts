@@ -258,10 +258,14 @@ describe("while the database is away", () => {
   async function withBrokenStore() {
     const all = await start();
     const { clock } = all.store;
-    const state = { failing: false };
+    const state = { failing: false, hanging: Promise.resolve() };
     const keys: Keys = {
       ...all.keys,
-      holder: (id) => (state.failing ? Promise.reject(new Error("disk gone")) : all.keys.holder(id)),
+      async holder(id) {
+        await state.hanging;
+        if (state.failing) throw new Error("disk gone");
+        return all.keys.holder(id);
+      },
     };
     const directory = createKeyDirectory({ keys, clock, logger: all.logger, checkSecret: all.checkSecret });
     return { ...all, clock, state, directory, [Symbol.asyncDispose]: all[Symbol.asyncDispose] };
@@ -288,6 +292,26 @@ describe("while the database is away", () => {
     all.state.failing = true;
     all.clock.ms += 60_000;
     expect(await refusal(() => all.directory.identify(expiring.secret))).toBe("expired_key");
+    await all.directory.close();
+  });
+
+  test("known keys do not wait for a database that hangs, unless they are known to have changed", async () => {
+    await using all = await withBrokenStore();
+    const { key, secret } = await all.newKey();
+    const first = await all.directory.identify(secret);
+    const gate = Promise.withResolvers<void>();
+    all.state.hanging = gate.promise;
+    all.clock.ms += 30_001;
+    expect(await all.directory.identify(secret)).toBe(first);
+    // Known again for a while: nobody waits now.
+    expect(all.directory.identify(secret)).toBe(first);
+    expect(all.logger.lines.filter((line) => line.includes("are not read in time"))).toHaveLength(1);
+    await all.store.keys.revoke(key.id, all.clock.ms, "ann");
+    all.clock.ms += 30_001;
+    const asked = refusal(() => all.directory.identify(secret));
+    all.directory.invalidate(key.id);
+    gate.resolve();
+    expect(await asked).toBe("invalid_key");
     await all.directory.close();
   });
 

@@ -51,6 +51,9 @@ const unknownTtlMs = 2000;
 /** A key that could not be read again is remembered so much longer before that is tried once more. */
 const awayTtlMs = 1000;
 
+/** Longest wait for a key that is known already to be read again. */
+const patienceMs = 250;
+
 /**
  * Finds who a gateway key belongs to, in memory when it was seen lately.
  *
@@ -122,6 +125,23 @@ export function createKeyDirectory({
     return started;
   };
 
+  /** Waits for a key to be read, but not for long where one can go on with what it was a moment ago. */
+  const patiently = (id: string, reading: ReturnType<typeof loadOnce>): ReturnType<typeof loadOnce> => {
+    const known = previous.get(id);
+    if (known === undefined) return reading;
+    const { promise, resolve, reject } = Promise.withResolvers<KnownKey | typeof unknownKey>();
+    const timer = setTimeout(() => {
+      // Somebody said meanwhile that it has changed: then it must be read.
+      if (previous.get(id) !== known) return;
+      if (!away) logger.warn({}, "keys are not read in time: those that are known go on as they were");
+      away = true;
+      cache.set(id, known, { ttl: awayTtlMs });
+      resolve(known);
+    }, patienceMs);
+    reading.then(resolve, reject).finally(() => clearTimeout(timer));
+    return promise;
+  };
+
   const admit = (known: KnownKey | typeof unknownKey, secret: string): Identity => {
     // The secret is compared first: only who has it learns what became of the key.
     if (known === unknownKey || !timingSafeEqual(hashSecret(secret), known.secretHash)) {
@@ -182,7 +202,7 @@ export function createKeyDirectory({
       }
       if (!isKeyId(key.id, checkSecret)) throw new SluiceError("invalid_key");
       lookups.misses += 1;
-      return loadOnce(key.id).then((loaded) => admit(loaded, key.secret));
+      return patiently(key.id, loadOnce(key.id)).then((loaded) => admit(loaded, key.secret));
     },
     invalidate(keyId) {
       if (keyId === undefined) {

@@ -88,6 +88,10 @@ export function openPool(address: PostgresAddress, limits: PostgresLimits, healt
 /** A connection that is given up, not given back, once it cannot be relied on. */
 function watch(client: pg.PoolClient, health: HealthLog): PostgresPoolClient {
   let broken = false;
+  // Of a connection that breaks while it is in use: the statement under way fails, or the next one.
+  client.on("error", () => {
+    broken = true;
+  });
   async function query<R>(sql: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>> {
     try {
       const result = await client.query(sql, parameters.map(toStorable));
