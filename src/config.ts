@@ -160,6 +160,11 @@ export const settings = {
     default: 33_554_432,
     doc: "Largest request body, after decompression. The default, 32 MiB, is the most that Anthropic takes.",
   }),
+  max_answer_bytes: required({
+    type: integer(1_024, 1_073_741_824),
+    default: 67_108_864,
+    doc: "Largest answer of a provider that is read whole, after decompression; answers that are streamed through have no bound. A larger one is a 502, and so is an error of more than 1 MiB.",
+  }),
   trusted_proxies: required({
     type: networks,
     default: [] as readonly string[],
@@ -474,6 +479,8 @@ export interface Config {
   readonly values: ConfigValues;
   /** What the operator should know; to be logged once. */
   readonly warnings: readonly string[];
+  /** The values of all secrets, for whoever has to keep them out of something. */
+  secrets(): readonly string[];
   /** Every setting with its value, secrets masked, and where that came from. */
   describe(): readonly SettingRow[];
 }
@@ -511,13 +518,16 @@ export function loadConfig({ argv, env, cwd, readFile = readText }: ConfigInput)
     file?.root == null ? new Map() : entriesByKey(file, file.root, settings, ["providers", "models"], problems);
   const values: Record<string, unknown> = {};
   const rows: SettingRow[] = [];
+  const secrets: string[] = [];
   for (const [key, declared] of Object.entries(settings as Record<string, Setting>)) {
     const found = key === "config" ? config : findValue(key, declared, sources, entries);
     rows.push(toRow(key, declared, found));
+    if (declared.secret === true && typeof found.value === "string") secrets.push(found.value);
     put(values, key, found.value);
   }
   const { rows: routingRows, providers, models } = readRouting(sources);
   if (problems.length > 0) throw new ConfigError(problems);
+  for (const { api_key: key } of providers.values()) if (key !== undefined) secrets.push(key);
 
   const warnings: string[] = [];
   if (providers.size === 0) {
@@ -534,6 +544,7 @@ export function loadConfig({ argv, env, cwd, readFile = readText }: ConfigInput)
   return {
     values: { ...values, providers, models } as ConfigValues,
     warnings,
+    secrets: () => secrets,
     describe: () => [...rows, ...routingRows],
   };
 }

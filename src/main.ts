@@ -15,9 +15,11 @@ import type { KeyCache, Setting, Status } from "./core/control.ts";
 import type { Clock, Logger, TargetStatus } from "./core/ports.ts";
 import type { Revisions } from "./core/revisions.ts";
 import { createDryRuns } from "./gateway/dry-run.ts";
+import { createEvaluator } from "./gateway/evaluator.ts";
 import { createGateway } from "./gateway/gateway.ts";
 import { createCalendar } from "./limits/calendar.ts";
 import { createMemoryCounters } from "./limits/memory.ts";
+import { createCandidates } from "./policy/candidates.ts";
 import { createOverlayKeeper, type OverlayKeeper } from "./policy/control.ts";
 import { createPolicyDirectory } from "./policy/directory.ts";
 import { createExplainer } from "./policy/explainer.ts";
@@ -93,7 +95,7 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
   const clock: Clock = Date;
   const startedAt = clock.now();
   const { values } = config;
-  const logger = createLogger(values.log_level);
+  const logger = createLogger({ level: values.log_level, secrets: config.secrets() });
   for (const warning of config.warnings) logger.warn({}, warning);
   // Only the owner may read what is kept: records and the admin key.
   mkdirSync(values.data_dir, { recursive: true, mode: 0o700 });
@@ -125,6 +127,7 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
   const mint = createKeyMint({ keys: store.keys, clock, checkSecret });
   const keys = createKeyDirectory({ keys: store.keys, clock, logger, checkSecret });
   const adminKey = await ensureAdminKey(values.data_dir, values.admin_key);
+  logger.conceal(adminKey.key);
   const access = await openOperatorAccess({
     keys: store.adminKeys,
     checkSecret: await store.sharedSecret("admin-keys"),
@@ -190,6 +193,7 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
   const http = createTransport();
   const upstream = createUpstream({
     transport: (request) => (request.target.kind === "echo" ? echo(request) : http(request)),
+    maxAnswerBytes: values.max_answer_bytes,
     settingsOf: (provider) => upstreamSettings(values.upstream, values.providers.get(provider)),
     metrics,
     clock,
@@ -233,6 +237,7 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
     tracer: tracing,
     logger,
     maxBodyBytes: values.max_body_bytes,
+    maxAnswerBytes: values.max_answer_bytes,
     policyHeaders: values.policy_headers,
     recordedShare: values.record_facts_percent / 100,
   });
@@ -298,6 +303,19 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
       clock,
       policyHeaders: values.policy_headers,
     }),
+    evaluations: createEvaluator({
+      formats: wireFormats,
+      unknownFields,
+      live: policies.live,
+      catalogue,
+      tokens,
+      clock,
+      policyHeaders: values.policy_headers,
+      maxBodyBytes: values.max_body_bytes,
+      counters,
+      windowOf: createCalendar(),
+    }),
+    candidates: createCandidates({ service: policies, loading, logger }),
     recorder,
     status,
     settings: () => config.describe().map(toSetting),

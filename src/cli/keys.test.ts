@@ -22,7 +22,12 @@ const inDir = (...args: string[]) => sluice([...args, "--data-dir", dir]);
 async function presented(key: string) {
   const store = await openStore({ path: join(dir, "sluice.db"), clock: Date });
   const checkSecret = await store.sharedSecret("gateway-keys");
-  const keys = createKeyDirectory({ keys: store.keys, clock: Date, logger: createLogger("silent"), checkSecret });
+  const keys = createKeyDirectory({
+    keys: store.keys,
+    clock: Date,
+    logger: createLogger({ level: "silent" }),
+    checkSecret,
+  });
   try {
     const { app, env } = await keys.identify(key);
     return `${app.name} in ${env}`;

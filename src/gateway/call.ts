@@ -16,6 +16,7 @@ import type { GatewayDeps } from "./deps.ts";
 import { addAnswerFacts, isPromptBound, plainUsage } from "./facts.ts";
 import { limitFacts } from "./limit-facts.ts";
 import { actualAmounts, type LimitOutcome } from "./limits.ts";
+import { loggable } from "./loggable.ts";
 
 /** How a call ended, as far as the gateway saw it. */
 export interface Ending {
@@ -41,15 +42,6 @@ const noLooks: readonly Look[] = Object.freeze([]);
 
 /** Nothing was used: refusals and calls that never reached a provider. */
 const unused = plainUsage(0, 0);
-
-/**
- * What may be logged of a failed policy. The messages of a failed expression hold the values it met, which are the
- * client's; its code and place in the source say as much to who wrote it.
- */
-function loggable(error: unknown): object {
-  const { code, range } = error as { code?: unknown; range?: unknown };
-  return typeof code === "string" && range !== undefined ? { code, range } : { err: error };
-}
 
 /** What stands for a text that is not to be read from records, and is the same wherever it stands. */
 function hash(text: string): string {

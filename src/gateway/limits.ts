@@ -24,6 +24,7 @@ import type { TokenUsage } from "../core/wire.ts";
 import { SluiceError } from "../errors.ts";
 import type { GatewayDeps } from "./deps.ts";
 import { type ReservedLimit, readsLimits } from "./limit-facts.ts";
+import { loggable } from "./loggable.ts";
 
 /** What became of a request's limits. */
 export interface LimitOutcome {
@@ -114,7 +115,7 @@ export function reserveLimits(
       }
     } catch (error) {
       deps.metrics.policyError(policy.id);
-      deps.logger.error({ policy: policy.id, err: error }, "a policy failed to declare its limits");
+      deps.logger.error({ policy: policy.id, ...loggable(error) }, "a policy failed to declare its limits");
       outcome.findings.push(errorFinding(policy, { override: policy.override?.(facts)?.label }));
     }
   }

@@ -76,12 +76,11 @@ const provider = standIn(async (request) => {
 const policies = {
   "org/tokens.policy.yaml":
     "description: Tokens and money.\nuses: rate_limit\nwith: { windows: [{ every: day, tokens: 1000000 }], onStoreDown: local }\n",
-  "org/money.policy.yaml":
-    "description: Money.\nuses: budget\nwith: { usd_per_day: 1000, onStoreDown: local }\n",
+  "org/money.policy.yaml": "description: Money.\nuses: budget\nwith: { usd_per_day: 1000, onStoreDown: local }\n",
   "org/watched.policy.yaml":
     "description: Watched.\nmode: audit\nrules:\n  - { id: large, when: request.estimated_tokens > 0, then: deny }\n",
   "org/broken.policy.yaml":
-    "description: Fails.\nonError: warn\nrules:\n  - { id: broken, when: 'request.headers[\"x-absent\"] == \"a\"', then: deny }\n",
+    'description: Fails.\nonError: warn\nrules:\n  - { id: broken, when: \'request.headers["x-absent"] == "a"\', then: deny }\n',
 };
 
 let sluice: Harness;
@@ -145,7 +144,10 @@ describe("metrics", () => {
     finish();
     await streamed.text();
     for (let i = 0; i < 2; i += 1) await (await ask("gpt-4.1")).text();
-    sluice.writePolicy("org/more.policy.yaml", "description: More.\nuses: request_size\nwith: { max_request_bytes: 9999 }\n");
+    sluice.writePolicy(
+      "org/more.policy.yaml",
+      "description: More.\nuses: request_size\nwith: { max_request_bytes: 9999 }\n",
+    );
 
     const wanted = [...Object.keys(designed), ...beside];
     // What does not move in that time is named by the comparison.

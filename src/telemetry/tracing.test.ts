@@ -89,16 +89,19 @@ describe("a collector", () => {
     expect(new Set(collector.spans.map(({ traceId }) => traceId)).size).toBe(40);
   });
 
-  test.each(["refuses", "hangs", "fails"] as const)("that %s loses what is exported to it, all of it counted", async (manner) => {
-    const { tracing, collector, lines } = start(manner);
-    trace(tracing, 40);
-    expect(tracing.dropped).toBe(0);
-    await until(() => tracing.dropped === 40);
-    expect(collector.spans).toEqual([]);
-    trace(tracing, 5);
-    await until(() => tracing.dropped === 45);
-    expect(lines).toEqual(["warn: traces cannot be exported: they are dropped"]);
-  });
+  test.each(["refuses", "hangs", "fails"] as const)(
+    "that %s loses what is exported to it, all of it counted",
+    async (manner) => {
+      const { tracing, collector, lines } = start(manner);
+      trace(tracing, 40);
+      expect(tracing.dropped).toBe(0);
+      await until(() => tracing.dropped === 40);
+      expect(collector.spans).toEqual([]);
+      trace(tracing, 5);
+      await until(() => tracing.dropped === 45);
+      expect(lines).toEqual(["warn: traces cannot be exported: they are dropped"]);
+    },
+  );
 
   test.each(["refuses", "hangs", "slow", "fails"] as const)(
     "that %s never makes more wait than there is room for",
