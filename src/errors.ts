@@ -33,11 +33,13 @@ export const errorCatalogue = {
   upstream_unreachable: [502, "The provider '{provider}' could not be reached."],
   upstream_timeout: [504, "The provider '{provider}' did not answer within {seconds} s."],
   upstream_invalid: [502, "The provider '{provider}' sent an answer that is not valid."],
+  upstream_too_large: [502, "The answer of the provider '{provider}' is larger than {max} bytes."],
   upstream_unavailable: [503, "No provider takes requests for this model now; try again in {seconds} s."],
   upstream_interrupted: [502, "The provider '{provider}' broke off its answer."],
 
   // Limits and records
   store_unavailable: [503, "A limit could not be checked because its counter store is unavailable."],
+  database_unavailable: [503, "The database does not answer; try again."],
 
   // Control plane
   unauthenticated: [

@@ -33,6 +33,7 @@ import { createEcho } from "./providers/echo/echo.ts";
 import { wireFormats } from "./providers/formats.ts";
 import { unknownFields } from "./providers/known-fields.ts";
 import { createActivity } from "./records/activity.ts";
+import { anchorAudit, createAuditAnchor } from "./records/audit-anchor.ts";
 import { createLiveSources } from "./records/live-sources.ts";
 import { createRecorder } from "./records/recorder.ts";
 import { discoverPlugins } from "./registry/registry.ts";
@@ -102,6 +103,7 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
 
   const registry = await discoverPlugins(values.plugins_dir);
   const store = await openStore({ ...configuredLocation(values), clock });
+  const audit = anchorAudit(store.audit, createAuditAnchor(join(values.data_dir, "audit-head")), logger);
   const { redis_url: redisUrl, redis } = values;
   const activity = createActivity({ logger, onWanted: (wanted) => live.follow(wanted) });
   const recorder = createRecorder({ sink: store.records, logger, activity });
@@ -218,7 +220,7 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
     return { status, parts };
   };
 
-  const live = createLiveSources({ activity, audit: store.audit, readiness, clock, logger });
+  const live = createLiveSources({ activity, audit, readiness, clock, logger });
 
   const tracing = await openTracing(values.tracing, logger, replaced.spanExporter);
   const gateway = createGateway({
@@ -290,6 +292,7 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
     counters,
     windowOf: createCalendar(),
     trail: store.trail,
+    audit,
     usage: store.usage,
     decisions: store.decisions,
     activity,
@@ -368,6 +371,7 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
       await access.close();
       tokens.close();
       await counters.close();
+      await audit.settled();
       await store.close();
       return drained;
     },

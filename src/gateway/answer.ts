@@ -1,4 +1,3 @@
-import type { ByteSource } from "../core/ports.ts";
 import type { JsonObject } from "../core/wire.ts";
 
 /**
@@ -16,16 +15,6 @@ export function comesWhole(first: Uint8Array | undefined, headers: Headers): boo
 /** White space, and the bytes of a BOM. */
 const blank = new Set([0x20, 0x09, 0x0a, 0x0d, 0xef, 0xbb, 0xbf]);
 const openingBrace = 0x7b;
-
-/** The rest of a body. */
-export async function readAll(source: ByteSource): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  for (;;) {
-    const { done, value } = await source.read();
-    if (value !== undefined) chunks.push(value);
-    if (done) return Buffer.concat(chunks);
-  }
-}
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 

@@ -53,6 +53,8 @@ export interface GatewayDeps {
   readonly tracer?: Tracer | undefined;
   readonly logger: Logger;
   readonly maxBodyBytes: number;
+  /** Largest answer that is read whole. */
+  readonly maxAnswerBytes: number;
   /** Lower-case names of the request headers that policies may read. */
   readonly policyHeaders: readonly string[];
   /** Of the decisions in which nothing fired, the share (0 to 1) that is recorded with what the rules read. */

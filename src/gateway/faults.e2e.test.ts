@@ -17,6 +17,7 @@ let sluice: Harness;
 beforeAll(async () => {
   const config = {
     max_body_bytes: 1_000_000,
+    max_answer_bytes: 200_000,
     // What becomes of one attempt is what these tests are about.
     upstream: { first_byte_timeout_seconds: 0.3, idle_timeout_seconds: 0.3, retries: 0, breaker_enabled: false },
   };
@@ -244,6 +245,66 @@ describe("a provider that fails gets told truthfully, in the surface's shape", (
       expect(row.provenance).toBe("partial");
     });
   }
+});
+
+describe("an answer that is larger than what is read is a 502, and no more of it is kept", () => {
+  const json = { "content-type": "application/json" };
+  /** Goes on until the connection is closed. */
+  const endless = (begin: string) => {
+    let first = true;
+    return new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        await new Promise(setImmediate);
+        controller.enqueue(Buffer.from(first ? begin : "x".repeat(10_000)));
+        first = false;
+      },
+    });
+  };
+  const zeroes = Bun.gzipSync(new Uint8Array(1_000_000));
+  const cases: [string, object, () => Response][] = [
+    ["of a length that it tells", {}, () => new Response("x".repeat(200_001), { headers: json })],
+    ["without an end", {}, () => new Response(endless('{"a": "'), { headers: json })],
+    ["compressed", {}, () => new Response(zeroes, { headers: { ...json, "content-encoding": "gzip" } })],
+    ["in place of a stream", { stream: true }, () => new Response(endless('{"a": "'), { headers: json })],
+    ["an error without an end", {}, () => new Response(endless("<html>"), { status: 400 })],
+    ["a failure without an end", { stream: true }, () => new Response(endless("<html>"), { status: 500 })],
+  ];
+  for (const [path, good] of surfaces) {
+    test.each(cases)(`${path}: %s`, async (_, more, answer) => {
+      behave = answer;
+      const response = await sluice.post(path, { ...good, ...more });
+      expect(response.status).toBe(502);
+      const { code, message } = await errorOf(response);
+      expect([code, message]).toEqual([
+        "upstream_too_large",
+        expect.stringMatching(/^The answer of the provider '\w+' is larger than 200000 bytes\.$/),
+      ]);
+      await expectLedger(response, 502, "upstream_too_large");
+    });
+  }
+
+  test("the largest that is read passes", async () => {
+    const answer = JSON.stringify({ choices: [], padding: "" });
+    const text = answer.replace('""', `"${"x".repeat(200_000 - answer.length)}"`);
+    behave = () => new Response(text, { headers: json });
+    expect(await (await sluice.post("/v1/chat/completions", chat)).text()).toBe(text);
+  });
+
+  test("a stream that is held back for a rule is bounded too; its provider is told to stop", async () => {
+    const before = aborted;
+    behave = () =>
+      new Response(endless(firstEvent("/v1/chat/completions")), { headers: { "content-type": "text/event-stream" } });
+    const policies = {
+      "org/a.policy.yaml": "phase: response\nrules: [{ when: response.bytes > 1000000, then: deny, code: large }]",
+    };
+    await using held = await startHarness({ upstream: provider.url, policies, config: { max_answer_bytes: 200_000 } });
+    const response = await held.post("/v1/chat/completions", { ...chat, stream: true });
+    expect(response.status).toBe(502);
+    expect((await errorOf(response)).code).toBe("upstream_too_large");
+    const row = await held.ledger(response.headers.get("sluice-request-id"));
+    expect(row).toMatchObject({ status: 502, code: "upstream_too_large", provenance: "partial" });
+    await until(() => aborted > before);
+  });
 });
 
 describe("a provider below HTTP", () => {

@@ -3,12 +3,13 @@ import type { Decision } from "../core/decision.ts";
 import type { Identity } from "../core/identity.ts";
 import type { Surface } from "../core/phases.ts";
 import type { RoutedTarget, UpstreamAnswer } from "../core/ports.ts";
+import { readBytes, readResponse } from "../core/read-bytes.ts";
 import { joinDecisions } from "../core/stream-whole.ts";
 import type { CallTrace, Tracer } from "../core/tracing.ts";
 import type { AnswerSummary, StreamRelay, WireFormat } from "../core/wire.ts";
 import { SluiceError } from "../errors.ts";
 import { createAdmission } from "./admission.ts";
-import { comesWhole, leaksCredentials, parseObject, readAll } from "./answer.ts";
+import { comesWhole, leaksCredentials, parseObject } from "./answer.ts";
 import { readBody } from "./body.ts";
 import { Call, type Ending, policyFailures } from "./call.ts";
 import type { GatewayDeps } from "./deps.ts";
@@ -131,11 +132,17 @@ export function createGateway(deps: GatewayDeps): Gateway {
       routeTo(call, target);
       if (body === null || comesWhole(answer.first, response.headers)) {
         provider.reading();
-        let bytes: Uint8Array;
+        let bytes: Uint8Array | null;
         try {
-          bytes = body === null ? await response.bytes() : await readAll(body);
+          const max = deps.maxAnswerBytes;
+          bytes = body === null ? await readResponse(response, max) : await readBytes(body, max);
         } catch (cause) {
           throw provider.failure(cause);
+        }
+        if (bytes === null) {
+          // What was read of it is gone; the prompt is paid for all the same.
+          call.partial = emptySummary;
+          throw tooLarge(provider);
         }
         provider.done();
         // Before the turn: waiting for it is our own time, not the provider's.
@@ -256,9 +263,13 @@ export function createGateway(deps: GatewayDeps): Gateway {
     function keep(chunk: Uint8Array | null): void {
       if (chunk === null) return;
       size += chunk.byteLength;
-      if (size > deps.maxBodyBytes) throw new SluiceError("upstream_invalid", { provider: provider.provider });
+      if (size > deps.maxAnswerBytes) throw tooLarge(provider);
       chunks.push(chunk);
     }
+  }
+
+  function tooLarge({ provider }: ProviderCall): SluiceError {
+    return new SluiceError("upstream_too_large", { provider, max: deps.maxAnswerBytes });
   }
 
   /** Writes the decision of phase stream, if there is one: policies took part in it. */

@@ -8,6 +8,7 @@ import type {
   UpstreamAnswer,
   UpstreamCall,
 } from "../core/ports.ts";
+import { readResponse } from "../core/read-bytes.ts";
 import { SluiceError } from "../errors.ts";
 import { backoffMs, wait } from "./backoff.ts";
 import { ReadAhead } from "./body.ts";
@@ -33,6 +34,8 @@ export interface UpstreamOptions {
   /** The settings of a provider by its name; asked once for each target. */
   readonly settingsOf: (provider: string) => UpstreamSettings;
   readonly metrics: UpstreamMetrics;
+  /** Largest answer that is read whole; of errors at most {@link mostErrorBytes} are. */
+  readonly maxAnswerBytes?: number;
   readonly clock: Clock;
   /** 0 to 1: spreads waits. */
   readonly random?: () => number;
@@ -40,6 +43,9 @@ export interface UpstreamOptions {
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly probe?: Probe;
 }
+
+/** Largest error that is read: they are looked at before they are passed on, or another attempt is made. */
+export const mostErrorBytes = 1_048_576;
 
 /** An attempt that did not go well. */
 interface Failure {
@@ -60,6 +66,7 @@ interface Failure {
 export function createUpstream(options: UpstreamOptions): Upstream {
   const { transport, settingsOf, metrics, clock, random = Math.random } = options;
   const pause = options.wait ?? wait;
+  const maxBytes = Math.min(mostErrorBytes, options.maxAnswerBytes ?? mostErrorBytes);
   const probe = options.probe ?? createProbe();
   const lanes = new Map<string, Lane>();
 
@@ -78,7 +85,11 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     const kind = `status_${status}`;
     metrics.upstreamError(target.provider, kind);
     call.failed(kind);
-    const body = await response.bytes();
+    const body = await readResponse(response, maxBytes);
+    if (body === null) {
+      const error = new SluiceError("upstream_too_large", { provider: target.provider, max: maxBytes });
+      return { target, error, here: false, ...retryAdvice(status, headers, nothing, clock.now()) };
+    }
     const again = new Response(body, response);
     const advice = retryAdvice(status, headers, body, clock.now());
     return advice === null ? again : { target, response: again, ...advice };
@@ -206,6 +217,8 @@ function unavailable(busyMs: number): SluiceError {
 function passOn(target: RoutedTarget, response: Response): Answer {
   return new Answer(target, response, null, undefined, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, undefined);
 }
+
+const nothing = new Uint8Array();
 
 class Answer implements UpstreamAnswer {
   readonly target: RoutedTarget;

@@ -1,0 +1,39 @@
+import type { ByteSource } from "./ports.ts";
+
+/**
+ * Reads a body to its end, unless it is longer than that: then it is not wanted any more, and nothing of it is kept.
+ *
+ * @returns `null` for a body of more than `max` bytes
+ */
+export async function readBytes(source: ByteSource, max: number): Promise<Uint8Array | null> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for (;;) {
+    const { done, value } = await source.read();
+    if (value !== undefined) {
+      size += value.byteLength;
+      if (size > max) {
+        // It may be in error already; nobody reads it either way.
+        void source.cancel().catch(() => undefined);
+        return null;
+      }
+      chunks.push(value);
+    }
+    if (done) return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size);
+  }
+}
+
+/**
+ * Reads the body of an answer as {@link readBytes}. What says how long it is, as most do, is read in one piece or not at
+ * all.
+ */
+export async function readResponse(response: Response, max: number): Promise<Uint8Array | null> {
+  const { body, headers } = response;
+  if (body === null) return new Uint8Array();
+  // Of a compressed body the length says nothing.
+  const told = headers.has("content-encoding") ? null : headers.get("content-length");
+  if (told === null) return readBytes(body.getReader(), max);
+  if (Number(told) <= max) return response.bytes();
+  void body.cancel().catch(() => undefined);
+  return null;
+}
