@@ -43,9 +43,9 @@ import { createLogger } from "./telemetry/logger.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import type { SpanExporter, Tracing } from "./telemetry/tracing.ts";
 import { createTokenCounter } from "./tokens/counter.ts";
-import { createCatalogue, modelNames, unpricedModels } from "./upstream/catalogue.ts";
+import { modelNames, unpricedModels } from "./upstream/catalogue.ts";
 import { createTransport } from "./upstream/fetch.ts";
-import { createModelSwitch, type SwitchedCatalogue } from "./upstream/model-switch.ts";
+import { createModelDirectory, type LiveModels } from "./upstream/model-directory.ts";
 import { upstreamSettings } from "./upstream/settings.ts";
 import { createUpstream } from "./upstream/upstream.ts";
 
@@ -141,10 +141,17 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
   });
   const demo = await ensureDemo({ applications: store.applications, mint });
 
+  const models = await createModelDirectory(values, { states: store.modelStates, models: store.databaseModels });
+  const { catalogue } = models;
   const deployment = {
     headers: values.policy_headers,
-    models: modelNames(values),
-    unpriced: unpricedModels(values),
+    // Read at each load of policies: models come and go.
+    get models() {
+      return modelNames(models.options());
+    },
+    get unpriced() {
+      return unpricedModels(models.options());
+    },
   };
   const loading = { dir: values.policies_dir, registry, cel: createCel(), allowEmpty: values.allow_empty, deployment };
   const revisions = createRevisionStore({ dataDir: values.data_dir, policiesDir: values.policies_dir, clock });
@@ -173,9 +180,6 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
   const explainer = createExplainer({ service: policies, revisions, overlays, loading, logger });
   overlay.follow(policies);
   await overlay.sweep();
-  const configured = createCatalogue(values);
-  const models = await createModelSwitch(configured, store.modelStates);
-  const { catalogue } = models;
   obeyChanges(changes, { keys, models, overlay, policies });
   const tokens = createTokenCounter();
   const shared =
@@ -280,8 +284,8 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
     idempotency: store.idempotency,
     mint,
     keyCache: keys,
-    catalogue: configured,
     models,
+    targets: () => upstream.status(),
     policies: createPolicyDirectory(policies, loading, registry.describe),
     policyControl: overlay,
     policyStore: store.policyStore,
@@ -431,7 +435,7 @@ function obeyChanges(
   changes: Changes,
   parts: {
     readonly keys: KeyCache;
-    readonly models: Pick<SwitchedCatalogue, "reload">;
+    readonly models: Pick<LiveModels, "reload">;
     readonly overlay: Pick<OverlayKeeper, "reload">;
     readonly policies: Pick<PolicyService, "followPin">;
   },

@@ -3,13 +3,16 @@ import { SluiceError } from "../errors.ts";
 import { activityRoutes } from "./activity.ts";
 import { adminKeyRoutes } from "./admin-keys.ts";
 import { applicationRoutes } from "./applications.ts";
+import { auditRoutes } from "./audit.ts";
 import { bindingRoutes } from "./bindings.ts";
 import { breakGlassRoutes } from "./break-glass.ts";
+import { celRoutes } from "./cel.ts";
 import { policyCoverageRoutes } from "./coverage.ts";
 import { databasePolicyRoutes } from "./db-policies.ts";
 import { decisionRoutes } from "./decisions.ts";
 import type { AdminDeps } from "./deps.ts";
 import { environmentRoutes } from "./environments.ts";
+import { evaluateRoutes } from "./evaluate.ts";
 import { exceptionRoutes } from "./exceptions.ts";
 import { explainRoutes } from "./explain.ts";
 import { createIdempotency, readCreations } from "./idempotency.ts";
@@ -26,6 +29,7 @@ import { revisionRoutes } from "./revisions.ts";
 import { holdTo, readRequirements } from "./scopes.ts";
 import { spendRoutes } from "./spend.ts";
 import { systemRoutes } from "./system.ts";
+import { systemInfoRoutes } from "./system-info.ts";
 import { teamRoutes } from "./teams.ts";
 import { usageRoutes } from "./usage.ts";
 
@@ -88,6 +92,7 @@ export function createAdmin(deps: AdminDeps) {
     .use(modelRoutes(deps))
     .use(policyTypeRoutes(deps))
     .use(policyCoverageRoutes(deps))
+    .use(celRoutes(deps))
     .use(policyRoutes(deps))
     .use(databasePolicyRoutes(deps))
     .use(policyTuningRoutes(deps))
@@ -101,8 +106,11 @@ export function createAdmin(deps: AdminDeps) {
     .use(decisionRoutes(deps))
     .use(activityRoutes(deps))
     .use(explainRoutes(deps))
+    .use(evaluateRoutes(deps))
+    .use(auditRoutes(deps))
     .use(adminKeyRoutes(deps))
-    .use(systemRoutes(deps));
+    .use(systemRoutes(deps))
+    .use(systemInfoRoutes(deps));
   const requirements = readRequirements(admin.routes);
   const creations = readCreations(admin.routes);
   return admin

@@ -1,5 +1,7 @@
 import type { Activity } from "../core/activity.ts";
 import type { AdminKeyMint, AdminKeys } from "../core/admin-keys.ts";
+import type { AuditLog } from "../core/audit.ts";
+import type { Candidates } from "../core/candidates.ts";
 import type {
   Applications,
   DecisionLog,
@@ -15,14 +17,15 @@ import type {
   UsageLedger,
 } from "../core/control.ts";
 import type { Environments } from "../core/environments.ts";
+import type { Evaluations } from "../core/evaluate.ts";
 import type { DryRuns, Explanations } from "../core/explain.ts";
 import type { IdempotencyStore } from "../core/idempotency.ts";
 import type { Counters } from "../core/limits.ts";
-import type { ModelSwitch } from "../core/models.ts";
+import type { ModelDirectory } from "../core/models.ts";
 import type { OperatorDirectory } from "../core/operators.ts";
 import type { PolicyControl } from "../core/policy-control.ts";
 import type { PolicyStore } from "../core/policy-store.ts";
-import type { Catalogue, Clock, Logger, Recorder } from "../core/ports.ts";
+import type { Clock, Logger, Recorder, TargetStatus } from "../core/ports.ts";
 import type { Revisions } from "../core/revisions.ts";
 
 /** Everything the control plane works on. Nothing here is called before the first request. */
@@ -42,9 +45,9 @@ export interface AdminDeps {
   readonly idempotency: IdempotencyStore;
   readonly mint: KeyMint;
   readonly keyCache: KeyCache;
-  /** With the models that are switched off. */
-  readonly catalogue: Catalogue;
-  readonly models: ModelSwitch;
+  readonly models: ModelDirectory;
+  /** How the targets are that models lead to, as far as they were asked. */
+  readonly targets: () => readonly TargetStatus[];
   readonly policies: PolicyDirectory;
   readonly policyControl: PolicyControl;
   readonly policyStore: PolicyStore;
@@ -56,6 +59,8 @@ export interface AdminDeps {
   readonly heartbeatMs?: number;
   readonly explanations: Explanations;
   readonly dryRuns: DryRuns;
+  readonly evaluations: Evaluations;
+  readonly candidates: Candidates;
   /** The counters that requests are limited by. */
   readonly counters: Pick<Counters, "inspect" | "reset">;
   /** The calendar window that an instant lies in, in a time zone; milliseconds, the end not included. */
@@ -65,6 +70,7 @@ export interface AdminDeps {
     timeZone: string,
   ) => { readonly start: number; readonly end: number };
   readonly trail: Trail;
+  readonly audit: AuditLog;
   readonly recorder: Pick<Recorder, "flush" | "dropped">;
   /** How often something was kept from its effect since the start, by what kept it, as `Finding.override` says it. */
   readonly overrideUses: (override: string) => number;

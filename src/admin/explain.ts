@@ -146,7 +146,8 @@ export const explanationSchema = t.Object(
   },
 );
 
-const liveExplanationSchema = t.Object(explanationMembers, { examples: [explanationExample] });
+/** How a request would be decided, explained. */
+export const liveExplanationSchema = t.Object(explanationMembers, { examples: [explanationExample] });
 
 const dryRequestSchema = t.Object(
   {
@@ -222,7 +223,7 @@ export function explainRoutes(deps: AdminDeps) {
 }
 
 /** An explanation whose policies' scopes name what the operator may know of alone. */
-async function confineSteps<E extends Pick<Shown<typeof liveExplanationSchema>, "steps">>(
+export async function confineSteps<E extends Pick<Shown<typeof liveExplanationSchema>, "steps">>(
   deps: AdminDeps,
   request: Request,
   explained: E,
@@ -234,7 +235,8 @@ async function confineSteps<E extends Pick<Shown<typeof liveExplanationSchema>, 
   return explained;
 }
 
-function nobody(organisation: string, env: string): Identity {
+/** An application without a name, of an organisation. */
+export function nobody(organisation: string, env: string): Identity {
   return {
     org: { id: organisation, labels: {}, timeZone: "UTC" },
     team: { id: "" },
@@ -249,7 +251,8 @@ function showExplanation(explanation: DecisionExplanation): Shown<typeof explana
   return { decision_id: decisionId, ...showLive(explanation), differences: [...differences] };
 }
 
-function showLive(explanation: LiveExplanation): Shown<typeof liveExplanationSchema> {
+/** An explanation as it is shown. */
+export function showLive(explanation: LiveExplanation): Shown<typeof liveExplanationSchema> {
   return {
     phase: explanation.phase,
     revision: explanation.revision,

@@ -12,8 +12,10 @@ import type { CompiledPolicy } from "../core/policy.ts";
 import type { Catalogue, ModelInfo, TokenCounter } from "../core/ports.ts";
 import { Snapshot } from "../core/snapshot.ts";
 import { createDryRuns } from "../gateway/dry-run.ts";
+import { createEvaluator } from "../gateway/evaluator.ts";
 import { createCalendar } from "../limits/calendar.ts";
 import { createMemoryCounters } from "../limits/memory.ts";
+import { createCandidates } from "../policy/candidates.ts";
 import { createOverlayKeeper } from "../policy/control.ts";
 import { createPolicyDirectory } from "../policy/directory.ts";
 import { createExplainer } from "../policy/explainer.ts";
@@ -23,6 +25,7 @@ import { createRevisionStore } from "../policy/revisions.ts";
 import { createPolicyService } from "../policy/service.ts";
 import { testFolder, testOptions, testRegistry } from "../policy/testing.ts";
 import { wireFormats } from "../providers/formats.ts";
+import { unknownFields } from "../providers/known-fields.ts";
 import { createActivity } from "../records/activity.ts";
 import { createLiveSources } from "../records/live-sources.ts";
 import { createRecorder } from "../records/recorder.ts";
@@ -107,8 +110,9 @@ const tenTokens: TokenCounter = {
 };
 
 /** A policy set that stands still. */
-function fixedPolicies(snapshot: Snapshot): PolicyDirectory {
+function fixedPolicies(snapshot: Snapshot, validateCel: PolicyDirectory["validateCel"]): PolicyDirectory {
   return {
+    validateCel,
     snapshot: () => snapshot,
     source: (id) => ({ path: `${id}.policy.yaml`, text: `description: The policy ${id}.\n`, owner: "platform" }),
     state: () => ({
@@ -201,6 +205,7 @@ export async function startTestAdmin(
     overlay: overlay.overlay,
   });
   overlay.follow(service);
+  const ofFolder = createPolicyDirectory(service, loading, testRegistry.describe);
   const deps: AdminDeps = {
     ...store,
     clock,
@@ -218,10 +223,7 @@ export async function startTestAdmin(
     activity,
     heartbeatMs: 20,
     policyControl: overlay,
-    policies:
-      policyFiles === undefined
-        ? fixedPolicies(snapshot)
-        : createPolicyDirectory(service, loading, testRegistry.describe),
+    policies: policyFiles === undefined ? fixedPolicies(snapshot, ofFolder.validateCel) : ofFolder,
     explanations: createExplainer({ service, revisions: kept, overlays, loading, logger }),
     overrideUses: (override) => (override === "exception:org/batch" ? 3 : 0),
     dryRuns: createDryRuns({
@@ -232,6 +234,19 @@ export async function startTestAdmin(
       clock,
       policyHeaders: ["x-plan"],
     }),
+    evaluations: createEvaluator({
+      formats: wireFormats,
+      unknownFields,
+      live: service.live,
+      catalogue,
+      tokens: tenTokens,
+      clock,
+      policyHeaders: ["x-plan"],
+      maxBodyBytes: 1_000_000,
+      counters,
+      windowOf: createCalendar(),
+    }),
+    candidates: createCandidates({ service, loading, logger }),
     revisions: createRevisionDirectory(service, kept, { onErrorOf: () => undefined }),
     status: () => ({
       status: "ready",

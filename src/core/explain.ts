@@ -126,8 +126,12 @@ export type LiveExplanation = Omit<DecisionExplanation, "decisionId" | "differen
 
 /** Explains decisions. */
 export interface Explanations {
-  /** With the policies that made it, as far as they are still kept. */
-  explain(record: StoredDecision): Promise<DecisionExplanation>;
+  /**
+   * With the policies that made it, as far as they are still kept.
+   *
+   * @param by those policies, where they are at hand
+   */
+  explain(record: StoredDecision, by?: Snapshot): Promise<DecisionExplanation>;
   /** What the rules of phase request say of a request that is not made. Limits are not looked at, and nothing is changed. */
   explainLive(look: LiveLook): LiveExplanation;
 }

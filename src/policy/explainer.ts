@@ -72,7 +72,8 @@ export function createExplainer(options: ExplainerOptions): Explanations & { clo
     return { ok: true, snapshot: result.snapshot };
   }
 
-  async function explain(record: StoredDecision): Promise<DecisionExplanation> {
+  async function explain(record: StoredDecision, by?: Snapshot): Promise<DecisionExplanation> {
+    if (by !== undefined) return explainDecision(record, by);
     const live = service.live.current;
     if (live.revision === record.revision) return explainDecision(record, live);
     // Without facts there is nothing to ask the policies.

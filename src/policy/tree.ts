@@ -94,6 +94,14 @@ export function withFile(tree: PolicyTree, path: string, text: string, label: st
   return toTree([...files, { kind, path, label: name, text }], others);
 }
 
+/** The tree as it would be without the file at `path`. */
+export function withoutFile(tree: PolicyTree, path: string): PolicyTree {
+  return toTree(
+    tree.files.filter((file) => file.path !== path),
+    tree.problems,
+  );
+}
+
 function toTree(files: readonly PolicyFile[], problems: readonly Problem[]): PolicyTree {
   const digest = createHash("sha256");
   // With its length, so that no text can pass for several files.

@@ -1,10 +1,10 @@
 import { type SelectQueryBuilder, sql } from "kysely";
-import type { DecisionFilter, DecisionLog, DecisionReason, StoredDecision } from "../core/control.ts";
-import { decisionIdOf, type Finding, parseDecisionId } from "../core/decision.ts";
+import type { DecisionFilter, DecisionLog, StoredDecision } from "../core/control.ts";
+import { decisionIdOf, parseDecisionId } from "../core/decision.ts";
 import type { DecisionGroup, DecisionTotals } from "../core/decision-stats.ts";
-import { recordedModification } from "../core/modifiable.ts";
 import { phases } from "../core/phases.ts";
 import type { DecisionRow } from "../core/ports.ts";
+import { recordedChanges, recordedReason } from "../core/recorded-decision.ts";
 import { type Engine, encodeRow, type Insert, toThousandths } from "./engine.ts";
 import { readCursor, toPage } from "./paging.ts";
 import type { Row, Tables } from "./tables.ts";
@@ -174,33 +174,13 @@ export function encodeDecision(row: DecisionRow): string {
     tally.decided,
     tally.notApplicable,
     tally.errors,
-    findings.length === 0 ? "[]" : JSON.stringify(findings.map(toReason)),
-    findings.length === 0 ? "[]" : JSON.stringify(findings.flatMap(toChanges)),
+    findings.length === 0 ? "[]" : JSON.stringify(findings.map(recordedReason)),
+    findings.length === 0 ? "[]" : JSON.stringify(findings.flatMap(recordedChanges)),
     toThousandths(row.micros),
     row.facts === undefined ? null : JSON.stringify(row.facts),
     findings[0]?.policy ?? "",
     findings[0]?.rule ?? "",
   ]);
-}
-
-function toReason(finding: Finding): DecisionReason {
-  return {
-    policy: finding.policy,
-    rule: finding.rule,
-    kind: finding.kind,
-    mode: finding.mode,
-    effect: finding.effect,
-    would: finding.would,
-    code: finding.code,
-    message: finding.message,
-    ...(finding.override !== undefined && { override: finding.override }),
-  };
-}
-
-/** What a finding changed, without values that can be parts of a prompt. */
-function toChanges(finding: Finding): StoredDecision["modifications"] {
-  if (finding.effect !== "modify") return [];
-  return (finding.modifications ?? []).map(recordedModification);
 }
 
 function toStoredDecision(row: Row<"decision_log">): StoredDecision {
