@@ -1,8 +1,10 @@
-import { installRedis } from "./redis.ts";
+import { findPostgresProgram } from "../src/store/postgres-programs.ts";
+import { installDebian } from "./debian.ts";
 
 /**
- * `npm test`: type-check, lint, then every test. Ends with the line `N passed, N failed`. Where redis-server is absent it
- * is installed if that needs no asking (root on Debian); elsewhere the tests that need it say that they were skipped.
+ * `npm test`: type-check, lint, then every test. Ends with the line `N passed, N failed`. Where Redis or
+ * PostgreSQL is absent it is installed if that needs no asking (root on Debian); elsewhere the tests that need it say that
+ * they were skipped.
  *
  * Arguments are passed on to `bun test`.
  */
@@ -11,7 +13,8 @@ const steps: readonly (readonly [name: string, command: readonly string[]])[] = 
   ["lint", ["node_modules/.bin/biome", "check", "--error-on-warnings"]],
 ];
 
-installRedis();
+if (Bun.which("redis-server") === null) installDebian("redis-server");
+if (findPostgresProgram("initdb") === null) installDebian("postgresql");
 let passed = 0;
 let failed = 0;
 

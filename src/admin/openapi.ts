@@ -26,6 +26,7 @@ const tags = [
   { name: "Usage", description: "What was used and what it cost." },
   { name: "Decisions", description: "What was decided, and why." },
   { name: "Activity", description: "What happens now." },
+  { name: "Audit", description: "Who changed what." },
   { name: "Operators", description: "Who may use this API." },
   { name: "System", description: "How the gateway is and how it is set up." },
 ];
@@ -41,10 +42,10 @@ const statusTexts: Readonly<Record<string, string>> = {
   409: "It conflicts with what is there.",
   412: "The resource changed since it was read.",
   413: "The body is too large.",
-  422: "It does not fit the policies.",
+  422: "It does not fit the policies, or its idempotency key stands for another request.",
   429: "Too many credentials from this address were not valid.",
   500: "An internal error.",
-  503: "Something that it takes is away: the counter store, or the authority of tokens.",
+  503: "Something that it takes is away: the database, the counter store, or the authority of tokens.",
 };
 
 /**
@@ -58,7 +59,13 @@ export async function createOpenApiDocument(admin: AnyElysia, version: string): 
   const answer = await described.handle(new Request("http://localhost/docs/json"));
   const document = (await answer.json()) as Node;
   const paths = document.paths as Record<string, Record<string, Node>>;
-  for (const item of Object.values(paths)) for (const operation of Object.values(item)) putOperationRight(operation);
+  for (const item of Object.values(paths)) {
+    for (const [method, operation] of Object.entries(item)) {
+      if (method === "post" && "201" in (operation.responses as Node)) putIdempotency(operation);
+      putOperationRight(operation);
+      putCsv(operation);
+    }
+  }
   for (const [path, item] of Object.entries(paths)) {
     for (const operation of Object.values(item)) nameExamples(paths, path, operation);
   }
@@ -101,6 +108,30 @@ function putOperationRight(operation: Node): void {
           : { content: { [problemType]: { schema: { $ref: "#/components/schemas/Problem" } } } }),
     };
   }
+}
+
+/** What creates something takes an idempotency key; see `idempotency.ts`. */
+function putIdempotency(operation: Node): void {
+  const header = {
+    name: "idempotency-key",
+    in: "header",
+    required: false,
+    description:
+      "Names the request, so that it can be sent again: for a day it gets the same answer, marked with idempotency-replayed, and nothing is made twice. Only the same credential can have it repeated.",
+    schema: { type: "string", minLength: 1, maxLength: 255, pattern: "^[\\x21-\\x7e]+$" },
+    example: "7c1f1d2e-5a0b-4b8e-9a57-3f2f6c1f0a11",
+  };
+  operation.parameters = [...((operation.parameters ?? []) as Node[]), header];
+  const responses = operation.responses as Node;
+  for (const status of ["409", "422"]) responses[status] ??= {};
+}
+
+/** What can be had as a table has a second content type; see `csv.ts`. */
+function putCsv(operation: Node): void {
+  if (operation["x-csv"] === undefined) return;
+  delete operation["x-csv"];
+  const { content } = (operation.responses as Record<string, { content: Node }>)["200"]!;
+  content["text/csv"] = { schema: { type: "string", description: "The same as a table, with a row of names." } };
 }
 
 /** Path parameters without an example of their own get that of the resource which the path leads to. */

@@ -1,7 +1,9 @@
 import { join } from "node:path";
 import { AdminKeyError } from "../auth/admin-key.ts";
 import type { ConfigValues } from "../config.ts";
+import { SluiceError } from "../errors.ts";
 import { PluginErrors } from "../registry/registry.ts";
+import { describeError } from "../store/engine-health.ts";
 import { MigrationError } from "../store/migrate.ts";
 
 /** Why Sluice could not start, for whoever runs it. */
@@ -20,6 +22,9 @@ export function explainStartFailure(error: unknown, { host, port, data_dir }: Se
   if (error instanceof AdminKeyError) return { message, exitCode: 2 };
   if (error instanceof PluginErrors) return { message: `the plugins were refused:\n${message}`, exitCode: 3 };
   if (error instanceof MigrationError) return { message, exitCode: 1 };
+  if (error instanceof SluiceError && error.code === "database_unavailable") {
+    return { message: `the database cannot be used: ${describeError(error.cause)}`, exitCode: 1 };
+  }
 
   const { code = "", syscall, path } = error as NodeJS.ErrnoException;
   if (code === "EADDRINUSE") {

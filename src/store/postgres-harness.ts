@@ -1,15 +1,16 @@
 /** For tests: real PostgreSQL servers on free ports, each with its own folder, that end with the process at the latest. */
-import { chownSync, mkdtempSync, readdirSync } from "node:fs";
+import { chownSync, mkdtempSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
+import { findPostgresProgram } from "./postgres-programs.ts";
 
 const isRoot = process.getuid?.() === 0;
-const binaries = findBinaries();
+const [initdbPath, postgresPath] = ["initdb", "postgres"].map(findPostgresProgram);
 /** PostgreSQL refuses to run as root; Debian's package makes this user. */
 const owner = isRoot ? idsOf("postgres") : undefined;
-const installed = binaries !== undefined && (!isRoot || owner !== undefined);
+const installed = initdbPath != null && postgresPath != null && (!isRoot || owner !== undefined);
 if (!installed && process.env.CI !== undefined) throw new Error("PostgreSQL is not installed; in CI it must be");
 
 /** Why tests against PostgreSQL are skipped, as a suffix for their names; `undefined` when they run. */
@@ -57,20 +58,7 @@ export async function startPostgres(
   const asOwner =
     owner === undefined ? [] : ["setpriv", `--reuid=${owner.uid}`, `--regid=${owner.gid}`, "--clear-groups"];
   const initdb = Bun.spawnSync(
-    [
-      ...asOwner,
-      join(binaries!, "initdb"),
-      "-D",
-      data,
-      "-U",
-      "sluice",
-      "-A",
-      "trust",
-      "-E",
-      "UTF8",
-      "--locale=C",
-      "--no-sync",
-    ],
+    [...asOwner, initdbPath!, "-D", data, "-U", "sluice", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
     { stdout: "ignore", stderr: "pipe", cwd: dir },
   );
   if (initdb.exitCode !== 0) throw new Error(`initdb: ${initdb.stderr}`);
@@ -117,7 +105,7 @@ export async function startPostgres(
       };
     },
     async start() {
-      const postgres = [...asOwner, join(binaries!, "postgres"), "-D", data, ...all.flatMap((one) => ["-c", one])];
+      const postgres = [...asOwner, postgresPath!, "-D", data, ...all.flatMap((one) => ["-c", one])];
       const log = Bun.file(join(dir, "log"));
       child = Bun.spawn(["sh", "-c", guard, "sh", ...postgres], {
         cwd: dir,
@@ -167,21 +155,6 @@ async function freePort(): Promise<number> {
   const { port } = server.address() as { port: number };
   await new Promise((resolve) => server.close(resolve));
   return port;
-}
-
-/** The folder of the newest version that is installed. */
-function findBinaries(): string | undefined {
-  const debian = "/usr/lib/postgresql";
-  let versions: string[] = [];
-  try {
-    versions = readdirSync(debian).sort((a, b) => Number(b) - Number(a));
-  } catch {
-    // Not Debian.
-  }
-  for (const version of versions) {
-    if (Bun.which("initdb", { PATH: join(debian, version, "bin") }) !== null) return join(debian, version, "bin");
-  }
-  return Bun.which("initdb")?.replace(/\/initdb$/, "");
 }
 
 function idsOf(user: string): { readonly uid: number; readonly gid: number } | undefined {

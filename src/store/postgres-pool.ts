@@ -73,7 +73,7 @@ export function openPool(address: PostgresAddress, limits: PostgresLimits, healt
         client = await pool.connect();
       } catch (error) {
         health.failed(error);
-        throw error;
+        throw new SluiceError("database_unavailable", {}, { cause: error });
       }
       let known = clients.get(client);
       if (known === undefined) {
@@ -99,8 +99,11 @@ function watch(client: pg.PoolClient, health: HealthLog): PostgresPoolClient {
       return result as unknown as PostgresQueryResult<R>;
     } catch (error) {
       broken ||= isBroken(error);
-      if (broken) health.failed(error);
-      else health.answered();
+      if (broken) {
+        health.failed(error);
+        throw new SluiceError("database_unavailable", {}, { cause: error });
+      }
+      health.answered();
       if (isOutOfRange(error)) {
         throw new SluiceError("invalid_input", { problem: "A number is larger than it can be." }, { cause: error });
       }
