@@ -5,7 +5,7 @@ import { AnswerLog } from "./answer-log.ts";
 import { emptyFacts } from "./facts.ts";
 import type { AnswerGuard, CallGuard, CompiledPolicy, RuleHit } from "./policy.ts";
 import type { Piece, StreamEvent } from "./stream.ts";
-import { CallGuards, scanJson } from "./stream-calls.ts";
+import { CallGuards } from "./stream-calls.ts";
 import { TextGuards } from "./stream-text.ts";
 import { guardPieces } from "./stream-whole.ts";
 
@@ -145,12 +145,50 @@ test("an answer that comes whole is judged by the same guards", () => {
   });
 });
 
-test.each([
-  ['{"a":"x1","b":[1,{"c":"x2"}],"x3":null}', '{"a":"X1","b":[1,{"c":"X2"}],"X3":null}'],
-  ["no json x", "no json X"],
-  ['{"a":1.0}', '{"a":1.0}'],
-  ['{"n":12}', '{"n":12}'],
-  ["", ""],
-])("scanning %s gives %s", (text, expected) => {
-  expect(scanJson(text, (part) => part.replace("x", "X"))).toBe(expected);
+describe("the JSON of called tools", () => {
+  /** What becomes of arguments in which keys and codes are looked for. */
+  function scanned(text: string, more: Partial<CompiledPolicy> = {}) {
+    const scanner = patternScanner([
+      { type: "code", pattern: "x[0-9]", replacement: '"!' },
+      {
+        type: "key",
+        pattern: '(?i)api_key"?\\s*[:=]\\s*"?[a-z]{6}\\b',
+        check: (found) => [found.length - 6, found.length],
+      },
+    ]);
+    const guard: AnswerGuard = {
+      texts: [
+        { kinds: ["tool_arguments"], scanner, action: "redact", hit: () => ({ ...hit("found"), effect: "warn" }) },
+      ],
+    };
+    const { judge, log } = guards(policy("org/a", guard, more));
+    judge.see(event([name("0", "any")]));
+    const half = Math.floor(text.length / 2);
+    for (const part of [text.slice(0, half), text.slice(half)]) judge.see(event([given("0", part)]));
+    judge.see(event([], "all"));
+    return { becomes: judge.judge(name("0", "any"), false), log };
+  }
+
+  test.each([
+    ['{"a":"x1","b":[1,{"c":"x2"}],"x3":null}', '{"a":"\\"!","b":[1,{"c":"\\"!"}],"\\"!":null}'],
+    ['{"a": "\\u0078\\u0031 "}', '{"a": "\\"! "}'],
+    ['{"api_key": "abcdef", "other": "abcdef"}', '{"api_key": "[key]", "other": "abcdef"}'],
+    ['{"api_key": ["abcdef"]}', '{"api_key": ["[key]"]}'],
+    ["no json x1", 'no json "!'],
+    ['{"a": x1', '{"a": "!'],
+  ])("%s becomes %s", (text, expected) => {
+    expect(scanned(text).becomes).toEqual({ does: "rewrite", arguments: expected });
+  });
+
+  test.each([['{"a":1.0,"a":2}'], ['{"n":12}'], [""], ['{"key": "abcdef"}']])("%s stays as it is", (text) => {
+    expect(scanned(text).becomes).toEqual({ does: "stand" });
+  });
+
+  test("is never passed on without being looked through", () => {
+    const long = `{"a":"${"y".repeat(1_100_000)} x1"}`;
+    expect(scanned(long).becomes).toMatchObject({ does: "deny", finding: { kind: "error", code: "policy_error" } });
+    const lenient = scanned(long, { onError: "warn" });
+    expect(lenient.becomes).toEqual({ does: "stand" });
+    expect(lenient.log.findings).toMatchObject([{ kind: "error", effect: "warn" }]);
+  });
 });

@@ -3,10 +3,11 @@ import type { Finding } from "./decision.ts";
 import type { CallGuard, CompiledPolicy } from "./policy.ts";
 import type { Channel, Piece, StreamEvent } from "./stream.ts";
 import type { TextGuards } from "./stream-text.ts";
-import type { Json, JsonObject } from "./wire.ts";
 
 /** Most characters of a call's arguments that are held back to be judged whole. */
 const maxArguments = 1024 * 1024;
+
+const tooLong = "the arguments of a call are too long";
 
 /** What becomes of a call: `"wait"` until its arguments are whole. */
 export type JudgedCall =
@@ -95,11 +96,7 @@ export class CallGuards {
       try {
         const needsArguments = guard.needsArguments(name);
         if (needsArguments && unbounded) {
-          const finding = this.#log.error(
-            policy,
-            new Error("arguments too long"),
-            "the arguments of a call are too long",
-          );
+          const finding = this.#log.error(policy, new Error(tooLong), tooLong);
           if (finding.effect === "deny") return { does: "deny", finding };
           continue;
         }
@@ -121,57 +118,24 @@ export class CallGuards {
     }
     if (strip) return taken;
     if (waits || (this.#scansArguments && !whole && !unbounded)) return last ? taken : "wait";
+    if (unbounded && this.#scansArguments) {
+      const finding = this.#texts.unread("tool_arguments", tooLong);
+      return finding === null ? stands : { does: "deny", finding };
+    }
     return this.#scan(call, given);
   }
 
-  /** Looks for what is looked for in texts in the name and in the values of the arguments. */
+  /** Looks for what is looked for in texts in the name and in the values of the arguments, each with the key before it. */
   #scan(call: SeenCall, given: string): JudgedCall {
-    const denied: Finding[] = [];
-    const scan = (kind: "tool_name" | "tool_arguments") => (text: string) => {
-      const filtered = this.#texts.whole({ choice: 0, kind, tool: "" }, text);
-      if (filtered.denied !== undefined) denied.push(filtered.denied);
-      return filtered.out;
-    };
-    if (this.#texts.guards("tool_name")) scan("tool_name")(call.name);
-    const written = this.#scansArguments ? scanJson(given, scan("tool_arguments")) : given;
-    if (denied.length > 0) return { does: "deny", finding: denied[0]! };
-    return written === call.arguments ? stands : { does: "rewrite", arguments: written };
+    const channel = { choice: 0, tool: "" } as const;
+    const called = this.#texts.whole({ ...channel, kind: "tool_name" }, call.name);
+    const written = this.#texts.wholeJson({ ...channel, kind: "tool_arguments" }, given);
+    const finding = called.denied ?? written.denied;
+    if (finding !== undefined) return { does: "deny", finding };
+    return written.out === call.arguments ? stands : { does: "rewrite", arguments: written.out };
   }
 }
 
 function isTool({ kind }: Channel): boolean {
   return kind === "tool_name" || kind === "tool_arguments";
-}
-
-/**
- * A text with what `scan` makes of each value and name in it, where it is JSON; else with what it makes of the whole.
- * The very text where nothing changes. Numbers are looked at as text, and become one where they change.
- */
-export function scanJson(text: string, scan: (text: string) => string): string {
-  let value: Json;
-  try {
-    value = JSON.parse(text) as Json;
-  } catch {
-    return scan(text);
-  }
-  let changed = false;
-  const scanned = (part: string) => {
-    const now = scan(part);
-    if (now !== part) changed = true;
-    return now;
-  };
-  const walk = (part: Json | undefined): Json => {
-    if (typeof part === "string") return scanned(part);
-    if (typeof part === "number") {
-      const written = String(part);
-      const now = scanned(written);
-      return now === written ? part : now;
-    }
-    if (Array.isArray(part)) return (part as readonly Json[]).map(walk);
-    if (typeof part !== "object" || part === null) return part ?? null;
-    const members = Object.entries(part as JsonObject).map(([name, member]) => [scanned(name), walk(member)] as const);
-    return Object.fromEntries(members);
-  };
-  const written = walk(value);
-  return changed ? JSON.stringify(written) : text;
 }

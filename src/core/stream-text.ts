@@ -1,7 +1,8 @@
 import { type AnswerLog, isEnforced } from "./answer-log.ts";
 import type { Finding } from "./decision.ts";
 import type { CompiledPolicy, TextGuard } from "./policy.ts";
-import type { Channel, PieceKind, TextMatch } from "./stream.ts";
+import { jsonScanner } from "./scan-json.ts";
+import type { Channel, PieceKind, TextMatch, TextScanner } from "./stream.ts";
 
 /** Characters before what is not settled that scanners may look back at. */
 const context = 64;
@@ -91,6 +92,23 @@ export class TextGuards {
     return new ChannelText(entries).push(text, true, this.#log);
   }
 
+  /** Looks through a text that is whole and may be JSON: through every string and number, with the key it belongs to. */
+  wholeJson(channel: Channel, text: string): FilteredText {
+    const entries = this.#entries.filter(({ guard }) => guard.kinds.includes(channel.kind));
+    return new ChannelText(entries, jsonScanner).push(text, true, this.#log);
+  }
+
+  /** Notes that a text of this kind is not looked through. Answers the finding that ends the answer for it, if any. */
+  unread(kind: PieceKind, message: string): Finding | null {
+    let denied: Finding | null = null;
+    for (const { policy, guard } of this.#entries) {
+      if (!guard.kinds.includes(kind)) continue;
+      const finding = this.#log.error(policy, new Error(message), message);
+      if (finding.effect === "deny") denied ??= finding;
+    }
+    return denied;
+  }
+
   /** The answer is over: notes what was found. */
   conclude(): void {
     for (const { policy, guard, found, broken } of this.#entries) {
@@ -114,6 +132,8 @@ interface Region {
 /** The text of one channel from a little before what has not gone out. */
 class ChannelText {
   readonly #entries: readonly Entry[];
+  /** By guard. */
+  readonly #scanners: readonly TextScanner[];
   /** Up to where the text is settled, by guard. */
   readonly #settled: number[];
   #buffer = "";
@@ -121,8 +141,9 @@ class ChannelText {
   #sent = 0;
   #regions: readonly Region[] = [];
 
-  constructor(entries: readonly Entry[]) {
+  constructor(entries: readonly Entry[], reading: (scanner: TextScanner) => TextScanner = (scanner) => scanner) {
     this.#entries = entries;
+    this.#scanners = entries.map(({ guard }) => reading(guard.scanner));
     this.#settled = entries.map(() => 0);
   }
 
@@ -164,7 +185,7 @@ class ChannelText {
 
   /** The matches of one guard that are certain. */
   #scan(i: number, last: boolean): readonly TextMatch[] {
-    const { scanner } = this.#entries[i]!.guard;
+    const scanner = this.#scanners[i]!;
     const from = this.#settled[i]!;
     const { length } = this.#buffer;
     const { matches, settled } = scanner.scan(this.#buffer, from, last);

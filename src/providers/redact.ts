@@ -1,9 +1,9 @@
 import { LRUCache } from "lru-cache";
 import type { Modification } from "../core/decision.ts";
 import { type Redaction, redactedText, ScannerRedaction } from "../core/modifiable.ts";
+import { jsonScanner } from "../core/scan-json.ts";
 import { compilePattern, type Pattern } from "../sdk/pattern.ts";
 import { redactText, replaced } from "../sdk/scan.ts";
-import { jsonScanner } from "../sdk/scan-json.ts";
 import { decodeString, type JsonNode, type Splice, skipSpace, skipString, skipWord, spliced } from "./json-tree.ts";
 import { textOfDataUrl } from "./media.ts";
 

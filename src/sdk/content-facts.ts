@@ -1,7 +1,7 @@
 import { FactFailure } from "../core/detectors.ts";
 import type { Content } from "../core/policy.ts";
+import { scanWhole } from "../core/scan-json.ts";
 import type { TextScanner } from "../core/stream.ts";
-import { scanWhole } from "./scan-json.ts";
 
 /** Milliseconds of looking after which other requests get their turn. */
 const turnMs = 5;

@@ -1,9 +1,9 @@
 import { Type as t } from "@sinclair/typebox";
 import { ScannerRedaction } from "../core/modifiable.ts";
 import type { AnswerGuard, Content, RuleHit } from "../core/policy.ts";
+import { scanWhole } from "../core/scan-json.ts";
 import type { PieceKind, TextScanner } from "../core/stream.ts";
 import type { PluginInstance, PluginTools } from "./plugin.ts";
-import { scanWhole } from "./scan-json.ts";
 
 /** Everything that a model writes, names of tools aside. */
 export const answerKinds: readonly PieceKind[] = ["text", "reasoning", "refusal", "tool_arguments"];

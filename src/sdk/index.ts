@@ -18,6 +18,7 @@ export {
   type ToolCall,
   type Verdict,
 } from "../core/policy.ts";
+export { jsonScanner, scanWhole } from "../core/scan-json.ts";
 export type { PieceKind, TextMatch, TextScanner } from "../core/stream.ts";
 export { ConfigErrors, type ConfigProblem } from "./config.ts";
 export { eachText, type FactLook, typesFound } from "./content-facts.ts";
@@ -54,6 +55,5 @@ export {
 } from "./policy.ts";
 export { pseudonym } from "./pseudonym.ts";
 export { patternScanner, replaced, type ScanPattern } from "./scan.ts";
-export { jsonScanner, scanWhole } from "./scan-json.ts";
 export { literalScanner, type ScanLiteral } from "./scan-literals.ts";
 export { unionScanner } from "./scan-union.ts";

@@ -1,4 +1,4 @@
-import type { TextMatch, TextScan, TextScanner } from "../core/stream.ts";
+import type { TextMatch, TextScan, TextScanner } from "./stream.ts";
 
 const quote = 34;
 const backslash = 92;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { patternScanner, replaced } from "./scan.ts";
+import { patternScanner, replaced } from "../sdk/scan.ts";
+import { cutAt, feed } from "../sdk/testing-scan.ts";
 import { jsonScanner, scanWhole } from "./scan-json.ts";
-import { cutAt, feed } from "./testing-scan.ts";
 
 const scanner = patternScanner([
   { type: "ssn", pattern: "\\b\\d{3}-?\\d{2}-?\\d{4}\\b" },
