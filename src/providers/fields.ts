@@ -93,7 +93,10 @@ function objects(values: readonly Json[], field: string): readonly JsonObject[] 
   return values as readonly JsonObject[];
 }
 
-/** A value in a few words, for the one who sent it. */
+/**
+ * A value in a few words, for the one who sent it. What is longer than a number or a name may be text of the prompt, which is
+ * not to come up in logs of errors.
+ */
 export function describe(value: Json | undefined): string {
   if (value === undefined) return "nothing";
   if (value === null) return "null";
@@ -101,5 +104,5 @@ export function describe(value: Json | undefined): string {
   if (isArray(value)) return value.length === 0 ? "an empty array" : "an array";
   if (isObject(value)) return "an object";
   if (value === "") return "an empty string";
-  return value.length > 60 ? `a string of ${value.length} characters` : `the string ${JSON.stringify(value)}`;
+  return value.length > 16 ? `a string of ${value.length} characters` : `the string ${JSON.stringify(value)}`;
 }
