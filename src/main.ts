@@ -1,4 +1,5 @@
 import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { version } from "../package.json";
 import { createControlPlane } from "./admin/control-plane.ts";
 import type { AdminDeps } from "./admin/deps.ts";
@@ -17,8 +18,10 @@ import type { Revisions } from "./core/revisions.ts";
 import { createDryRuns } from "./gateway/dry-run.ts";
 import { createEvaluator } from "./gateway/evaluator.ts";
 import { createGateway } from "./gateway/gateway.ts";
+import { createHealth } from "./health.ts";
 import { createCalendar } from "./limits/calendar.ts";
 import { createMemoryCounters } from "./limits/memory.ts";
+import { listen } from "./listen.ts";
 import { createCandidates } from "./policy/candidates.ts";
 import { createOverlayKeeper, type OverlayKeeper } from "./policy/control.ts";
 import { createPolicyDirectory } from "./policy/directory.ts";
@@ -28,7 +31,6 @@ import { createOverlayArchive } from "./policy/overlay-archive.ts";
 import { createRevisionDirectory } from "./policy/revision-directory.ts";
 import { createRevisionStore } from "./policy/revisions.ts";
 import { createPolicyService, type PolicyService } from "./policy/service.ts";
-import { describeStatus, describeWarnings } from "./policy/status.ts";
 import { createEcho } from "./providers/echo/echo.ts";
 import { wireFormats } from "./providers/formats.ts";
 import { unknownFields } from "./providers/known-fields.ts";
@@ -42,18 +44,13 @@ import { openStore } from "./store/store.ts";
 import { createLogger } from "./telemetry/logger.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import type { SpanExporter, Tracing } from "./telemetry/tracing.ts";
+import { type CertificateKeeper, keepCertificate } from "./tls.ts";
 import { createTokenCounter } from "./tokens/counter.ts";
 import { modelNames, unpricedModels } from "./upstream/catalogue.ts";
 import { createTransport } from "./upstream/fetch.ts";
 import { createModelDirectory, type LiveModels } from "./upstream/model-directory.ts";
 import { upstreamSettings } from "./upstream/settings.ts";
 import { createUpstream } from "./upstream/upstream.ts";
-
-/**
- * Bun's own limits are set aside: bodies are bounded, with an answer that says so, where they are read, and a model
- * may think for longer than any idle time-out before its first byte.
- */
-const serverLimits = { maxRequestBodySize: Number.MAX_SAFE_INTEGER, idleTimeout: 0 };
 
 /** Answers whose last byte was handed over may still be on their way out. */
 const connectionGraceMs = 500;
@@ -101,6 +98,8 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
   // Only the owner may read what is kept: records and the admin key.
   mkdirSync(values.data_dir, { recursive: true, mode: 0o700 });
 
+  // First: what cannot listen shall make nothing.
+  const certificate = openCertificate(values, clock, logger);
   const registry = await discoverPlugins(values.plugins_dir);
   const store = await openStore({ ...configuredLocation(values), clock });
   const audit = anchorAudit(store.audit, createAuditAnchor(join(values.data_dir, "audit-head")), logger);
@@ -206,23 +205,21 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
   });
   let closing = false;
 
-  const readiness = (): Readiness => {
-    if (closing) return { status: "unready", parts: [{ name: "server", state: "unready", problem: "shutting down" }] };
-    const { state, problem } = describeStatus(policies.status());
-    const counted = shared?.health();
-    const away = counted?.state === "degraded";
-    const { state: heard, detail } = changes.health();
-    const database = store.health();
-    const degraded = [state, heard, database.state].includes("degraded") || away;
-    const status = state === "invalid" ? "unready" : degraded ? "degraded" : "ready";
-    const parts = problem === "" ? [] : [{ name: "policies", state: state as string, problem }];
-    if (database.state === "degraded") {
-      parts.push({ name: "database", state: database.state, problem: database.detail });
-    }
-    if (away) parts.push({ name: "redis", state: counted.state, problem: counted.detail });
-    if (heard === "degraded") parts.push({ name: "replicas", state: heard, problem: detail });
-    return { status, parts };
-  };
+  const health = createHealth({
+    version,
+    startedAt,
+    clock,
+    closing: () => closing,
+    policies: policies.status,
+    database: store.health,
+    redis: () => shared?.health(),
+    replicas: changes.health,
+    targets: upstream.status,
+    recorder,
+    certificate: () => certificate?.health(),
+    notes: () => describeInterventions(overlay.overlay(), clock.now()),
+  });
+  const { readiness } = health;
 
   const live = createLiveSources({ activity, audit, readiness, clock, logger });
 
@@ -248,27 +245,6 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
     recordedShare: values.record_facts_percent / 100,
   });
 
-  const status = (): Status => {
-    const { status: ready, parts } = readiness();
-    const counted = shared?.health();
-    const heard = changes.health();
-    const database = store.health();
-    return {
-      status: ready === "unready" ? "not_ready" : ready,
-      version,
-      startedAt,
-      replicas: counted?.replicas ?? null,
-      parts: [
-        ...parts.map(({ name, state, problem }) => ({ name, state, detail: problem })),
-        ...(database.state === "ready" ? [{ name: "database", ...database }] : []),
-        ...(counted?.state === "ready" ? [{ name: "redis", state: counted.state, detail: counted.detail }] : []),
-        ...(heard.state === "ready" ? [{ name: "replicas", ...heard }] : []),
-        ...describeTargets(upstream.status()),
-        ...describeWarnings(policies.status()),
-        ...describeInterventions(overlay.overlay(), clock.now()),
-      ],
-    };
-  };
   const control: AdminDeps = {
     clock,
     logger,
@@ -324,7 +300,7 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
     }),
     candidates: createCandidates({ service: policies, loading, logger }),
     recorder,
-    status,
+    status: health.status,
     settings: () => config.describe().map(toSetting),
   };
   const admin = createControlPlane(control, version);
@@ -339,14 +315,14 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
     logger,
     trustedProxies: values.trusted_proxies,
   });
-  app.listen({ hostname: values.host, port: values.port, ...serverLimits });
-  const server = app.server!;
+  const listener = listen(app, { hostname: values.host, port: values.port, certificate: certificate?.current });
+  certificate?.onRenewed(listener.renew);
   const host = values.host.includes(":") ? `[${values.host}]` : values.host;
   // In the background: the first request may come before the encodings are there, and then waits for them.
   tokens.warm(["o200k_base"]).catch((error: unknown) => logger.warn({ err: error }, "the token counter is not warm"));
 
   return {
-    url: `http://${host}:${server.port}`,
+    url: `${certificate === undefined ? "http" : "https"}://${host}:${listener.port}`,
     adminKey: adminKey.key,
     adminKeyCreated: adminKey.created,
     demoKey: demo.created ? demo.key : "",
@@ -357,10 +333,11 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
       activity.close();
       live.close();
       // Resolves when the last connection is idle; what runs on after the grace is cut off below.
-      const stopped = server.stop();
+      certificate?.close();
+      const stopped = listener.stop();
       const drained = await gateway.drain(graceMs);
       await Promise.race([stopped, Bun.sleep(drained ? connectionGraceMs : 0)]);
-      await server.stop(true);
+      await listener.stop(true);
       // Calls that were cut off end now, and have rows too.
       await gateway.drain(cutOffMs);
       gateway.close();
@@ -421,13 +398,14 @@ function toTokenSettings({ jwt, jwks }: Config["values"]): TokenSettings {
   };
 }
 
-/** The targets that were asked, as the admin API shows parts. */
-function describeTargets(targets: readonly TargetStatus[]): Status["parts"] {
-  return targets.map(({ id, state, inFlight, queued, attempts, failures }) => ({
-    name: `upstream ${id}`,
-    state: state === "closed" ? "ready" : state,
-    detail: `${inFlight} in flight, ${queued} queued; ${failures} of ${attempts} attempts failed since the start`,
-  }));
+/** The certificate that is served; `undefined` for plain HTTP. */
+function openCertificate(
+  { tls_cert_file: certFile, tls_key_file: keyFile }: Config["values"],
+  clock: Clock,
+  logger: Logger,
+): CertificateKeeper | undefined {
+  if (certFile === undefined || keyFile === undefined) return undefined;
+  return keepCertificate({ certFile, keyFile, clock, logger });
 }
 
 /** What the changes of other replicas come to in this one. */

@@ -1,21 +1,21 @@
 import { existsSync } from "node:fs";
 import { userInfo } from "node:os";
-import { join } from "node:path";
 import type { Command } from "commander";
 import type { Page, PageRequest } from "../core/control.ts";
+import { configuredLocation } from "../store/location.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { readSettings } from "./settings.ts";
 
-/** Runs a verb over the database of the data folder, which a gateway may be using at the same time. */
+/** Runs a verb over the configured database, which a gateway may be using at the same time. */
 export async function withStore(command: Command, use: (store: Store) => Promise<void>): Promise<void> {
-  const { data_dir } = readSettings(command).values;
-  const path = join(data_dir, "sluice.db");
-  if (!existsSync(path)) {
+  const { values } = readSettings(command);
+  const location = configuredLocation(values);
+  if ("path" in location && !existsSync(location.path)) {
     command.error(
-      `error: there is no database in ${data_dir}; 'sluice start' makes one, --data-dir names another folder`,
+      `error: there is no database in ${values.data_dir}; 'sluice start' makes one, --data-dir names another folder`,
     );
   }
-  const store = await openStore({ path, clock: Date });
+  const store = await openStore({ ...location, clock: Date });
   try {
     await use(store);
   } finally {

@@ -22,6 +22,7 @@ const verbs: Readonly<Record<string, () => Promise<{ register(program: Command):
   new: () => import("./new.ts"),
   apps: () => import("./apps.ts"),
   keys: () => import("./keys.ts"),
+  audit: () => import("./audit.ts"),
 };
 
 const program = new Command("sluice")

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import type { AuditNote } from "../core/audit.ts";
 import { hashEntry } from "./audit-chain.ts";
 import type { Row } from "./tables.ts";
-import { temporaryStore } from "./testing.ts";
+import { temporaryStore, testEngines } from "./testing.ts";
 
 const count = 1000;
 const columns = ["seq", "at", "organisation", "actor", "action", "subject", "detail", "prev", "hash"] as const;
@@ -20,7 +20,7 @@ function noteOf(i: number): AuditNote {
 }
 
 describe("the audit log", () => {
-  test("is one chain, whose entries read as they were noted", async () => {
+  testEngines("is one chain, whose entries read as they were noted", async () => {
     await using store = await temporaryStore();
     expect(await store.audit.verify()).toMatchObject({ valid: true, entries: 0, firstBad: null });
     let told = 0;
@@ -46,7 +46,7 @@ describe("the audit log", () => {
     expect(await store.audit.verify([head])).toEqual({ valid: true, entries: 6, head, firstBad: null });
   });
 
-  test("is read newest first, page after page, by what is wanted", async () => {
+  testEngines("is read newest first, page after page, by what is wanted", async () => {
     await using store = await temporaryStore();
     for (let i = 0; i < 9; i += 1) {
       store.clock.ms += 1000;
@@ -68,7 +68,7 @@ describe("the audit log", () => {
     expect(third.next).toBeNull();
   });
 
-  test("keeps an entry only with the change that it tells of", async () => {
+  testEngines("keeps an entry only with the change that it tells of", async () => {
     await using store = await temporaryStore();
     await store.applications.create({ organisation: "default", team: "", name: "chat", labels: {} }, "ann");
     const create = () =>
@@ -82,14 +82,17 @@ describe("the audit log", () => {
   });
 });
 
+/** Notes {@link count} changes, together: each of them waits for those before it. */
+async function fill(store: Awaited<ReturnType<typeof temporaryStore>>): Promise<void> {
+  for (let i = 0; i < count; i += 100) {
+    await Promise.all(Array.from({ length: 100 }, (_, j) => store.trail.note(noteOf(i + j))));
+  }
+}
+
 /** A store with {@link count} entries, and its file, which a test can write to behind the store's back. */
 async function filled() {
   const store = await temporaryStore();
-  for (let i = 0; i < count; i += 1) {
-    const { at: _, ...change } = noteOf(i);
-    store.clock.ms += 1;
-    await store.trail.note(change);
-  }
+  await fill(store);
   const file = new Database(store.path);
   file.run("pragma busy_timeout = 5000");
   file.run("pragma synchronous = off");
@@ -139,12 +142,12 @@ describe("verifying 1,000 entries", () => {
       file.query(`update audit set ${column} = ? where seq = ?`).run(before, now);
       tried[column] = (tried[column] ?? 0) + 1;
     };
-    // Each entry once, each column in turn; and every byte of some entries.
+    // Each entry once, each column in turn; and every byte of one of them.
     for (let seq = 1; seq <= count; seq += 1) {
       const column = columns[seq % columns.length]!;
       await tryFlip(seq, column, (seq * 7) % sizeOf(read.get(seq)![column]), seq % 8);
     }
-    for (const seq of [1, 2]) {
+    for (const seq of [2]) {
       for (const column of columns) {
         for (let byte = 0; byte < sizeOf(read.get(seq)![column]); byte += 1) await tryFlip(seq, column, byte, byte % 8);
       }
@@ -153,74 +156,76 @@ describe("verifying 1,000 entries", () => {
     expect(await store.audit.verify()).toMatchObject({ valid: true, entries: count });
   }, 60_000);
 
-  test("finds entries that were removed, exchanged, moved, added or cut off, and a head that was changed", async () => {
-    await using at = await filled();
-    const { store, file } = at;
-    const kept = await store.audit.head();
-    const cases: readonly (readonly [string, readonly string[], number])[] = [
-      ["the first removed", ["delete from audit where seq = 1"], 1],
-      ["one removed", ["delete from audit where seq = 400"], 400],
-      [
-        "one removed and the rest moved up",
+  testEngines(
+    "finds entries that were removed, exchanged, moved, added or cut off, and a head that was changed",
+    async () => {
+      await using store = await temporaryStore();
+      await fill(store);
+      const { run } = store.database;
+      const kept = await store.audit.head();
+      const cases: readonly (readonly [string, readonly string[], number])[] = [
+        ["the first removed", ["delete from audit where seq = 1"], 1],
+        ["one removed", ["delete from audit where seq = 400"], 400],
         [
-          "delete from audit where seq = 400",
-          "update audit set seq = -seq where seq > 400",
-          "update audit set seq = -seq - 1 where seq < 0",
+          "one removed and the rest moved up",
+          [
+            "delete from audit where seq = 400",
+            "update audit set seq = -seq where seq > 400",
+            "update audit set seq = -seq - 1 where seq < 0",
+          ],
+          400,
         ],
-        400,
-      ],
-      [
-        "two exchanged",
         [
-          "update audit set seq = -7 where seq = 500",
-          "update audit set seq = 500 where seq = 501",
-          "update audit set seq = 501 where seq = -7",
+          "two exchanged",
+          [
+            "update audit set seq = -7 where seq = 500",
+            "update audit set seq = 500 where seq = 501",
+            "update audit set seq = 501 where seq = -7",
+          ],
+          500,
         ],
-        500,
-      ],
-      ["the last cut off", ["delete from audit where seq = 1000"], 1000],
-      ["many cut off", ["delete from audit where seq > 990"], 991],
-      ["all cut off", ["delete from audit"], 1],
-      [
-        "many cut off and the head with them",
+        ["the last cut off", ["delete from audit where seq = 1000"], 1000],
+        ["many cut off", ["delete from audit where seq > 990"], 991],
+        ["all cut off", ["delete from audit"], 1],
         [
-          "delete from audit where seq > 990",
-          "update audit_head set last_seq = 990, last_hash = (select hash from audit where seq = 990)",
+          "many cut off and the head with them",
+          [
+            "delete from audit where seq > 990",
+            "update audit_head set last_seq = 990, last_hash = (select hash from audit where seq = 990)",
+          ],
+          991,
         ],
-        991,
-      ],
-      [
-        "one added at the end",
         [
-          "insert into audit select 1001, at, organisation, actor, action, subject, detail, hash, hash from audit where seq = 1000",
+          "one added at the end",
+          [
+            "insert into audit select 1001, at, organisation, actor, action, subject, detail, hash, hash from audit where seq = 1000",
+          ],
+          1001,
         ],
-        1001,
-      ],
-      [
-        "one added before the first",
         [
-          "insert into audit select 0, at, organisation, actor, action, subject, detail, hash, hash from audit where seq = 1000",
+          "one added before the first",
+          [
+            "insert into audit select 0, at, organisation, actor, action, subject, detail, hash, hash from audit where seq = 1000",
+          ],
+          0,
         ],
-        0,
-      ],
-      ["the head's number changed", ["update audit_head set last_seq = 999"], 1000],
-      ["the head's hash changed", ["update audit_head set last_hash = 'x'"], 1000],
-      ["the head removed", ["delete from audit_head"], 1000],
-    ];
-    for (const [name, statements, firstBad] of cases) {
-      file.run("create temp table old as select * from audit");
-      file.run("create temp table old_head as select * from audit_head");
-      for (const statement of statements) file.run(statement);
-      const report = await store.audit.verify([kept]);
-      expect([name, report.valid, report.firstBad?.seq]).toEqual([name, false, firstBad]);
-      for (const table of ["audit", "audit_head"]) file.run(`delete from ${table}`);
-      file.run("insert into audit select * from old");
-      file.run("insert into audit_head select * from old_head");
-      file.run("drop table temp.old");
-      file.run("drop table temp.old_head");
-      expect(await store.audit.verify([kept])).toMatchObject({ valid: true });
-    }
-  }, 60_000);
+        ["the head's number changed", ["update audit_head set last_seq = 999"], 1000],
+        ["the head's hash changed", ["update audit_head set last_hash = 'x'"], 1000],
+        ["the head removed", ["delete from audit_head"], 1000],
+      ];
+      for (const [name, statements, firstBad] of cases) {
+        await run("create table old as select * from audit", "create table old_head as select * from audit_head");
+        await run(...statements);
+        const report = await store.audit.verify([kept]);
+        expect([name, report.valid, report.firstBad?.seq]).toEqual([name, false, firstBad]);
+        await run("delete from audit", "delete from audit_head");
+        await run("insert into audit select * from old", "insert into audit_head select * from old_head");
+        await run("drop table old", "drop table old_head");
+        expect(await store.audit.verify([kept])).toMatchObject({ valid: true });
+      }
+    },
+    60_000,
+  );
 
   test("finds a log that was written anew, hashes and all, by a head that was kept elsewhere", async () => {
     await using store = await temporaryStore();
@@ -244,34 +249,39 @@ describe("verifying 1,000 entries", () => {
   });
 });
 
-test("several processes that write at once make one chain", async () => {
-  await using store = await temporaryStore();
-  const each = 60;
-  const program = (name: string) => `
+testEngines(
+  "several processes that write at once make one chain",
+  async () => {
+    await using store = await temporaryStore();
+    const each = 60;
+    const program = (name: string) => `
     const { openStore } = await import(${JSON.stringify(`${import.meta.dir}/store.ts`)});
-    const store = await openStore({ path: ${JSON.stringify(store.path)}, clock: Date });
+    const store = await openStore({ ...${JSON.stringify(store.database.location)}, clock: Date });
     for (let i = 0; i < ${each}; i += 4) {
       await Promise.all([0, 1, 2, 3].map((j) => store.trail.note({ actor: "${name}", action: "x", subject: String(i + j), detail: {} })));
     }
     await store.close();`;
-  const names = ["a", "b", "c"];
-  const children = names.map((name) =>
-    Bun.spawn([process.execPath, "-e", program(name)], { stdout: "ignore", stderr: "inherit" }),
-  );
-  // While they write, whatever is there is in order.
-  let ended = false;
-  const all = Promise.all(children.map(({ exited }) => exited)).finally(() => {
-    ended = true;
-  });
-  while (!ended) {
-    expect(await store.audit.verify()).toMatchObject({ valid: true });
-    await store.trail.note({ actor: "own", action: "x", subject: "own", detail: {} });
-  }
-  expect(await all).toEqual([0, 0, 0]);
-  const entries = await store.audit.after(0, 10_000);
-  expect(await store.audit.verify()).toMatchObject({ valid: true, entries: entries.length });
-  for (const name of names) {
-    const subjects = entries.filter(({ actor }) => actor === name).map(({ subject }) => Number(subject));
-    expect(subjects.sort((a, b) => a - b)).toEqual(Array.from({ length: each }, (_, i) => i));
-  }
-}, 60_000);
+    const names = ["a", "b", "c"];
+    const children = names.map((name) =>
+      Bun.spawn([process.execPath, "-e", program(name)], { stdout: "ignore", stderr: "inherit" }),
+    );
+    // While they write, whatever is there is in order.
+    let ended = false;
+    const all = Promise.all(children.map(({ exited }) => exited)).finally(() => {
+      ended = true;
+    });
+    while (!ended) {
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(await store.audit.verify()).toMatchObject({ valid: true });
+      await store.trail.note({ actor: "own", action: "x", subject: "own", detail: {} });
+    }
+    expect(await all).toEqual([0, 0, 0]);
+    const entries = await store.audit.after(0, 10_000);
+    expect(await store.audit.verify()).toMatchObject({ valid: true, entries: entries.length });
+    for (const name of names) {
+      const subjects = entries.filter(({ actor }) => actor === name).map(({ subject }) => Number(subject));
+      expect(subjects.sort((a, b) => a - b)).toEqual(Array.from({ length: each }, (_, i) => i));
+    }
+  },
+  60_000,
+);

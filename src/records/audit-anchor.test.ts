@@ -1,0 +1,46 @@
+import { expect, test } from "bun:test";
+import { stat, writeFile } from "node:fs/promises";
+import { createTestLogger, temporaryStore, testEngines } from "../store/testing.ts";
+import { anchorAudit, createAuditAnchor } from "./audit-anchor.ts";
+
+const change = { actor: "ann", action: "x", subject: "y", detail: {} };
+
+testEngines("a log that was cut off with its head is found by the head that was kept in a file", async () => {
+  await using store = await temporaryStore();
+  const path = `${store.folder}/audit-head`;
+  const logger = createTestLogger();
+  const audit = anchorAudit(store.audit, createAuditAnchor(path), logger);
+  for (let i = 0; i < 5; i += 1) await store.trail.note(change);
+  await audit.settled();
+  const head = await store.audit.head();
+  expect(await createAuditAnchor(path).read()).toEqual(head);
+  expect((await stat(path)).mode & 0o777).toBe(0o600);
+  expect(logger.lines.at(-1)).toContain(head.hash);
+  expect(await audit.verify()).toMatchObject({ valid: true, entries: 5 });
+
+  await store.database.run(
+    "delete from audit where seq > 3",
+    "update audit_head set last_seq = 3, last_hash = (select hash from audit where seq = 3)",
+  );
+  expect(await store.audit.verify()).toMatchObject({ valid: true, entries: 3 });
+  expect(await audit.verify()).toMatchObject({ valid: false, entries: 3, firstBad: { seq: 4 } });
+  // Also once there are as many entries again.
+  for (let i = 0; i < 2; i += 1) await store.trail.note({ ...change, actor: "eve" });
+  expect(await audit.verify()).toMatchObject({ valid: false, entries: 4, firstBad: { seq: 5 } });
+  for (let i = 0; i < 2; i += 1) await store.trail.note({ ...change, actor: "eve" });
+  await audit.settled();
+  expect(await createAuditAnchor(path).read()).toMatchObject({ seq: 7 });
+});
+
+test("an anchor keeps the newest head, and says so when it cannot be read", async () => {
+  await using store = await temporaryStore();
+  const path = `${store.folder}/audit-head`;
+  const anchor = createAuditAnchor(path);
+  expect(await anchor.read()).toBeNull();
+  const at = (seq: number) => ({ seq, hash: String(seq % 10).repeat(64) });
+  await Promise.all([anchor.keep(at(2)), anchor.keep(at(30)), anchor.keep(at(4))]);
+  expect(await anchor.read()).toEqual(at(30));
+  await writeFile(path, "30 x\n");
+  await expect(anchor.read()).rejects.toThrow("does not hold the head of an audit log");
+  await expect(anchorAudit(store.audit, anchor, createTestLogger()).verify()).rejects.toThrow("does not hold");
+});

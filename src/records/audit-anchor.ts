@@ -1,0 +1,81 @@
+import { readFile, rename, writeFile } from "node:fs/promises";
+import type { AuditAnchor, AuditHead, AuditLog } from "../core/audit.ts";
+import type { Logger } from "../core/ports.ts";
+
+/**
+ * Keeps the head of the audit log in a file, which whoever can write to the database alone cannot change: by it, a log
+ * whose end was cut off, or that was written anew, is found.
+ *
+ * A file that cannot be read is not taken for none: `read` rejects.
+ */
+export function createAuditAnchor(path: string): AuditAnchor {
+  const read = async (): Promise<AuditHead | null> => {
+    let text: string;
+    try {
+      text = await readFile(path, "utf8");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+      throw error;
+    }
+    const [, seq, hash] = /^(\d+) ([0-9a-f]{64})\n$/.exec(text) ?? [];
+    if (hash === undefined)
+      throw new Error(`${path} does not hold the head of an audit log: remove it if that is meant`);
+    return { seq: Number(seq), hash };
+  };
+
+  let writing = Promise.resolve();
+  const write = async (head: AuditHead) => {
+    const kept = await read();
+    if (kept !== null && kept.seq >= head.seq) return;
+    // Whole or not at all, whenever the process ends.
+    const next = `${path}.${process.pid}`;
+    await writeFile(next, `${head.seq} ${head.hash}\n`, { mode: 0o600 });
+    await rename(next, path);
+  };
+
+  return {
+    read,
+    keep(head) {
+      const written = writing.then(() => write(head));
+      writing = written.catch(() => undefined);
+      return written;
+    },
+  };
+}
+
+/** An audit log whose head is kept elsewhere, too. */
+export interface AnchoredAudit extends AuditLog {
+  /** Resolves when the heads of all changes so far are kept. */
+  settled(): Promise<void>;
+}
+
+/**
+ * Has the head of a log kept by an anchor after each change of this process, and looked for by each verification. Each
+ * head is logged as well: where logs are collected elsewhere, they are one more anchor.
+ */
+export function anchorAudit(audit: AuditLog, anchor: AuditAnchor, logger: Logger): AnchoredAudit {
+  let keeping = Promise.resolve();
+  const keep = async () => {
+    try {
+      const head = await audit.head();
+      logger.info({ seq: head.seq, hash: head.hash }, "the audit log has grown");
+      await anchor.keep(head);
+    } catch (error) {
+      logger.error({ err: error }, "the head of the audit log could not be kept");
+    }
+  };
+  audit.onAdded(() => {
+    keeping = keeping.then(keep);
+  });
+  return {
+    ...audit,
+    async verify(heads = []) {
+      await keeping;
+      const kept = await anchor.read();
+      const report = await audit.verify(kept === null ? heads : [...heads, kept]);
+      if (report.valid && report.head.seq > 0) await anchor.keep(report.head);
+      return report;
+    },
+    settled: () => keeping,
+  };
+}
