@@ -118,6 +118,8 @@ function toGatewayDeps(deps: DryDeps, at: number | undefined, decided: (row: Dec
     keys: { identify: never },
     upstream: { send: never, status: () => [], close: nothing },
     notReady: () => "",
+    // There are no answers.
+    maxAnswerBytes: 0,
     // What the rules read is what people ask about.
     recordedShare: 1,
   };
