@@ -43,6 +43,9 @@ const ownedBy: Readonly<Record<string, readonly string[]>> = {
   kysely: ["src/store"],
   "bun:sqlite": ["src/store"],
   ioredis: ["src/limits", "src/policy"],
+  "@opentelemetry": ["src/telemetry"],
+  pino: ["src/telemetry"],
+  "prom-client": ["src/telemetry"],
 };
 
 interface Import {

@@ -264,6 +264,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
       if (chunk === null) return;
       size += chunk.byteLength;
       if (size > deps.maxAnswerBytes) throw tooLarge(provider);
+      if (relay.error !== "" && leaksCredentials(chunk, call.route!.target.authHeaders)) {
+        throw new SluiceError("upstream_invalid", { provider: provider.provider });
+      }
       chunks.push(chunk);
     }
   }
@@ -344,6 +347,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
         const refusal = refuseByError(call, failure);
         return relay.writeError?.(refusal) ?? format.writeStreamError(refusal);
       },
+      leaks: (bytes) => leaksCredentials(bytes, call.route!.target.authHeaders),
       waiting: () => inspector?.waiting ?? null,
       ended(how, bytes) {
         deps.metrics.streams(-1);

@@ -1,6 +1,6 @@
 import type { ByteSource } from "../core/ports.ts";
 import type { StreamRelay } from "../core/wire.ts";
-import type { SluiceError } from "../errors.ts";
+import { SluiceError } from "../errors.ts";
 import type { ProviderCall } from "./provider-call.ts";
 
 /** How a relayed stream ended. */
@@ -13,6 +13,8 @@ export interface RelayEvents {
   waiting(): Promise<void> | null;
   /** Called exactly once. `stopped`: a rule or limit ended the answer, and the call at the provider with it. */
   ended(how: StreamEnd, bytes: number): void;
+  /** Whether bytes that tell of an error of the provider's hold what the client must not see. */
+  leaks(bytes: Uint8Array): boolean;
   /** Bytes that tell the client of a provider that broke off. */
   interruption(failure: SluiceError): string;
 }
@@ -45,8 +47,10 @@ export function relayStream(
     provider.done();
     events.ended(how, bytes);
   };
+  const leaks = (forward: Uint8Array): boolean => relay.error !== "" && events.leaks(forward);
   const show = (controller: ReadableStreamDefaultController<Uint8Array>, forward: Uint8Array | null): boolean => {
     if (forward === null) return false;
+    if (leaks(forward)) throw new SluiceError("upstream_invalid", { provider: provider.provider });
     if (bytes % collectAfter > (bytes + forward.byteLength) % collectAfter) Bun.gc(true);
     bytes += forward.byteLength;
     controller.enqueue(forward);
@@ -92,8 +96,9 @@ export function relayStream(
           if (over) return;
           const failure = provider.failure(error);
           provider.abort();
-          const held = relay.end();
-          show(controller, held);
+          // An error that repeats our credentials is told in other words, and what follows it is not wanted any more.
+          const held = failure.code === "upstream_invalid" ? null : relay.end();
+          if (held !== null && !leaks(held)) show(controller, held);
           // What waited may have been what a rule ends the answer for: then it has its ending.
           if (!relay.ended) controller.enqueue(new TextEncoder().encode(events.interruption(failure)));
           controller.close();

@@ -72,6 +72,13 @@ const provider = standIn(async (request) => {
   if (text.includes("FAIL500")) return Response.json({ error: { message: "broken" } }, { status: 500 });
   if (text.includes("FAIL401")) return Response.json({ error: { message: credentials } }, { status: 401 });
   if (text.includes("FAILHTML")) return new Response(`<html>${credentials}</html>`, { status: 200 });
+  if (text.includes("FAILEVENT")) {
+    const events = [
+      chunk({ role: "assistant", content: "Hi" }),
+      `data: ${JSON.stringify({ error: { message: credentials } })}\n\n`,
+    ];
+    return new Response(events.join(""), { headers: { "content-type": "text/event-stream" } });
+  }
   if (text.includes("CUT")) {
     const cut = new ReadableStream({
       start(controller) {
@@ -102,7 +109,7 @@ const policies = {
   "org/limit.policy.yaml":
     "description: Counts.\nuses: rate_limit\nwith: { per: [app, user], windows: [{ every: day, requests: 100000, tokens: 1000000 }], onStoreDown: local }\n",
   "org/users.policy.yaml":
-    "description: Fails for users that are no numbers.\nonError: warn\nrules:\n  - { id: number, when: int(user.id) > 3, then: warn, message: \"user {user.id}\" }\n",
+    'description: Fails for users that are no numbers.\nonError: warn\nrules:\n  - { id: number, when: int(user.id) > 3, then: warn, message: "user {user.id}" }\n',
   "org/throws.policy.ts": `import { definePolicy } from "sluice/sdk";
 export default definePolicy({
   description: "Throws what it met.",
@@ -205,7 +212,9 @@ async function call(name: string, path: string, body: unknown, headers: Record<s
   });
   const text = await response.text();
   haul.add(`headers of ${name}`, JSON.stringify([...response.headers]));
+  // What the provider said is the client's; only its credentials are not.
   if (!response.ok) haul.add(`refusal of ${name}`, text);
+  expect([name, Object.values(config).filter((secret) => text.includes(secret))]).toEqual([name, []]);
   return { status: response.status, text };
 }
 
@@ -250,7 +259,9 @@ describe("secrets that are planted in a run", () => {
     // That what was looked through is what there is.
     expect(stderr).toContain('"level":');
     expect(stderr).toContain("a policy could not be evaluated");
-    expect(haul.places).toEqual(expect.arrayContaining(["running sluice.db", "running sluice.db-wal", "stopped sluice.db"]));
+    expect(haul.places).toEqual(
+      expect.arrayContaining(["running sluice.db", "running sluice.db-wal", "stopped sluice.db"]),
+    );
     expect(collector.spans.length).toBeGreaterThan(20);
     expect(collector.headers[0]!.get("x-key")).toBe(config.collector);
     expect(readdirSync(join(dir, "data"))).not.toContain("admin-key");
@@ -272,7 +283,11 @@ async function refusedCallers(revoked: string): Promise<void> {
   const chat = "/v1/chat/completions";
   const ways: readonly (readonly [string, string, Record<string, string>])[] = [
     ["a wrong bearer", chat, { authorization: `Bearer ${presented.bearer}` }],
-    ["a wrong key of the right form", chat, { authorization: `Bearer slc_abcdefghij123456_${presented.bearer.slice(0, 43)}` }],
+    [
+      "a wrong key of the right form",
+      chat,
+      { authorization: `Bearer slc_abcdefghij123456_${presented.bearer.slice(0, 43)}` },
+    ],
     ["basic credentials", chat, { authorization: `Basic ${presented.basic}` }],
     ["a wrong x-api-key", "/v1/messages", { "x-api-key": presented.xApiKey }],
     ["a wrong key in the query", `/v1beta/models/gemini-2.5-flash:generateContent?key=${presented.query}`, {}],
@@ -282,12 +297,16 @@ async function refusedCallers(revoked: string): Promise<void> {
   for (const [name, path, headers] of ways) {
     expect([name, (await call(name, path, body, headers)).status]).toEqual([name, 401]);
   }
-  const unknown = await fetch(`${url}/v1/nothing?key=${presented.query}`, { headers: { authorization: presented.bearer } });
+  const unknown = await fetch(`${url}/v1/nothing?key=${presented.query}`, {
+    headers: { authorization: presented.bearer },
+  });
   haul.add("refusal of an unknown path", await unknown.text());
   const admins = [
     { authorization: `Bearer ${presented.adminBearer}` },
     { authorization: `Basic ${presented.basic}` },
-    { authorization: `Bearer ${await new SignJWT({ sub: "eve" }).setProtectedHeader({ alg: "HS256" }).sign(Buffer.from(presented.adminBearer))}` },
+    {
+      authorization: `Bearer ${await new SignJWT({ sub: "eve" }).setProtectedHeader({ alg: "HS256" }).sign(Buffer.from(presented.adminBearer))}`,
+    },
   ];
   for (const headers of admins) {
     const { status, text } = await admin("status", undefined, headers);
@@ -320,7 +339,9 @@ async function calls(key: string): Promise<void> {
         {
           role: "assistant",
           content: null,
-          tool_calls: [{ id: "t", type: "function", function: { name: "search", arguments: `{"q":"${written.tool}"}` } }],
+          tool_calls: [
+            { id: "t", type: "function", function: { name: "search", arguments: `{"q":"${written.tool}"}` } },
+          ],
         },
         { role: "tool", tool_call_id: "t", content: written.toolResult },
       ],
@@ -334,22 +355,43 @@ async function calls(key: string): Promise<void> {
   await chat("a call that fails at the provider", `FAIL500 ${written.prompt}`, 500);
   await chat("a call whose credentials come back", `FAIL401 ${written.prompt}`, 502);
   await chat("a call that is answered with a page", `FAILHTML ${written.prompt}`, 502);
+  await chat("a stream whose error repeats credentials", `FAILEVENT ${written.prompt}`, 200, { stream: true });
   await chat("a stream that is cut", `CUT ${written.prompt}`, 200, { stream: true });
   await chat("a call for a model that nobody has", written.prompt, 404, { model: "nobody" });
   const others: readonly (readonly [string, string, unknown, number])[] = [
     ["a broken body", "/v1/chat/completions", `{"model":"gpt-4o","messages":[{"content":"${written.malformed}"`, 400],
     ["a body of another type", "/v1/chat/completions", { model: "gpt-4o", messages: written.mistyped }, 400],
     ["a part of another type", "/v1/chat/completions", { model: "gpt-4o", messages: [written.mistyped] }, 200],
-    ["a role that is none", "/v1/chat/completions", { model: "gpt-4o", messages: [{ role: { a: written.mistyped } }] }, 400],
+    [
+      "a role that is none",
+      "/v1/chat/completions",
+      { model: "gpt-4o", messages: [{ role: { a: written.mistyped } }] },
+      400,
+    ],
     ["a model that is none", "/v1/chat/completions", { model: [written.mistyped], messages: [] }, 400],
-    ["messages of another type", "/v1/messages", { model: "claude-haiku-4-5", max_tokens: 5, messages: written.mistyped }, 400],
-    ["a provider that is away", "/v1beta/models/gemini-2.5-flash:generateContent", { contents: [{ parts: [{ text: written.prompt }] }] }, 502],
+    [
+      "messages of another type",
+      "/v1/messages",
+      { model: "claude-haiku-4-5", max_tokens: 5, messages: written.mistyped },
+      400,
+    ],
+    [
+      "a provider that is away",
+      "/v1beta/models/gemini-2.5-flash:generateContent",
+      { contents: [{ parts: [{ text: written.prompt }] }] },
+      502,
+    ],
   ];
   for (const [name, path, body, status] of others) {
     expect([name, (await call(name, path, body, headers)).status]).toEqual([name, status]);
   }
   await call("embeddings", "/v1/embeddings", { model: "text-embedding-3-small", input: [written.embedded] }, headers);
-  await call("cohere", "/v2/chat", { model: "command-a-03-2025", messages: [{ role: "user", content: written.prompt }] }, headers);
+  await call(
+    "cohere",
+    "/v2/chat",
+    { model: "command-a-03-2025", messages: [{ role: "user", content: written.prompt }] },
+    headers,
+  );
   await call(
     "azure",
     "/azure/openai/deployments/x/chat/completions?api-version=2024-10-21",
@@ -364,8 +406,14 @@ async function admins(key: string): Promise<void> {
     .setProtectedHeader({ alg: "HS256" })
     .setExpirationTime("1h")
     .sign(Buffer.from(config.jwt));
-  const evaluate = { surface: "chat", app: "demo", body: { model: "gpt-4o", messages: [{ role: "user", content: `FORBIDDEN ${written.evaluated}` }] } };
-  expect((await admin("evaluate", { ...evaluate, explain: true }, { authorization: `Bearer ${token}` })).status).toBe(200);
+  const evaluate = {
+    surface: "chat",
+    app: "demo",
+    body: { model: "gpt-4o", messages: [{ role: "user", content: `FORBIDDEN ${written.evaluated}` }] },
+  };
+  expect((await admin("evaluate", { ...evaluate, explain: true }, { authorization: `Bearer ${token}` })).status).toBe(
+    200,
+  );
   expect((await admin("evaluate/batch", { requests: [evaluate] })).status).toBe(200);
   const wrong = await admin("keys", { application: "demo", env: "dev", name: "x", secret: presented.inBody });
   expect(wrong.status).toBe(400);
@@ -380,7 +428,8 @@ async function admins(key: string): Promise<void> {
 }
 
 async function collected(): Promise<void> {
-  const rows = async () => (JSON.parse((await admin("usage/records?limit=100")).text) as { data: unknown[] }).data.length;
+  const rows = async () =>
+    (JSON.parse((await admin("usage/records?limit=100")).text) as { data: unknown[] }).data.length;
   await until(async () => (await rows()) >= 25);
   const paths = [
     ...["status", "config", "applications", "keys", "admin-keys", "models", "policies", "organisations", "revisions"],

@@ -57,7 +57,8 @@ function formsOf(secret: string): string[] {
     const shifted = Buffer.concat([Buffer.alloc(before), bytes]);
     // What depends on what stands before and behind is left away.
     const whole = shifted.subarray(0, shifted.length - (shifted.length % 3));
-    for (const encoding of ["base64", "base64url"] as const) forms.push(whole.toString(encoding).slice(before === 0 ? 0 : 4));
+    for (const encoding of ["base64", "base64url"] as const)
+      forms.push(whole.toString(encoding).slice(before === 0 ? 0 : 4));
   }
   return forms;
 }
