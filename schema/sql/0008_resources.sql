@@ -45,3 +45,15 @@ create table idempotency_keys (
 
 create index idempotency_keys_by_operator on idempotency_keys (operator, created_at);
 create index idempotency_keys_by_time on idempotency_keys (created_at);
+
+-- Models that were made here: names that clients use, and where each goes. Switching them stands in model_states.
+create table models (
+  id text not null primary key,
+  targets text not null,
+  price text,
+  price_waived integer not null,
+  actor text not null,
+  version integer not null,
+  created_at bigint not null,
+  updated_at bigint not null
+);

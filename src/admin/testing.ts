@@ -9,7 +9,7 @@ import { type OperatorAccessOptions, openOperatorAccess } from "../auth/open.ts"
 import type { PolicyDirectory, Setting } from "../core/control.ts";
 import type { Counters } from "../core/limits.ts";
 import type { CompiledPolicy } from "../core/policy.ts";
-import type { Catalogue, ModelInfo, TokenCounter } from "../core/ports.ts";
+import type { TargetStatus, TokenCounter } from "../core/ports.ts";
 import { Snapshot } from "../core/snapshot.ts";
 import { createDryRuns } from "../gateway/dry-run.ts";
 import { createEvaluator } from "../gateway/evaluator.ts";
@@ -31,40 +31,19 @@ import { createLiveSources } from "../records/live-sources.ts";
 import { createRecorder } from "../records/recorder.ts";
 import { openStore } from "../store/store.ts";
 import { createTestLogger, TestClock, testStart } from "../store/testing.ts";
-import { createModelSwitch } from "../upstream/model-switch.ts";
+import type { CatalogueOptions, ProviderConfig } from "../upstream/catalogue.ts";
+import { createModelDirectory } from "../upstream/model-directory.ts";
 import { createControlPlane } from "./control-plane.ts";
 import type { AdminDeps } from "./deps.ts";
 
-const gpt: ModelInfo = {
-  id: "gpt-4o",
-  provider: "openai",
-  encoding: "o200k_base",
-  maxOutput: 16384,
-  price: { input: 2.5, output: 10, cachedInput: 1.25, cacheWrite: null, date: "2026-01-01" },
-};
-
-const catalogue: Catalogue = {
-  list: () => [
-    { id: "gpt-4o", provider: "openai", enabled: true },
-    { id: "echo", provider: "echo", enabled: true },
-    { id: "meta/llama-3", provider: "groq", enabled: true },
-  ],
-  resolve: (name, surface) => {
-    if (!["gpt-4o", "echo", "meta/llama-3"].includes(name) || (name !== "echo" && surface !== "chat")) return null;
-    const model = name === "gpt-4o" ? gpt : { ...gpt, id: name, encoding: "none" as const, price: null };
-    const target = {
-      provider: model.provider,
-      kind: name === "echo" ? ("echo" as const) : ("openai" as const),
-      model: name,
-      baseUrl: "https://user:password@provider.invalid",
-      authHeaders: { authorization: "Bearer sk-provider-secret" },
-      takesUsageOption: true,
-      id: `${model.provider}/${name}`,
-      info: model,
-      thinksLong: false,
-    };
-    return { model, target, targets: [target] };
-  },
+/** What the configuration of a deployment says of providers and models. */
+const routing: CatalogueOptions = {
+  providers: new Map<string, ProviderConfig>([
+    ["openai", { kind: "openai", api_key: "sk-provider-secret", base_url: "https://provider.invalid/v1" }],
+    ["azure-eu", { kind: "azure", api_key: "sk-provider-secret", base_url: "https://azure.invalid" }],
+    ["groq", { kind: "openai", api_key: "sk-provider-secret", base_url: "https://groq.invalid/v1" }],
+  ]),
+  models: new Map([["meta/llama-3", { targets: [{ provider: "groq", model: "llama-3" }], unpriced: "ok" }]]),
 };
 
 /** A policy that is live in the tests. */
@@ -206,6 +185,8 @@ export async function startTestAdmin(
   });
   overlay.follow(service);
   const ofFolder = createPolicyDirectory(service, loading, testRegistry.describe);
+  const models = await createModelDirectory(routing, { states: store.modelStates, models: store.databaseModels });
+  const targetStates: TargetStatus[] = [];
   const deps: AdminDeps = {
     ...store,
     clock,
@@ -215,8 +196,8 @@ export async function startTestAdmin(
     flushAdminKeys: access.flush,
     mint,
     keyCache: directory,
-    catalogue,
-    models: await createModelSwitch(catalogue, store.modelStates),
+    models,
+    targets: () => targetStates,
     counters,
     windowOf: createCalendar(),
     recorder,
@@ -229,7 +210,7 @@ export async function startTestAdmin(
     dryRuns: createDryRuns({
       formats: wireFormats,
       live: service.live,
-      catalogue,
+      catalogue: models.catalogue,
       tokens: tenTokens,
       clock,
       policyHeaders: ["x-plan"],
@@ -238,7 +219,7 @@ export async function startTestAdmin(
       formats: wireFormats,
       unknownFields,
       live: service.live,
-      catalogue,
+      catalogue: models.catalogue,
       tokens: tenTokens,
       clock,
       policyHeaders: ["x-plan"],
@@ -291,6 +272,9 @@ export async function startTestAdmin(
     adminKey,
     app,
     call,
+    models,
+    /** How targets are that were asked; to be filled by tests. */
+    targetStates,
     /** The policies folder that the revisions come from, and the service that loads it. */
     files,
     service,

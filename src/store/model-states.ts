@@ -16,7 +16,9 @@ export function createModelStates({ db }: Engine, changes: ChangeLog, clock: Clo
     change: (id, { enabled, reason, actor }, version) =>
       changes.transaction(async (tx, announce): Promise<Changed<ModelState>> => {
         const current = await tx.selectFrom("model_states").selectAll().where("id", "=", id).executeTakeFirst();
-        const stands = current?.version ?? 0;
+        const own = current?.version ?? 0;
+        const model = await tx.selectFrom("models").select("version").where("id", "=", id).executeTakeFirst();
+        const stands = own + (model?.version ?? 0);
         if (version !== null && version !== stands) return { outcome: "stale", version: stands };
         const now = clock.now();
         const row: Row<"model_states"> = {
@@ -24,7 +26,7 @@ export function createModelStates({ db }: Engine, changes: ChangeLog, clock: Clo
           enabled: enabled ? 1 : 0,
           reason,
           actor,
-          version: stands + 1,
+          version: own + 1,
           created_at: current?.created_at ?? now,
           updated_at: now,
         };

@@ -15,7 +15,7 @@ import type {
 } from "../core/control.ts";
 import type { Environments } from "../core/environments.ts";
 import type { IdempotencyStore } from "../core/idempotency.ts";
-import type { ModelStates } from "../core/models.ts";
+import type { DatabaseModels, ModelStates } from "../core/models.ts";
 import type { PolicyStore } from "../core/policy-store.ts";
 import type { Clock } from "../core/ports.ts";
 import { createAdminKeys } from "./admin-keys.ts";
@@ -32,6 +32,7 @@ import { createKeys } from "./keys.ts";
 import { type DatabaseLocation, openEngine } from "./location.ts";
 import { migrate, readMigrations } from "./migrate.ts";
 import { createModelStates } from "./model-states.ts";
+import { createDatabaseModels } from "./models.ts";
 import { createOrganisations, ensureDefaultOrganisation } from "./organisations.ts";
 import { createPolicyStore } from "./policy-store.ts";
 import { noteChange } from "./policy-trail.ts";
@@ -50,6 +51,7 @@ export interface Store {
   readonly idempotency: IdempotencyStore;
   readonly adminKeys: AdminKeys;
   readonly modelStates: ModelStates;
+  readonly databaseModels: DatabaseModels;
   readonly policyStore: PolicyStore;
   readonly audit: AuditLog;
   readonly trail: Trail;
@@ -108,6 +110,7 @@ function createStore(engine: Engine, clock: Clock): Store {
     idempotency: createIdempotencyStore(engine, clock),
     adminKeys: createAdminKeys(engine, log),
     modelStates: createModelStates(engine, log, clock),
+    databaseModels: createDatabaseModels(engine, log, clock),
     audit: createAuditLog(engine, log.onNoted),
     trail: { note: (change) => log.transaction((tx) => noteChange(tx, { ...change, at: clock.now() })) },
     policyStore: createPolicyStore(engine, log, clock),

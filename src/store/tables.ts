@@ -222,6 +222,13 @@ interface ModelStateTable extends VersionedTable {
   actor: string;
 }
 
+interface ModelTable extends VersionedTable {
+  targets: string;
+  price: string | null;
+  price_waived: number;
+  actor: string;
+}
+
 /** Every table, by name: what Kysely checks queries against. */
 export interface Tables {
   organisations: OrganisationTable;
@@ -241,6 +248,7 @@ export interface Tables {
   change_count: { name: string; last_seq: number };
   changes: ChangeTable;
   model_states: ModelStateTable;
+  models: ModelTable;
   usage: UsageTable;
   decisions: DecisionTable;
   /** A view: the decisions and those that stand in the ledger. */
