@@ -1,10 +1,10 @@
-import { Database } from "bun:sqlite";
-import { describe, expect, test } from "bun:test";
+import { describe, expect } from "bun:test";
 import { type ChangeSignals, type Changes, type ChangeTopic, changeTopics } from "../../core/changes.ts";
 import type { GatewayKey } from "../../core/control.ts";
 import { unrestricted } from "../../core/restrictions.ts";
 import { openStore, type Store } from "../store.ts";
-import { createTestLogger, TestClock, temporaryFolder, testStart } from "../testing.ts";
+import { createTestLogger, TestClock, testStart } from "../testing.ts";
+import { temporaryDatabase, testEngines as test } from "../testing-engines.ts";
 
 const chat = { organisation: "default", team: "", name: "chat", labels: {} };
 
@@ -78,8 +78,7 @@ class Heard {
 }
 
 async function replicas(options: { pollMs?: number; signals?: boolean } = {}) {
-  const folder = await temporaryFolder();
-  const path = `${folder.path}/sluice.db`;
+  const database = await temporaryDatabase();
   const clock = new TestClock();
   const logger = createTestLogger();
   const { state, end } = wire();
@@ -91,7 +90,7 @@ async function replicas(options: { pollMs?: number; signals?: boolean } = {}) {
   const stores: Store[] = [];
   const followers: Changes[] = [];
   const open = async () => {
-    const store = await openStore({ path, clock });
+    const store = await openStore({ ...database.location, clock });
     const { pollMs = 60_000, signals = true } = options;
     const changes = await store.follow({ logger, metrics, pollMs, ...(signals && { signals: end() }) });
     stores.push(store);
@@ -103,7 +102,7 @@ async function replicas(options: { pollMs?: number; signals?: boolean } = {}) {
     a,
     b,
     open,
-    path,
+    run: database.run,
     clock,
     logger,
     wire: state,
@@ -111,7 +110,7 @@ async function replicas(options: { pollMs?: number; signals?: boolean } = {}) {
     async [Symbol.asyncDispose]() {
       for (const follower of followers) await follower.close();
       for (const store of stores) await store.close();
-      await folder[Symbol.asyncDispose]();
+      await database[Symbol.asyncDispose]();
     },
   };
 }
@@ -169,10 +168,7 @@ describe("what one replica changes", () => {
       outcome: "stale",
     });
     expect(fleet.wire.sent).toBe(sent);
-    using database = new Database(fleet.path, { readonly: true });
-    expect(database.query("select seq, topic, subject from changes").all()).toEqual([
-      { seq: 1, topic: "key", subject: "k1" },
-    ]);
+    expect(await fleet.run("select topic, subject from changes")).toEqual([{ topic: "key", subject: "k1" }]);
   });
 
   test("before somebody obeys the topic waits for them", async () => {
@@ -187,27 +183,25 @@ describe("what one replica changes", () => {
 
   test("is everything for who missed more than is kept apart, and for who finds another database", async () => {
     await using fleet = await replicas({ signals: false, pollMs: 10 });
-    using database = new Database(fleet.path);
-    database.run("pragma busy_timeout = 1000");
     const heard = new Heard().listenTo(fleet.b.changes);
-    database.run("update change_count set last_seq = 5000");
+    await fleet.run("update change_count set last_seq = 5000");
     expect(await heard.until(changeTopics.length)).toEqual(changeTopics.map((topic) => [topic, null]));
-    database.run("update change_count set last_seq = 3");
+    await fleet.run("update change_count set last_seq = 3");
     await heard.until(2 * changeTopics.length);
     // A row between two others is gone.
-    database.run("update change_count set last_seq = 5");
-    database.run("insert into changes values (5, 'key', 'k', 'x', 0)");
+    await fleet.run("update change_count set last_seq = 5");
+    await fleet.run("insert into changes values (5, 'key', 'k', 'x', 0)");
     const all = await heard.until(3 * changeTopics.length);
     expect(all.every(([, subjects]) => subjects === null)).toBe(true);
   });
 
   test("is kept bounded in the database", async () => {
     await using fleet = await replicas({ signals: false });
-    using database = new Database(fleet.path);
-    database.run("update change_count set last_seq = 20000");
-    database.run("insert into changes values (9000, 'key', 'old', 'x', 0), (10002, 'key', 'kept', 'x', 0)");
+    await fleet.run("update change_count set last_seq = 20000");
+    await fleet.run("insert into changes values (9000, 'key', 'old', 'x', 0), (10002, 'key', 'kept', 'x', 0)");
     await fleet.a.changes.publish("key", "new");
-    expect(database.query("select seq from changes order by seq").values()).toEqual([[10002], [20001]]);
+    const left = await fleet.run("select subject from changes order by seq");
+    expect(left.map(({ subject }) => subject)).toEqual(["kept", "new"]);
   });
 });
 
@@ -264,15 +258,13 @@ describe("a store that is away", () => {
   test("drops nothing, is told of once, and what changed meanwhile is heard of afterwards", async () => {
     await using fleet = await replicas({ pollMs: 10 });
     const heard = new Heard().listenTo(fleet.b.changes);
-    using database = new Database(fleet.path);
-    database.run("pragma busy_timeout = 5000");
-    database.run("alter table change_count rename to away");
+    await fleet.run("alter table change_count rename to away");
     await fleet.a.changes.publish("key", "k1");
     while (fleet.counted.filter((line) => line === "poll failed").length < 6) await Bun.sleep(1);
     fleet.clock.ms += 60_000;
     expect(fleet.b.changes.health()).toMatchObject({ state: "degraded", detail: expect.stringContaining("60 s") });
     expect(heard.batches).toEqual([]);
-    database.run("alter table away rename to change_count");
+    await fleet.run("alter table away rename to change_count");
     // Announced by its own process as soon as that can be.
     expect(await heard.until(1)).toEqual([["key", ["k1"]]]);
     while (fleet.b.changes.health().state !== "ready") await Bun.sleep(1);
