@@ -1,0 +1,67 @@
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const root = join(import.meta.dir, "..", "..");
+
+/** The shell commands below a heading of a document. */
+function commandsOf(document: string, heading: string): string {
+  const text = readFileSync(join(root, document), "utf8");
+  const section = text.split(/^## /m).find((part) => part.startsWith(`${heading}\n`));
+  const [, commands] = /^```sh\n(.*?)^```/ms.exec(section ?? "") ?? [];
+  if (commands === undefined) throw new Error(`${document} has no commands below '${heading}'`);
+  return commands;
+}
+
+/** Runs commands in a shell that stops at the first one that fails. */
+async function shell(commands: string, cwd: string) {
+  const child = Bun.spawn(["bash", "-euo", "pipefail", "-c", commands], {
+    cwd,
+    env: { ...process.env, PATH: `${join(process.execPath, "..")}:${process.env.PATH}` },
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+  return { code: await child.exited, out, err };
+}
+
+/** A gateway of its own, with its data folder in a folder that goes with it. */
+async function startGateway() {
+  const dir = await mkdtemp(join(tmpdir(), "sluice-documents-"));
+  const args = ["src/cli/main.ts", "start", "--port", "0", "--data-dir", join(dir, "data"), "--log-level", "error"];
+  const child = Bun.spawn([process.execPath, ...args], { cwd: root, stdout: "pipe", stderr: "ignore" });
+  const decoder = new TextDecoder();
+  let printed = "";
+  let url: string | undefined;
+  for await (const chunk of child.stdout) {
+    printed += decoder.decode(chunk, { stream: true });
+    url = /sluice ready (http:\S+)\n/.exec(printed)?.[1];
+    if (url !== undefined) break;
+  }
+  if (url === undefined) throw new Error(`the gateway did not start: ${printed}`);
+  return {
+    dir,
+    url,
+    async [Symbol.asyncDispose]() {
+      child.kill();
+      await child.exited;
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+test("the commands that README.md gives to newcomers work as they stand", async () => {
+  await using gateway = await startGateway();
+  const commands = commandsOf("README.md", "Run it over HTTP").replace(
+    "URL=http://127.0.0.1:8787",
+    `URL=${gateway.url}`,
+  );
+  const { code, out, err } = await shell(commands, gateway.dir);
+  expect({ code, err }).toEqual({ code: 0, err: "" });
+  expect(out).toContain('"id":"support-bot"');
+  expect(out).toContain('"object":"chat.completion"');
+  expect(out).toMatch(/"requests":1,/);
+  expect(out).toContain('"valid":true');
+});
