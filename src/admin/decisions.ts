@@ -1,7 +1,8 @@
 import { t } from "elysia";
-import type { DecisionFilter, StoredDecision } from "../core/control.ts";
+import type { DecisionFilter, PageRequest, StoredDecision } from "../core/control.ts";
 import { decisionGroups } from "../core/decision-stats.ts";
 import { phases, surfaces } from "../core/phases.ts";
+import { asCsv, csvQuery, listAsCsv, wantsCsv } from "./csv.ts";
 import { decisionSchema, effectSchema, showDecision } from "./decision-view.ts";
 import type { AdminDeps } from "./deps.ts";
 import { operatorOf } from "./operator.ts";
@@ -90,6 +91,8 @@ const exportBatch = 200;
 
 const tags = ["Decisions"];
 
+const pageQuery = listQuery({ ...filterMembers, ...csvQuery });
+
 /** `/decisions`. */
 export function decisionRoutes(deps: AdminDeps) {
   /** The records that a query selects and its sender may see; `null` when there can be none. */
@@ -127,19 +130,30 @@ export function decisionRoutes(deps: AdminDeps) {
     } while (after !== null);
   }
 
+  const listCsv = async (query: Shown<typeof pageQuery>, request: Request): Promise<Response> => {
+    const filter = await readFilter(query, request);
+    await deps.recorder.flush();
+    const read = async (page: PageRequest) =>
+      filter === null ? { data: [], next: null } : await deps.decisions.list(page, filter);
+    return listAsCsv("decisions", decisionSchema, { request, query }, read, showDecision);
+  };
+
+  const list = async (query: Shown<typeof pageQuery>, request: Request) => {
+    const filter = await readFilter(query, request);
+    if (filter === null) return { data: [], next: null };
+    await deps.recorder.flush();
+    return showPage(await deps.decisions.list(toPageRequest(query), filter), showDecision);
+  };
+
   return routes("/decisions")
     .get(
       "",
-      async ({ query, request }) => {
-        const filter = await readFilter(query, request);
-        if (filter === null) return { data: [], next: null };
-        await deps.recorder.flush();
-        return showPage(await deps.decisions.list(toPageRequest(query), filter), showDecision);
-      },
+      ({ query, request }) => (wantsCsv(request, query.format) ? listCsv(query, request) : list(query, request)),
       {
-        query: listQuery(filterMembers),
+        query: pageQuery,
         response: { 200: listOf(decisionSchema), ...problems() },
         detail: needing("usage:read", {
+          ...asCsv,
           tags,
           summary: "List decision records, newest first",
           operationId: "listDecisions",

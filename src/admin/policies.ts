@@ -175,6 +175,11 @@ const typeSchema = t.Object(
   },
 );
 
+const listPoliciesQuery = listQuery({
+  origin: t.Optional(oneOf(["git", "database"])),
+  status: t.Optional(oneOf(policyStatuses)),
+});
+
 const tags = ["Policies"];
 
 /** `/policy-types`. */
@@ -237,30 +242,35 @@ export function policyRoutes(deps: AdminDeps) {
     return policy;
   };
 
+  const list = async ({ query, request }: { query: Shown<typeof listPoliciesQuery>; request: Request }) => {
+    const wanted = await confinePolicies(deps, request, listPolicies(deps).filter(isWanted(query)));
+    return showPage(
+      pageOf(wanted, ({ id }) => id, toPageRequest(query)),
+      (policy) => policy,
+    );
+  };
+
   return routes("/policies")
-    .get(
-      "",
-      async ({ query, request }) => {
-        const wanted = await confinePolicies(deps, request, listPolicies(deps).filter(isWanted(query)));
-        return showPage(
-          pageOf(wanted, ({ id }) => id, toPageRequest(query)),
-          (policy) => policy,
-        );
-      },
-      {
-        query: listQuery({
-          origin: t.Optional(oneOf(["git", "database"])),
-          status: t.Optional(oneOf(policyStatuses)),
-        }),
-        response: { 200: listOf(policySchema), ...problems() },
-        detail: needing("policy:read", {
-          tags,
-          summary: "List the policies",
-          description: "Those that are live, each once however it is tuned, and those of the database that are not.",
-          operationId: "listPolicies",
-        }),
-      },
-    )
+    .get("", list, {
+      query: listPoliciesQuery,
+      response: { 200: listOf(policySchema), ...problems() },
+      detail: needing("policy:read", {
+        tags,
+        summary: "List the policies",
+        description: "Those that are live, each once however it is tuned, and those of the database that are not.",
+        operationId: "listPolicies",
+      }),
+    })
+    .get("/list", list, {
+      query: listPoliciesQuery,
+      response: { 200: listOf(policySchema), ...problems() },
+      detail: needing("policy:read", {
+        tags,
+        summary: "List the policies, under another name",
+        description: "The same as /policies.",
+        operationId: "listPoliciesByName",
+      }),
+    })
     .get(
       "/current",
       ({ request }) => {

@@ -1,8 +1,9 @@
 import { t } from "elysia";
-import { type UsageFilter, type UsageGroup, type UsageTotals, usageGroups } from "../core/control.ts";
+import { type PageRequest, type UsageFilter, type UsageGroup, type UsageTotals, usageGroups } from "../core/control.ts";
 import { effects } from "../core/decision.ts";
 import type { UsageRow } from "../core/ports.ts";
 import { SluiceError } from "../errors.ts";
+import { asCsv, csvQuery, listAsCsv, tableAsCsv, wantsCsv } from "./csv.ts";
 import type { AdminDeps } from "./deps.ts";
 import { problems } from "./problems.ts";
 import { confine, resolveReached } from "./reach.ts";
@@ -142,46 +143,75 @@ const recordSchema = t.Object(
   },
 );
 
+const summaryQuery = t.Object(
+  {
+    ...filterMembers,
+    group_by: t.Optional(t.String({ description: `Comma-separated, of: ${usageGroups.join(", ")}.` })),
+    ...csvQuery,
+  },
+  { additionalProperties: false },
+);
+
+const recordsQuery = listQuery({ request_id: t.Optional(t.String()), ...filterMembers, ...csvQuery });
+
 const tags = ["Usage"];
 
 /** `/usage`. */
 export function usageRoutes(deps: AdminDeps) {
+  const summaryAsCsv = async (query: Shown<typeof summaryQuery>, request: Request): Promise<Response> => {
+    const by = readGroups(query.group_by);
+    const filter = await readFilter(deps, query, request);
+    await deps.recorder.flush();
+    const columns = Object.keys(totalsMembers);
+    if (by.length === 0) return tableAsCsv("usage-summary", columns, [showTotals(await deps.usage.totals(filter))]);
+    const groups = await deps.usage.grouped(filter, by, maxGroups);
+    const rows = groups.map((entry) => ({ ...entry.group, ...showTotals(entry) }));
+    return tableAsCsv("usage-summary", [...by, ...columns], rows);
+  };
+
+  const recordsAsCsv = async (query: Shown<typeof recordsQuery>, request: Request): Promise<Response> => {
+    const filter = await readFilter(deps, query, request);
+    await deps.recorder.flush();
+    const read = (page: PageRequest) => deps.usage.list(page, filter);
+    return listAsCsv("usage-records", recordSchema, { request, query }, read, showRecord);
+  };
+
+  const summarize = async (query: Shown<typeof summaryQuery>, request: Request) => {
+    const by = readGroups(query.group_by);
+    const filter = await readFilter(deps, query, request);
+    // Who just got an answer finds its row here, though rows are stored after the answer.
+    await deps.recorder.flush();
+    const totals = showTotals(await deps.usage.totals(filter));
+    if (by.length === 0) return totals;
+    const groups = await deps.usage.grouped(filter, by, maxGroups);
+    return { ...totals, groups: groups.map((entry) => ({ group: { ...entry.group }, ...showTotals(entry) })) };
+  };
+
+  const list = async (query: Shown<typeof recordsQuery>, request: Request) => {
+    const filter = await readFilter(deps, query, request);
+    await deps.recorder.flush();
+    return showPage(await deps.usage.list(toPageRequest(query), filter), showRecord);
+  };
+
   return routes("/usage")
     .get(
       "/summary",
-      async ({ query, request }) => {
-        const by = readGroups(query.group_by);
-        const filter = await readFilter(deps, query, request);
-        // Who just got an answer finds its row here, though rows are stored after the answer.
-        await deps.recorder.flush();
-        const totals = showTotals(await deps.usage.totals(filter));
-        if (by.length === 0) return totals;
-        const groups = await deps.usage.grouped(filter, by, maxGroups);
-        return { ...totals, groups: groups.map((entry) => ({ group: { ...entry.group }, ...showTotals(entry) })) };
-      },
+      ({ query, request }) =>
+        wantsCsv(request, query.format) ? summaryAsCsv(query, request) : summarize(query, request),
       {
-        query: t.Object(
-          {
-            ...filterMembers,
-            group_by: t.Optional(t.String({ description: `Comma-separated, of: ${usageGroups.join(", ")}.` })),
-          },
-          { additionalProperties: false },
-        ),
+        query: summaryQuery,
         response: { 200: summarySchema, ...problems() },
-        detail: needing("usage:read", { tags, summary: "Sum up usage", operationId: "summarizeUsage" }),
+        detail: needing("usage:read", { ...asCsv, tags, summary: "Sum up usage", operationId: "summarizeUsage" }),
       },
     )
     .get(
       "/records",
-      async ({ query, request }) => {
-        const filter = await readFilter(deps, query, request);
-        await deps.recorder.flush();
-        return showPage(await deps.usage.list(toPageRequest(query), filter), showRecord);
-      },
+      ({ query, request }) => (wantsCsv(request, query.format) ? recordsAsCsv(query, request) : list(query, request)),
       {
-        query: listQuery({ request_id: t.Optional(t.String()), ...filterMembers }),
+        query: recordsQuery,
         response: { 200: listOf(recordSchema), ...problems() },
         detail: needing("usage:read", {
+          ...asCsv,
           tags,
           summary: "List ledger rows, newest first",
           operationId: "listUsageRecords",
@@ -192,11 +222,13 @@ export function usageRoutes(deps: AdminDeps) {
 
 type FilterQuery = { [K in keyof typeof filterMembers]?: string } & { request_id?: string };
 
+/** No organisation has this id; the empty one is that of calls whose key was not valid. */
+const noOrganisation = "?";
+
 async function readFilter(deps: AdminDeps, query: FilterQuery, request: Request): Promise<UsageFilter> {
   return defined({
     requestId: query.request_id,
-    // Rows of no organisation: there are none.
-    org: confine(request, query.org) ?? (query.org === undefined ? undefined : ""),
+    org: confine(request, query.org) ?? (query.org === undefined ? undefined : noOrganisation),
     team: query.team,
     app: await applicationId(deps, request, query.app),
     env: query.env,

@@ -1,4 +1,5 @@
 import type { AuditNote } from "./audit.ts";
+import type { CelQuestion, CelReport } from "./cel-check.ts";
 import type { Mode, OnError } from "./decision.ts";
 import type { DecisionGroup, DecisionTotals } from "./decision-stats.ts";
 import type { EnvironmentConfig } from "./environments.ts";
@@ -378,6 +379,19 @@ export interface UsageGroupTotals extends UsageTotals {
   readonly group: Readonly<Partial<Record<UsageGroup, string>>>;
 }
 
+/** The sums of one hour or day, and how its requests went. */
+export interface UsageMetrics extends UsageTotals {
+  /** Its beginning, and its end, which it does not include. */
+  readonly from: number;
+  readonly to: number;
+  readonly deniedRequests: number;
+  /** Those that were answered with a status of 500 or more. */
+  readonly failedRequests: number;
+  readonly meanLatencyMs: number;
+  /** Until the first byte of the answer. */
+  readonly meanTtftMs: number;
+}
+
 /** Reads the usage ledger. */
 export interface UsageLedger {
   /** Newest first. */
@@ -385,6 +399,8 @@ export interface UsageLedger {
   totals(filter: UsageFilter): Promise<UsageTotals>;
   /** At most `limit` groups, those with the most requests first. */
   grouped(filter: UsageFilter, by: readonly UsageGroup[], limit: number): Promise<readonly UsageGroupTotals[]>;
+  /** The hours or days (UTC) in which there were requests, oldest first. */
+  metrics(filter: UsageFilter, interval: "hour" | "day"): Promise<readonly UsageMetrics[]>;
 }
 
 /** Selects decision records. Times are milliseconds; `from` is included, `to` is not. */
@@ -518,6 +534,8 @@ export interface PolicyDirectory {
    * @returns every problem found, warnings included; none that is more than a warning means it would load
    */
   validate(content: string, path: string): readonly PolicyProblem[] | Promise<readonly PolicyProblem[]>;
+  /** Checks one CEL expression as a policy's would be, without touching what is live. */
+  validateCel(question: CelQuestion): Promise<CelReport>;
 }
 
 /** One setting with where its value came from. */

@@ -3,6 +3,7 @@ import { compileTree, type LoadOptions } from "./load.ts";
 import type { Problem } from "./problem.ts";
 import type { PolicyService } from "./service.ts";
 import { labelOf, type PolicyTree, readPolicyTree, withFile } from "./tree.ts";
+import { validateCel } from "./validate-cel.ts";
 
 /** The policies of the running gateway, as the control plane looks at them. */
 export function createPolicyDirectory(
@@ -15,6 +16,7 @@ export function createPolicyDirectory(
     source: (policyId) => service.sources().get(policyId) ?? null,
     state: () => service.status(),
     types,
+    validateCel: (question) => validateCel(options.cel, options.dir, question),
     async validate(content, path) {
       const label = labelOf(options.dir);
       // People copy the path from a repository, where it begins with the folder.
