@@ -32,7 +32,11 @@ export function createConfinement(deps: Owners, request: Request): Confinement {
   const owned: Record<(typeof named)[number], (name: string) => Promise<boolean>> = {
     orgs: async (name) => name === own,
     teams: async (name) => (await deps.teams.find(name))?.organisation === own,
-    apps: async (name) => (await resolveReached(deps, request, name)) !== null,
+    // A name is own that is no other's id: nobody is to learn of a policy by calling something as what it is for.
+    apps: async (name) => {
+      const byId = await deps.applications.find(name);
+      return byId === null ? (await resolveReached(deps, request, name)) !== null : byId.organisation === own;
+    },
     keys: async (name) => {
       const key = await deps.keys.find(name);
       return key !== null && (await deps.applications.find(key.application))?.organisation === own;
