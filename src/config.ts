@@ -77,6 +77,16 @@ export const settings = {
     doc: "Address to listen on; 0.0.0.0 is every one of the machine.",
   }),
   port: required({ type: integer(0, 65_535), default: 8787, doc: "Port to listen on; 0 picks a free one." }),
+  tls_cert_file: setting({
+    type: path,
+    default: undefined,
+    doc: "The certificate to serve HTTPS with, as PEM, those that lead to its authority behind it; read again when it changes. Unset: plain HTTP, for behind a balancer that ends TLS.",
+  }),
+  tls_key_file: setting({
+    type: path,
+    default: undefined,
+    doc: "Its private key, as PEM without a passphrase; read again when it changes.",
+  }),
   data_dir: required({
     type: path,
     default: "./data",
@@ -526,6 +536,10 @@ export function loadConfig({ argv, env, cwd, readFile = readText }: ConfigInput)
     put(values, key, found.value);
   }
   const { rows: routingRows, providers, models } = readRouting(sources);
+  if ((values.tls_cert_file === undefined) !== (values.tls_key_file === undefined)) {
+    const [set, missing] = values.tls_key_file === undefined ? ["cert", "key"] : ["key", "cert"];
+    problems.push({ where: `tls_${set}_file`, message: `is set, and tls_${missing}_file is not; HTTPS takes both` });
+  }
   if (problems.length > 0) throw new ConfigError(problems);
   for (const { api_key: key } of providers.values()) if (key !== undefined) secrets.push(key);
 

@@ -5,6 +5,7 @@ import { SluiceError } from "../errors.ts";
 import { PluginErrors } from "../registry/registry.ts";
 import { describeError } from "../store/engine-health.ts";
 import { MigrationError } from "../store/migrate.ts";
+import { CertificateError } from "../tls.ts";
 
 /** Why Sluice could not start, for whoever runs it. */
 export interface StartFailure {
@@ -21,6 +22,7 @@ export function explainStartFailure(error: unknown, { host, port, data_dir }: Se
   const { message } = error;
   if (error instanceof AdminKeyError) return { message, exitCode: 2 };
   if (error instanceof PluginErrors) return { message: `the plugins were refused:\n${message}`, exitCode: 3 };
+  if (error instanceof CertificateError) return { message, exitCode: 2 };
   if (error instanceof MigrationError) return { message, exitCode: 1 };
   if (error instanceof SluiceError && error.code === "database_unavailable") {
     return { message: `the database cannot be used: ${describeError(error.cause)}`, exitCode: 1 };
