@@ -192,7 +192,7 @@ function routesOf({ models }: AdminDeps, id: string): readonly Routed[] {
 function targetHealth({ models, targets }: AdminDeps): (target: RoutedTarget) => Status {
   const states = new Map(targets().map(({ id, state }): [string, TargetStatus["state"]] => [id, state]));
   return ({ id, info }) => {
-    if (models.isOff(info.id)) return "disabled";
+    if (models.isSwitchedOff(info.id)) return "disabled";
     return (states.get(id) ?? "closed") === "closed" ? "healthy" : "failing";
   };
 }

@@ -68,3 +68,124 @@ describe("a model", () => {
     expect(Object.values(await enabled(admin))).not.toContain(false);
   });
 });
+
+describe("a model of the database", () => {
+  const made = {
+    id: "support-chat",
+    targets: [
+      { provider: "azure-eu", model: "gpt-4o", weight: 3 },
+      { provider: "openai", model: "gpt-4o", priority: 2, reasoning: true },
+    ],
+    price: { input: 1.5, output: 6, cached_input: 0.5 },
+  };
+  const create = (admin: Admin, body: object = made) => admin.call("POST", "/admin/v1/models", { body });
+
+  test("is made, read, changed and deleted, each change with a version of its own", async () => {
+    await using admin = await startTestAdmin();
+    const created = await create(admin);
+    expect([created.status, created.headers.get("etag"), created.headers.get("location")]).toEqual([
+      201,
+      '"1"',
+      "/admin/v1/models/support-chat",
+    ]);
+    expect(created.json()).toMatchObject({
+      id: "support-chat",
+      provider: "azure-eu",
+      source: "database",
+      status: "healthy",
+      definition: {
+        targets: [
+          { provider: "azure-eu", model: "gpt-4o", priority: 1, weight: 3, reasoning: null },
+          { provider: "openai", model: "gpt-4o", priority: 2, weight: 100, reasoning: true },
+        ],
+        price: { input: 1.5, output: 6, cached_input: 0.5, date: "configured" },
+        price_waived: false,
+      },
+      price: { input: 1.5 },
+    });
+    const read = await admin.call("GET", "/admin/v1/models/Support-Chat");
+    expect([read.text, read.headers.get("etag")]).toEqual([created.text, '"1"']);
+
+    const body = { targets: [{ provider: "openai", model: "gpt-4.1" }] };
+    const put = await admin.call("PUT", "/admin/v1/models/support-chat", { body, headers: { "if-match": '"1"' } });
+    expect([put.status, put.headers.get("etag"), put.json().targets[0].model]).toEqual([200, '"2"', "gpt-4.1"]);
+    const stale = await admin.call("PUT", "/admin/v1/models/support-chat", { body, headers: { "if-match": '"1"' } });
+    expect([stale.status, stale.json().code]).toEqual([412, "stale_etag"]);
+
+    const off = await admin.call("POST", "/admin/v1/models/support-chat/disable");
+    expect([off.headers.get("etag"), off.json().status]).toEqual(['"3"', "disabled"]);
+    const gone = await admin.call("DELETE", "/admin/v1/models/support-chat", { headers: { "if-match": '"3"' } });
+    expect([gone.status, gone.text]).toEqual([204, ""]);
+    expect((await admin.call("GET", "/admin/v1/models/support-chat")).status).toBe(404);
+  });
+
+  test.each([
+    ["a provider that is not configured", { targets: [{ provider: "nobody", model: "x" }] }, 400],
+    ["a price that nobody knows", { targets: [{ provider: "openai", model: "our-tune" }], price: null }, 400],
+    ["no target", { targets: [] }, 400],
+    ["a name that is taken, in any case", { id: "Meta/Llama-3" }, 409],
+    ["the simulated model's name", { id: "echo" }, 400],
+    ["a negative price", { price: { input: -1, output: 1 } }, 400],
+    ["a name with a blank", { id: "our model" }, 400],
+  ])("is not made with %s", async (_, change, status) => {
+    await using admin = await startTestAdmin();
+    expect((await create(admin, { ...made, ...change })).status).toBe(status);
+    expect((await admin.call("GET", "/admin/v1/models?source=database")).json().data).toEqual([]);
+  });
+
+  test("is the only kind that can be changed; every other one can be switched", async () => {
+    await using admin = await startTestAdmin();
+    const { id: _, ...body } = made;
+    for (const id of ["gpt-4o", "meta/llama-3", "echo"]) {
+      for (const [method, sent] of [["PUT", body] as const, ["DELETE", undefined] as const]) {
+        const answer = await admin.call(method, `/admin/v1/models/${encodeURIComponent(id)}`, { body: sent });
+        expect([id, method, answer.status, answer.json().code]).toEqual([id, method, 409, "conflict"]);
+      }
+      expect((await admin.call("POST", `/admin/v1/models/${id}/disable`)).json().status).toBe("disabled");
+    }
+  });
+
+  test("is in the audit log, with who did what", async () => {
+    await using admin = await startTestAdmin();
+    await create(admin);
+    await admin.call("DELETE", "/admin/v1/models/support-chat");
+    const { data } = await admin.store.audit.list({ limit: 10, after: null }, { subject: "model support-chat" });
+    expect(data.map(({ action, actor }) => [action, actor])).toEqual([
+      ["delete", "admin-key"],
+      ["create", "admin-key"],
+    ]);
+  });
+});
+
+describe("the status of a model", () => {
+  const statuses = async (admin: Admin, id: string) => {
+    const { status, targets } = (await admin.call("GET", `/admin/v1/models/${id}`)).json();
+    const of = (provider: string) => targets.find((one: { provider: string }) => one.provider === provider)?.status;
+    return [status, of("azure-eu"), of("openai")];
+  };
+  const target = (id: string, state: "open" | "half_open" | "closed") => {
+    return { id, state, inFlight: 0, queued: 0, attempts: 9, failures: 9 };
+  };
+
+  test("is failing when the breaker of every target that is switched on is not closed", async () => {
+    await using admin = await startTestAdmin();
+    const targets = [
+      { provider: "azure-eu", model: "gpt-4o" },
+      { provider: "openai", model: "gpt-4.1" },
+    ];
+    await admin.call("POST", "/admin/v1/models", { body: { id: "either", targets } });
+    expect(await statuses(admin, "either")).toEqual(["healthy", "healthy", "healthy"]);
+    admin.targetStates.push(target("azure-eu/gpt-4o", "open"));
+    expect(await statuses(admin, "either")).toEqual(["healthy", "failing", "healthy"]);
+    await admin.call("POST", "/admin/v1/models/gpt-4.1/disable");
+    expect(await statuses(admin, "either")).toEqual(["failing", "failing", "disabled"]);
+    const failing = await admin.call("GET", "/admin/v1/models?status=failing");
+    expect(failing.json().data).toEqual([
+      { id: "either", provider: "azure-eu", source: "database", status: "failing", enabled: true },
+    ]);
+    admin.targetStates.splice(0, 1, target("azure-eu/gpt-4o", "half_open"));
+    expect((await statuses(admin, "either"))[0]).toBe("failing");
+    admin.targetStates.splice(0, 1, target("azure-eu/gpt-4o", "closed"));
+    expect((await statuses(admin, "either"))[0]).toBe("healthy");
+  });
+});

@@ -34,6 +34,8 @@ export interface ModelSwitch {
   find(id: string): ModelState | null;
   /** Whether calls of this name are refused now. */
   isOff(id: string): boolean;
+  /** Whether the model of this very name is switched off, in whatever case: names that lead elsewhere too may be served. */
+  isSwitchedOff(id: string): boolean;
   /** As {@link ModelStates.change}; obeyed by this process when it resolves. */
   change(id: string, change: ModelChange, version: number | null): Promise<Changed<ModelState>>;
 }

@@ -34,10 +34,10 @@ export async function createModelSwitch(all: Catalogue, states: ModelStates): Pr
     off = new Set(read.filter(({ enabled }) => !enabled).map(({ id }) => id.toLowerCase()));
   }
 
-  const isOff = (id: string) => off.size > 0 && off.has(id.toLowerCase());
+  const isSwitchedOff = (id: string) => off.size > 0 && off.has(id.toLowerCase());
 
   function withoutOff(route: Route): Route | null {
-    const left = route.targets.filter(({ info }) => !isOff(info.id));
+    const left = route.targets.filter(({ info }) => !isSwitchedOff(info.id));
     if (left.length === route.targets.length) return route;
     const [first] = left;
     return first === undefined ? null : { ...route, model: first.info, target: first, targets: left };
@@ -46,7 +46,7 @@ export async function createModelSwitch(all: Catalogue, states: ModelStates): Pr
   const catalogue: Catalogue = {
     resolve(name, surface) {
       if (off.size === 0) return all.resolve(name, surface);
-      if (isOff(name)) return null;
+      if (isSwitchedOff(name)) return null;
       const route = all.resolve(name, surface);
       return route && withoutOff(route);
     },
@@ -64,6 +64,7 @@ export async function createModelSwitch(all: Catalogue, states: ModelStates): Pr
     catalogue,
     find: (id) => known.get(id) ?? null,
     isOff: (id) => off.size > 0 && !served(id),
+    isSwitchedOff,
     change: (id, change, version) =>
       inTurn(async () => {
         const changed = await states.change(id, change, version);
