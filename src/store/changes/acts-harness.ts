@@ -57,6 +57,13 @@ export const acts: readonly Act[] = [
     (a) => a.admin("POST", "models/gpt-4o/disable", { reason: "a test" }),
     (a) => a.admin("POST", "models/gpt-4o/enable"),
   ),
+  {
+    name: "a model made",
+    make: (a) => a.admin("POST", "models", { id: "made", targets: [{ provider: "echo", model: "echo" }] }),
+    undo: (a) => a.admin("DELETE", "models/made"),
+    obeyed: async (other, fleet) =>
+      (await other.get("/v1/models", fleet.key)).json.data.some((model: { id: string }) => model.id === "made"),
+  },
   refusing(
     "a policy made",
     "made",
