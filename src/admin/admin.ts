@@ -77,7 +77,10 @@ export function createAdmin(deps: AdminDeps) {
     .onError(async ({ error, path, request }) => {
       await idempotency.fail(request);
       const cause = error instanceof Error && error.cause instanceof SluiceError ? error.cause : error;
-      if (cause instanceof SluiceError) return toResponse(toProblem(cause, path));
+      if (cause instanceof SluiceError) {
+        const wait = cause.code === "too_many_failures" ? { "retry-after": String(cause.details.seconds) } : {};
+        return toResponse(toProblem(cause, path), wait);
+      }
       if (cause instanceof ValidationError && cause.type !== "response") return toResponse(toInputProblem(cause, path));
       const id = crypto.randomUUID();
       deps.logger.error({ err: cause, id, method: request.method, path }, "an admin request failed unexpectedly");
