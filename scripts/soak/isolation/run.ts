@@ -69,7 +69,13 @@ export async function runIsolation(plan: {
       const target = random(2) === 0 ? own : other;
       const draws = drawn.get(operation)!;
       const instead = aimAt(draws[random(draws.length)]!, operation, target, random);
-      const answer = await world.send(operation, { ...instead, key });
+      let answer: Answer;
+      try {
+        answer = await world.send(operation, { ...instead, key });
+      } catch (error) {
+        find(`${operation.operationId} ${JSON.stringify(instead)}: its answer broke off: ${error}`);
+        continue;
+      }
       statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
       if (answer.status < 300) succeeded.add(operation.operationId);
       if (answer.status === 201) learn(answer, own);
