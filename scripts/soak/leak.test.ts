@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { detectors } from "../../plugins/pii/detectors.ts";
+import { sets } from "../../plugins/regex_guard/sets.ts";
 import { secretTypes } from "../../plugins/secrets/detectors.ts";
 import { generators } from "./leak/plants.ts";
 import { runClean, runLeaks } from "./leak/run.ts";
@@ -18,6 +19,8 @@ describe("values in streamed answers", () => {
     const pii = new Set(detectors.flatMap(({ type }) => (type === null ? [] : [type])));
     expect(Object.keys(generators.pii).sort()).toEqual([...pii].sort());
     expect(Object.keys(generators.secrets).sort()).toEqual([...secretTypes].sort());
+    const builtIn = Object.values(sets).flatMap((set) => set.map(({ name }) => name));
+    expect(Object.keys(generators.regex_guard).sort()).toEqual([...builtIn, "host", "stretch", "ticket"].sort());
   });
 
   test("clean text comes out as it is, and little of it is held back at a time", () => {

@@ -1,6 +1,6 @@
 /**
  * `bun run soak leak [--plants 200] [--splits 1000] [--seed 1] [--type ssn]`: plants values of every type (or of those
- * named) that the plugins pii and secrets look for into streamed answers, split in two at every place and at random in many, and sends them through the gateway's
+ * named) that the plugins pii, secrets, regex_guard and text_replace look for into streamed answers, split in two at every place and at random in many, and sends them through the gateway's
  * guards. Exits 1 when a value reaches the client, when an answer differs with how it is split, or when clean text changes.
  */
 import { parseArgs } from "node:util";

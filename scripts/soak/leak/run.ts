@@ -1,14 +1,21 @@
 import pii from "../../../plugins/pii/plugin.ts";
+import regexGuard from "../../../plugins/regex_guard/plugin.ts";
 import secrets from "../../../plugins/secrets/plugin.ts";
+import textReplace from "../../../plugins/text_replace/plugin.ts";
 import { AnswerLog } from "../../../src/core/answer-log.ts";
 import { emptyFacts } from "../../../src/core/facts.ts";
 import type { CompiledPolicy } from "../../../src/core/policy.ts";
 import { TextGuards } from "../../../src/core/stream-text.ts";
 import { instantiate } from "../../../src/sdk/instantiate.ts";
 import type { Plugin } from "../../../src/sdk/plugin.ts";
-import { createRandom, generators, type Plant, plantsOf } from "./plants.ts";
+import { configs, createRandom, type Guarding, generators, type Plant, plantsOf } from "./plants.ts";
 
-const plugins = { pii, secrets } as unknown as Readonly<Record<keyof typeof generators, Plugin>>;
+const plugins = {
+  pii,
+  secrets,
+  regex_guard: regexGuard,
+  text_replace: textReplace,
+} as unknown as Readonly<Record<Guarding, Plugin>>;
 const channel = { choice: 0, kind: "text", tool: "" } as const;
 
 /** How much is tried. */
@@ -36,8 +43,8 @@ export interface LeakResult {
 }
 
 /** A policy that redacts answers, as the gateway has it. */
-export function guardOf(plugin: keyof typeof generators, config: object): CompiledPolicy {
-  const made = instantiate(plugins[plugin], { on: ["answer"], action: "redact", ...config }, () => ({
+export function guardOf(plugin: Guarding, config: object = configs[plugin]): CompiledPolicy {
+  const made = instantiate(plugins[plugin], { on: ["answer"], ...config }, () => ({
     reads: [],
     test: () => true,
   }));
@@ -73,8 +80,8 @@ export function send(policies: readonly CompiledPolicy[], pieces: readonly strin
 
 /** Tries every type of every detector. */
 export function runLeaks(plan: LeakPlan): LeakResult[] {
-  return (Object.keys(generators) as (keyof typeof generators)[]).flatMap((plugin) => {
-    const policy = guardOf(plugin, plugin === "pii" ? { min_confidence: 0.6 } : {});
+  return (Object.keys(generators) as Guarding[]).flatMap((plugin) => {
+    const policy = guardOf(plugin);
     const types = Object.keys(generators[plugin]).filter((type) => plan.types?.includes(type) ?? true);
     return types.map((type) => {
       const result = runType(plugin, type, policy, plan);
@@ -86,7 +93,7 @@ export function runLeaks(plan: LeakPlan): LeakResult[] {
   });
 }
 
-function runType(plugin: keyof typeof generators, type: string, policy: CompiledPolicy, plan: LeakPlan): LeakResult {
+function runType(plugin: Guarding, type: string, policy: CompiledPolicy, plan: LeakPlan): LeakResult {
   const random = createRandom(plan.seed);
   const missed: string[] = [];
   const leaks: string[] = [];
@@ -128,7 +135,14 @@ function pieces(text: string, random: (below: number) => number): string[] {
 
 /** A long text without anything to find: whether it comes out as it is, how much is held back, and what it costs. */
 export function runClean(kilobytes: number, size: number) {
-  const policies = [guardOf("pii", {}), guardOf("secrets", {})];
+  // Not the sets of regex_guard: of some of their patterns every rest of a line may be the middle.
+  const { patterns } = configs.regex_guard;
+  const policies = [
+    guardOf("pii", { action: "redact" }),
+    guardOf("secrets"),
+    guardOf("regex_guard", { action: "redact", patterns }),
+    guardOf("text_replace"),
+  ];
   const sentence =
     "The scheduler keeps 42 queues (see section 3.1); each worker takes the next job, retries it up to 5 times - and logs why. Größe: 10 µm, 😀.\n";
   const text = sentence.repeat(Math.ceil((kilobytes * 1024) / sentence.length));
