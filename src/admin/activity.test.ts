@@ -47,11 +47,17 @@ async function follow(admin: Admin, query = "", options: { key?: string; lastEve
   return Object.assign(state, { stop: () => reader.cancel() });
 }
 
-const plain = { revision: "sha256:test", outcome: "ok", tally: { decided: 1, notApplicable: 0, errors: 0 }, micros: 4 } as const;
+const plain = {
+  revision: "sha256:test",
+  outcome: "ok",
+  tally: { decided: 1, notApplicable: 0, errors: 0 },
+  micros: 4,
+} as const;
 const newKey = async (admin: Admin, role: string, organisation: string | null) =>
-  (
-    await admin.call("POST", "/admin/v1/admin-keys", { body: { name: role, role, organisation } })
-  ).json() as { id: string; key: string };
+  (await admin.call("POST", "/admin/v1/admin-keys", { body: { name: role, role, organisation } })).json() as {
+    id: string;
+    key: string;
+  };
 
 describe("the activity stream", () => {
   test("tells each decision as it is made, allowed ones too, without facts and prompts", async () => {

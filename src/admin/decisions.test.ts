@@ -4,14 +4,27 @@ import { startTestAdmin } from "./testing.ts";
 
 type Row = Record<string, unknown>;
 
-const plain = { revision: "sha256:old", outcome: "ok", tally: { decided: 1, notApplicable: 0, errors: 0 }, micros: 4 } as const;
+const plain = {
+  revision: "sha256:old",
+  outcome: "ok",
+  tally: { decided: 1, notApplicable: 0, errors: 0 },
+  micros: 4,
+} as const;
 
 /** Three refusals, one of them of another policy and application, one warning with an error, two plain passes. */
 async function withDecisions() {
   const admin = await startTestAdmin();
   const [cap] = decisionRow().decision.findings;
   const size = { ...cap!, policy: "org/size%", rule: "big", code: "too_large" };
-  const failed = { ...cap!, policy: "org/odd", rule: "", kind: "error", effect: "warn", would: "warn", code: "policy_error" } as const;
+  const failed = {
+    ...cap!,
+    policy: "org/odd",
+    rule: "",
+    kind: "error",
+    effect: "warn",
+    would: "warn",
+    code: "policy_error",
+  } as const;
   const decision = { ...decisionRow().decision };
   await append(admin.store, {
     decisions: [

@@ -1,5 +1,5 @@
 import type { CandidateFile, Candidates } from "../core/candidates.ts";
-import type { DatabasePolicy, OverlayProblem, PolicyOverlay } from "../core/overlay.ts";
+import { type DatabasePolicy, emptyOverlay, type OverlayProblem, type PolicyOverlay } from "../core/overlay.ts";
 import { PolicyRefused } from "../core/policy-control.ts";
 import type { Logger } from "../core/ports.ts";
 import { compileTree, type LoadOptions } from "./load.ts";
@@ -23,8 +23,8 @@ export function createCandidates({ service, loading, logger }: CandidatesOptions
   async function compile(files: readonly CandidateFile[]) {
     const live = service.loaded();
     const tree = files.filter(({ path }) => !isDatabase(path)).reduce(withCandidate(label), treeOf(live));
-    const overlay = files.filter(({ path }) => isDatabase(path)).reduce(withDatabase, live?.overlay);
-    const result = await compileTree(tree, { ...loading, allowEmpty: true, ...(overlay && { overlay }) });
+    const overlay = files.filter(({ path }) => isDatabase(path)).reduce(withDatabase, live?.overlay ?? emptyOverlay);
+    const result = await compileTree(tree, { ...loading, allowEmpty: true, overlay });
     if (!result.ok) throw new PolicyRefused(result.problems.map(toOverlayProblem));
     const known = new Set(live?.overlayProblems.map(({ code, item }) => `${code} ${item}`));
     const problems = result.overlayProblems.filter(({ code, item }) => !known.has(`${code} ${item}`));
@@ -64,8 +64,7 @@ function isDatabase(path: string): boolean {
   return path.startsWith("db/");
 }
 
-function withDatabase(overlay: PolicyOverlay | undefined, { path, content }: CandidateFile): PolicyOverlay | undefined {
-  if (overlay === undefined) return undefined;
+function withDatabase(overlay: PolicyOverlay, { path, content }: CandidateFile): PolicyOverlay {
   const id = path.replace(/\.policy\.(yaml|yml|json)$/, "");
   const known = overlay.policies.find((policy) => policy.id === id);
   const others = overlay.policies.filter((policy) => policy.id !== id);
