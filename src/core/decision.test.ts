@@ -8,6 +8,7 @@ import {
   extend,
   type Finding,
   joinFindings,
+  shadowEffect,
   strongest,
 } from "./decision.ts";
 import { finding } from "./testing.ts";
@@ -27,6 +28,26 @@ describe("strongest", () => {
         expect(strongest(a, "deny")).toBe("deny");
       }),
     );
+  });
+});
+
+describe("the effect without modes", () => {
+  test("is never weaker than the decision's, and the same where everything is enforced", () => {
+    fc.assert(
+      fc.property(some, (findings) => {
+        const decision = decide("request", findings, tally);
+        expect(strongest(shadowEffect(decision), decision.effect)).toBe(shadowEffect(decision));
+        const enforced = findings.map((one) => ({ ...one, would: one.effect }));
+        expect(shadowEffect(decide("request", enforced, tally))).toBe(decision.effect);
+      }),
+    );
+  });
+
+  test("counts what a mode hides, and not what an exception keeps from its effect", () => {
+    const { override: _, ...hit } = fc.sample(finding, 1)[0]!;
+    const hidden: Finding = { ...hit, mode: "audit", effect: "allow", would: "deny" };
+    expect(shadowEffect(decide("request", [hidden], tally))).toBe("deny");
+    expect(shadowEffect(decide("request", [{ ...hidden, override: "exception:a" }], tally))).toBe("allow");
   });
 });
 

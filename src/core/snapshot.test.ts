@@ -195,3 +195,16 @@ describe("retiring a snapshot", () => {
     expect(first.disposed()).toBe(1);
   });
 });
+
+describe("lookups", () => {
+  test("are counted, over all sets that were live", () => {
+    const first = new Snapshot("sha256:1", [policyWith({ id: "a" })]);
+    const live = new LiveSnapshot(first);
+    const who = identityWith({});
+    for (const name of ["gpt-4o", "gpt-4o", "gpt-5"]) live.current.rulesFor(who, name, "chat");
+    expect(live.lookups).toEqual({ hits: 1, misses: 2 });
+    live.publish(new Snapshot("sha256:2", []));
+    for (const name of ["gpt-4o", "gpt-4o"]) live.current.rulesFor(who, name, "chat");
+    expect(live.lookups).toEqual({ hits: 2, misses: 3 });
+  });
+});

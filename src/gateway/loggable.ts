@@ -7,6 +7,10 @@ export function loggable(error: unknown): object {
   const { code, range } = Object(error) as { code?: unknown; range?: unknown };
   if (typeof code === "string" && range !== undefined) return { code, range };
   if (!(error instanceof Error)) return { thrown: typeof error };
-  const at = (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
-  return { thrown: error.name, at: at.slice(0, 10).map((line) => line.trim()) };
+  const { name, message, stack = "" } = error;
+  // The stack begins with the message, whose lines may look like places.
+  const from = stack.indexOf(message);
+  const places = stack.slice(from < 0 ? stack.length : from + message.length).split("\n");
+  const at = places.map((line) => line.trim()).filter((line) => /^at .*:\d+:\d+\)?$/.test(line));
+  return { thrown: name, at: at.slice(0, 10) };
 }
