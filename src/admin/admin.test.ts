@@ -68,7 +68,7 @@ describe("every route", () => {
       const example = requestBody?.content["application/json"].example;
       const wanted = parameters.filter(({ in: where, required }) => where === "query" && required === true);
       const query = wanted.map(({ name }) => `${name}=1`).join("&");
-      const route = `${path.replace("{id}", "no-such-thing")}?${query}`;
+      const route = `${path.replace("{id}", "no-such-thing").replace("{env}", "prod")}?${query}`;
       const missing = await admin.call(method, route, example === undefined ? {} : { body: example });
       expect([method, path, missing.status, missing.type]).toEqual([method, path, 404, "application/problem+json"]);
       expect(missing.json()).toMatchObject({ code: "not_found", status: 404 });
