@@ -147,6 +147,25 @@ describe("an unknown id", () => {
   );
 });
 
+describe("a path that cannot be read", () => {
+  const parts = ["%", "%zz", "%E0%A4%A", "%00", "%ff", "..%2f..", "%252e", "x".repeat(20_000), "a//b", ";a=b", "\\"];
+  const paths = [...new Set(operations.map(({ path }) => path))].filter((path) => path.includes("{"));
+
+  test.each(paths.map((path) => [path]))("is told as a problem: %s", async (path) => {
+    const { app, adminKey } = world.admin;
+    for (const part of parts) {
+      for (const method of ["GET", "POST", "DELETE", "PROPFIND"]) {
+        const url = `http://localhost${path.replaceAll(/\{[^}]+\}/g, part)}`;
+        const headers = { authorization: `Bearer ${adminKey}` };
+        const { status, headers: shown } = await app.handle(new Request(url, { method, headers }));
+        const told = [part.slice(0, 20), method, status < 500, status < 300 || shown.get("content-type")];
+        const type = status < 300 ? true : "application/problem+json";
+        expect(told).toEqual([part.slice(0, 20), method, true, type]);
+      }
+    }
+  });
+});
+
 describe("a stale ETag", () => {
   const conditional = operations.filter((one) => parametersIn(one, "header").some(({ name }) => name === "if-match"));
 

@@ -65,7 +65,7 @@ function body(operation: Operation): fc.Arbitrary<unknown> {
   const changed = fc.tuple(name, oddValue).map(([at, value]) => ({ ...example, [at]: value }));
   const lessened = name.map((at) => Object.fromEntries(Object.entries(example).filter(([one]) => one !== at)));
   return fc.oneof(
-    { weight: 3, arbitrary: fc.constant(example) },
+    { weight: 7, arbitrary: fc.constant(example) },
     { weight: 4, arbitrary: fitting(described.schema) },
     { weight: 4, arbitrary: changed },
     { weight: 1, arbitrary: lessened },
@@ -78,7 +78,7 @@ export function drawRequest(operation: Operation): fc.Arbitrary<Drawn> {
   const one = (parameter: Parameter): fc.Arbitrary<string | { known: number } | undefined> => {
     if (parameter.in === "path") {
       const { example } = parameter;
-      return fc.oneof({ weight: 3, arbitrary: fc.constant(String(example)) }, { weight: 2, arbitrary: idText() });
+      return fc.oneof({ weight: 7, arbitrary: fc.constant(String(example)) }, { weight: 3, arbitrary: idText() });
     }
     const value = valueOfQuery(parameter);
     const weight = parameter.required ? 1 : 12;
