@@ -17,16 +17,12 @@ export function createDatabaseModels({ db }: Engine, changes: ChangeLog, clock: 
 
     create: (id, definition, actor) =>
       changes.transaction(async (tx, announce) => {
-        if ((await find(tx, id)) !== undefined) throw existing(id);
+        if ((await find(tx, id)) !== undefined) {
+          throw new SluiceError("conflict", { problem: `There is a model '${id}' already.` });
+        }
         const now = clock.now();
         const row = { id, ...toColumns(definition), actor, version: 1, created_at: now, updated_at: now };
-        const { numInsertedOrUpdatedRows } = await tx
-          .insertInto("models")
-          .values(row)
-          .onConflict((conflict) => conflict.doNothing())
-          .executeTakeFirst();
-        // Databases that run transactions side by side: another one was first.
-        if (numInsertedOrUpdatedRows === 0n) throw existing(id);
+        await tx.insertInto("models").values(row).execute();
         announce("model", id);
         await noteChange(tx, { at: now, actor, action: "create", subject: `model ${id}`, detail: { ...definition } });
         return toDatabaseModel(row);
@@ -41,13 +37,7 @@ export function createDatabaseModels({ db }: Engine, changes: ChangeLog, clock: 
         const now = clock.now();
         const row = { ...current, ...toColumns(definition), actor, version: current.version + 1, updated_at: now };
         const { id: _, ...columns } = row;
-        const { numUpdatedRows } = await tx
-          .updateTable("models")
-          .set(columns)
-          .where("id", "=", id)
-          .where("version", "=", current.version)
-          .executeTakeFirst();
-        if (numUpdatedRows === 0n) return { outcome: "stale", version: stands + 1 };
+        await tx.updateTable("models").set(columns).where("id", "=", id).execute();
         announce("model", id);
         await noteChange(tx, { at: now, actor, action: "update", subject: `model ${id}`, detail: { ...definition } });
         return { outcome: "changed", value: toDatabaseModel(row) };
@@ -57,16 +47,10 @@ export function createDatabaseModels({ db }: Engine, changes: ChangeLog, clock: 
       changes.transaction(async (tx, announce): Promise<Changed<DatabaseModel>> => {
         const current = await find(tx, id);
         if (current === undefined) return { outcome: "missing" };
-        const state = await stateVersion(tx, id);
-        const stands = current.version + state;
+        const stands = current.version + (await stateVersion(tx, id));
         if (version !== null && version !== stands) return { outcome: "stale", version: stands };
         const now = clock.now();
-        const { numDeletedRows } = await tx
-          .deleteFrom("models")
-          .where("id", "=", id)
-          .where("version", "=", current.version)
-          .executeTakeFirst();
-        if (numDeletedRows === 0n) return { outcome: "stale", version: stands + 1 };
+        await tx.deleteFrom("models").where("id", "=", id).execute();
         // The name may stay, as a vendor's own: its versions go on, so that none stands for two things.
         const never = { id, enabled: 1, reason: "", actor: "", created_at: now, updated_at: now };
         await tx
@@ -88,10 +72,6 @@ function find(db: Kysely<Tables>, id: string): Promise<Row<"models"> | undefined
 async function stateVersion(db: Kysely<Tables>, id: string): Promise<number> {
   const row = await db.selectFrom("model_states").select("version").where("id", "=", id).executeTakeFirst();
   return row?.version ?? 0;
-}
-
-function existing(id: string): SluiceError {
-  return new SluiceError("conflict", { problem: `There is a model '${id}' already.` });
 }
 
 function toColumns({ targets, price, priceWaived }: ModelDefinition) {
