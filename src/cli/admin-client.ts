@@ -33,6 +33,9 @@ export function addServer(command: Command): Command {
   );
 }
 
+/** Opens an answer of the admin API that is read as it comes, or throws {@link AdminRefusal}. */
+export type OpenAdmin = (path: string, headers?: Readonly<Record<string, string>>) => Promise<Response>;
+
 /**
  * Makes calls to the gateway that the verb's flags, or the environment, name. The key is the configured one, else the one
  * that the gateway keeps in its data directory.
@@ -40,6 +43,22 @@ export function addServer(command: Command): Command {
  * Ends the verb as wrongly used when there is no key.
  */
 export async function adminOf(command: Command): Promise<CallAdmin> {
+  const ask = await askerOf(command);
+  return async (method, path, body) => {
+    const answer = await ask(path, { method, ...(body !== undefined && { body: JSON.stringify(body) }) });
+    return JSON.parse(await answer.text()) as unknown;
+  };
+}
+
+/** {@link adminOf}, for answers that have no end, or a long way to it. */
+export async function openerOf(command: Command): Promise<OpenAdmin> {
+  const ask = await askerOf(command);
+  return (path, headers = {}) => ask(path, { headers });
+}
+
+type Asking = Readonly<{ method?: string; headers?: Readonly<Record<string, string>>; body?: string }>;
+
+async function askerOf(command: Command): Promise<(path: string, asking: Asking) => Promise<Response>> {
   const { admin_key, data_dir } = readSettings(command).values;
   const url = command.opts<{ url?: string }>().url ?? process.env.SLUICE_URL ?? defaultUrl;
   if (!URL.canParse(url)) command.error(`error: '${url}' is no URL; such as ${defaultUrl}`);
@@ -48,25 +67,42 @@ export async function adminOf(command: Command): Promise<CallAdmin> {
     const advice = "give --admin-key or SLUICE_ADMIN_KEY, or name the gateway's data folder with --data-dir";
     command.error(`error: there is no admin key in ${data_dir}; ${advice}`);
   }
-  return async (method, path, body) => {
+  return async (path, { headers = {}, ...asking }) => {
     const target = new URL(`/admin/v1/${path}`, url);
-    const request = {
-      method,
-      headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    };
-    const answer = await fetch(target, request).catch((error: Error) => {
+    const authorized = { authorization: `Bearer ${key}`, "content-type": "application/json", ...headers };
+    const answer = await fetch(target, { ...asking, headers: authorized }).catch((error: Error) => {
       const advice = "say with --url or SLUICE_URL where it listens";
       throw new AdminRefusal(0, "unreachable", `no gateway answers at ${url}; ${advice} (${error.message})`);
     });
-    const text = await answer.text();
-    if (answer.ok) return JSON.parse(text) as unknown;
+    if (answer.ok) return answer;
     let problem: { code?: string; detail?: string } = {};
     try {
-      problem = JSON.parse(text) as typeof problem;
+      problem = (await answer.json()) as typeof problem;
     } catch {
       // Whatever answered is no gateway.
     }
     throw new AdminRefusal(answer.status, problem.code ?? "", problem.detail ?? `${target} answered ${answer.status}`);
   };
+}
+
+/** Refusals that are about how a verb was used; anything else is an internal failure. */
+const usageCodes: readonly string[] = [
+  "unauthenticated",
+  "insufficient_scope",
+  "not_found",
+  "invalid_input",
+  "invalid_request",
+  "malformed_json",
+  "model_not_found",
+];
+
+/** Runs what a verb does with a gateway: a refusal is told in one line, with the exit code for it. */
+export async function tellRefusals(act: () => Promise<void>): Promise<void> {
+  try {
+    await act();
+  } catch (error) {
+    if (!(error instanceof AdminRefusal)) throw error;
+    process.stderr.write(`error: ${error.message}\n`);
+    process.exitCode = error.code === "policy_refused" ? 3 : usageCodes.includes(error.code) ? 2 : 1;
+  }
 }

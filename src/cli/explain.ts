@@ -1,17 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { type Command, Option } from "commander";
 import { surfaces } from "../core/phases.ts";
-import { AdminRefusal, addServer, adminOf, type CallAdmin } from "./admin-client.ts";
+import { addServer, adminOf, type CallAdmin, tellRefusals } from "./admin-client.ts";
 import { type Explanation, explanationLines } from "./explain-text.ts";
-
-/** Refusals that are about how the verb was used; anything else is an internal failure. */
-const usageCodes: readonly string[] = [
-  "unauthenticated",
-  "not_found",
-  "invalid_input",
-  "invalid_request",
-  "model_not_found",
-];
 
 interface ExplainOptions {
   readonly format: "text" | "json";
@@ -41,16 +32,12 @@ export function register(program: Command): void {
       }
       const dry = id === undefined ? await dryRequest(explain, options) : undefined;
       const call = await adminOf(explain);
-      try {
+      await tellRefusals(async () => {
         const explanation = await ask(call, id, dry);
         const isJson = options.format === "json";
         const lines = isJson ? [JSON.stringify(explanation, null, 2)] : explanationLines(explanation);
         process.stdout.write(`${lines.join("\n")}\n`);
-      } catch (error) {
-        if (!(error instanceof AdminRefusal)) throw error;
-        process.stderr.write(`error: ${error.message}\n`);
-        process.exitCode = usageCodes.includes(error.code) ? 2 : 1;
-      }
+      });
     });
 }
 

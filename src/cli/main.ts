@@ -16,12 +16,17 @@ const verbs: Readonly<Record<string, () => Promise<{ register(program: Command):
   test: () => import("./test.ts"),
   ci: () => import("./ci.ts"),
   explain: () => import("./explain.ts"),
+  evaluate: () => import("./evaluate.ts"),
+  decisions: () => import("./decisions.ts"),
   diff: () => import("./diff.ts"),
   revisions: () => import("./revisions.ts"),
   activate: () => import("./activate.ts"),
   new: () => import("./new.ts"),
   apps: () => import("./apps.ts"),
   keys: () => import("./keys.ts"),
+  migrate: () => import("./migrate.ts"),
+  backup: () => import("./backup.ts"),
+  restore: () => import("./restore.ts"),
   audit: () => import("./audit.ts"),
 };
 
