@@ -302,6 +302,13 @@ models:
   test("without any the operator is told who answers", () => {
     expect(load({}).warnings).toEqual([expect.stringContaining("'echo'")]);
     expect(load({ env: { OPENAI_API_KEY: "k" } }).warnings).toEqual([]);
+    const authority = {
+      OPENAI_API_KEY: "k",
+      SLUICE_JWKS_URL: "https://id.example/keys",
+      SLUICE_JWT_ISSUER: "https://id.example",
+    };
+    expect(load({ env: authority }).warnings).toEqual([expect.stringContaining("without jwt.audience")]);
+    expect(load({ env: { ...authority, SLUICE_JWT_AUDIENCE: "sluice" } }).warnings).toEqual([]);
   });
 
   test("where traces go is read from OpenTelemetry's own variables", () => {

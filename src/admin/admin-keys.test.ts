@@ -121,7 +121,10 @@ test("an address that fails too often is told so over HTTP; who is valid there i
   for (let i = 0; i < 5; i += 1) statuses.push((await ask(`wrong-${i}`)).status);
   expect(statuses).toEqual([401, 401, 401, 429, 429]);
   const refused = await ask("wrong");
-  expect([refused.headers.get("retry-after"), (await refused.json()).code]).toEqual(["20", "too_many_failures"]);
+  expect([refused.headers.get("retry-after"), ((await refused.json()) as { readonly code: string }).code]).toEqual([
+    "20",
+    "too_many_failures",
+  ]);
   expect((await ask(admin.adminKey)).status).toBe(200);
   await server.stop(true);
 });

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { generateKeyPair, SignJWT } from "jose";
 import { TestClock } from "../store/testing.ts";
-import { createTokens, type TokenOptions, TokenSettingError } from "./tokens.ts";
+import { TokenSettingError } from "./token-setting-error.ts";
+import { createTokens, type TokenOptions } from "./tokens.ts";
 
 const secret = "a secret of tokens with 32 bytes";
 const claims = { roles: ["roles", "role"], scopes: ["scope", "scopes"], organisation: ["organisation", "org"] };
@@ -101,7 +102,7 @@ describe("what a token allows", () => {
   ])("%j", async (payload, scopes) => {
     const { roles: _, ...rest } = good;
     const operator = await open().identify(await sign({ ...rest, ...payload }));
-    expect([...operator!.scopes].sort()).toEqual([...scopes].sort());
+    expect<readonly string[]>([...operator!.scopes].sort()).toEqual([...scopes].sort());
   });
 
   test("stands in the claims that are named, with dots in their names or leading into them", async () => {

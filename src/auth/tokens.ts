@@ -9,6 +9,7 @@ import {
 import { type AdminScope, adminScopes, type Operator, roleScopes } from "../core/operators.ts";
 import type { Clock } from "../core/ports.ts";
 import { SluiceError } from "../errors.ts";
+import { TokenSettingError } from "./token-setting-error.ts";
 
 /** Which tokens are accepted, and what of them says what their holder may do. */
 export interface TokenOptions {
@@ -40,11 +41,6 @@ export interface Tokens {
    * @throws SluiceError `authority_unavailable`
    */
   identify(presented: string): Promise<Operator | null>;
-}
-
-/** A configuration of tokens that would not keep anybody out. */
-export class TokenSettingError extends Error {
-  override readonly name = "TokenSettingError";
 }
 
 /** Fewer bytes can be found out from a single token by trying (RFC 7518, 3.2). */

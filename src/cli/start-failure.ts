@@ -1,11 +1,10 @@
 import { join } from "node:path";
 import { AdminKeyError } from "../auth/admin-key.ts";
+import { TokenSettingError } from "../auth/token-setting-error.ts";
 import type { ConfigValues } from "../config.ts";
-import { SluiceError } from "../errors.ts";
 import { PluginErrors } from "../registry/registry.ts";
-import { describeError } from "../store/engine-health.ts";
-import { MigrationError } from "../store/migrate.ts";
 import { CertificateError } from "../tls.ts";
+import { explainDatabaseError } from "./database.ts";
 
 /** Why Sluice could not start, for whoever runs it. */
 export interface StartFailure {
@@ -21,12 +20,11 @@ export function explainStartFailure(error: unknown, { host, port, data_dir }: Se
   if (!(error instanceof Error)) return null;
   const { message } = error;
   if (error instanceof AdminKeyError) return { message, exitCode: 2 };
+  if (error instanceof TokenSettingError) return { message, exitCode: 2 };
   if (error instanceof PluginErrors) return { message: `the plugins were refused:\n${message}`, exitCode: 3 };
   if (error instanceof CertificateError) return { message, exitCode: 2 };
-  if (error instanceof MigrationError) return { message, exitCode: 1 };
-  if (error instanceof SluiceError && error.code === "database_unavailable") {
-    return { message: `the database cannot be used: ${describeError(error.cause)}`, exitCode: 1 };
-  }
+  const database = explainDatabaseError(error);
+  if (database !== null) return { message: database, exitCode: 1 };
 
   const { code = "", syscall, path } = error as NodeJS.ErrnoException;
   if (code === "EADDRINUSE") {
