@@ -28,12 +28,14 @@ export async function readBytes(source: ByteSource, max: number): Promise<Uint8A
  * all.
  */
 export async function readResponse(response: Response, max: number): Promise<Uint8Array | null> {
-  const { body, headers } = response;
-  if (body === null) return new Uint8Array();
+  const { headers } = response;
   // Of a compressed body the length says nothing.
   const told = headers.has("content-encoding") ? null : headers.get("content-length");
+  // Not looked at before it is needed: a stream is made of it then, which costs more than all the rest of reading it.
+  if (told !== null && Number(told) <= max) return response.bytes();
+  const { body } = response;
+  if (body === null) return new Uint8Array();
   if (told === null) return readBytes(body.getReader(), max);
-  if (Number(told) <= max) return response.bytes();
   void body.cancel().catch(() => undefined);
   return null;
 }
