@@ -137,7 +137,12 @@ function creates({ method, hooks }: DeclaredRoute): boolean {
 function replay({ status, headers, body }: KeptAnswer): Response {
   return new Response(body, {
     status,
-    headers: { ...headers, "content-type": "application/json", "cache-control": "no-store", [replayedHeader]: "true" },
+    headers: {
+      ...headers,
+      "content-type": "application/json;charset=utf-8",
+      "cache-control": "no-store",
+      [replayedHeader]: "true",
+    },
   });
 }
 

@@ -52,6 +52,12 @@ export const acts: readonly Act[] = [
     (a) => a.admin("PATCH", "applications/demo", { disabled: false }),
   ),
   refusing(
+    "an environment paused",
+    "environment_paused",
+    (a) => a.admin("PUT", "applications/demo/configs/dev", { disabled: true }),
+    (a) => a.admin("DELETE", "applications/demo/configs/dev"),
+  ),
+  refusing(
     "a model switched off",
     "model_not_found",
     (a) => a.admin("POST", "models/gpt-4o/disable", { reason: "a test" }),

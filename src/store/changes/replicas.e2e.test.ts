@@ -65,6 +65,56 @@ describe.skipIf(redisIsMissing !== undefined)(
       expect(delay).toBeLessThan(atOnceMs);
     });
 
+    test("obey a key that is rotated without an overlap, and one that is held to other models, at once", async () => {
+      const [a] = fleet.replicas;
+      const mint = async () => (await a!.admin("POST", "keys", { application: "demo" })).json;
+      const delays = await medianOf(async () => {
+        const { id, key } = await mint();
+        for (const replica of fleet.replicas) expect((await replica.ask(key)).status).toBe(200);
+        let successor = "";
+        const rotated = await delayOf(
+          fleet,
+          async () => {
+            const answer = await a!.admin("POST", `keys/${id}/rotate`, { overlap_seconds: 0 });
+            successor = answer.json.key;
+            return answer;
+          },
+          async (other) => (await other.ask(key)).code === "expired_key",
+        );
+        for (const replica of fleet.replicas) expect((await replica.ask(successor)).status).toBe(200);
+        const held = await mint();
+        for (const replica of fleet.replicas) expect((await replica.ask(held.key)).status).toBe(200);
+        const restricted = await delayOf(
+          fleet,
+          () => a!.admin("PATCH", `keys/${held.id}`, { models: ["echo"] }),
+          async (other) => (await other.ask(held.key)).code === "model_not_allowed",
+        );
+        return Math.max(rotated, restricted);
+      });
+      expect(delays).toBeLessThan(atOnceMs);
+    });
+
+    test("end the overlap of a rotated key at the same moment", async () => {
+      const [a, ...others] = fleet.replicas;
+      const { id, key } = (await a!.admin("POST", "keys", { application: "demo" })).json;
+      for (const replica of fleet.replicas) expect((await replica.ask(key)).status).toBe(200);
+      const { json } = await a!.admin("POST", `keys/${id}/rotate`, { overlap_seconds: 1 });
+      const end = Date.parse(json.replaces.expires_at);
+      for (const replica of others) {
+        const begun = Date.now();
+        const { status } = await replica.ask(key);
+        // A request that ended before the overlap did was let in; one that began after it was not.
+        if (Date.now() < end) expect(status).toBe(200);
+        if (begun >= end) expect(status).toBe(401);
+      }
+      for (const replica of others) while ((await replica.ask(key)).status === 200) await Bun.sleep(1);
+      expect(Date.now()).toBeGreaterThanOrEqual(end);
+      for (const replica of fleet.replicas) {
+        expect(await replica.ask(key)).toEqual({ status: 401, code: "expired_key" });
+        expect((await replica.ask(json.key)).status).toBe(200);
+      }
+    });
+
     test.each(acts.map((act) => [act.name, act] as const))("obey %s at once, and its end", async (_, act) => {
       const ends: number[] = [];
       const begins = await medianOf(async () => {
