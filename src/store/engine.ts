@@ -1,5 +1,6 @@
 import type { Kysely, Transaction } from "kysely";
 import type { EngineHealth } from "./engine-health.ts";
+import type { Rollup } from "./rollup.ts";
 import type { Tables } from "./tables.ts";
 
 /** Rows for one table of one batch. */
@@ -8,6 +9,8 @@ export interface Insert {
   readonly columns: readonly string[];
   /** One JSON array per row, with the values in the order of `columns`; joined by commas. Empty for no rows. */
   readonly rows: string;
+  /** Sums that the new ones of the rows are added to. */
+  readonly rollup?: Rollup;
 }
 
 /** One row of an {@link Insert} as it is encoded. */
@@ -38,7 +41,10 @@ export interface Engine {
   migration<T>(act: (db: Kysely<Tables>) => Promise<T>): Promise<T>;
   /** Runs what reads several times and is to see one moment; it changes nothing. */
   snapshot<T>(act: (tx: Transaction<Tables>) => Promise<T>): Promise<T>;
-  /** Adds many rows in one transaction, all or nothing; rows whose primary key is there already are left out. */
+  /**
+   * Adds many rows, and what they add to their sums, in one transaction, all or nothing; rows whose primary key is there
+   * already are left out.
+   */
   insertMany(inserts: readonly Insert[]): Promise<void>;
   /** Whether an error says that a row with the same key or unique name is there already. */
   isDuplicate(error: unknown): boolean;

@@ -1,4 +1,5 @@
 import type { Insert } from "./engine.ts";
+import { addToSums, rollupColumns, sumExpressions } from "./rollup.ts";
 
 /** Runs one statement of a transaction. */
 export type Run = (sql: string, parameters: readonly unknown[]) => Promise<{ readonly rows: readonly unknown[] }>;
@@ -24,10 +25,18 @@ export function createInserter(): (run: Run, insert: Insert) => Promise<void> {
   };
 }
 
-function toStatement({ table, columns }: Insert, types: ReadonlyMap<string, string>): string {
+function toStatement({ table, columns, rollup }: Insert, types: ReadonlyMap<string, string>): string {
   const values = columns.map((column, i) => `(row->>${i})::${types.get(column)!}`);
   const all = columns.map((column) => `"${column}"`).join(", ");
-  return `insert into ${table} (${all}) select ${values.join(", ")} from jsonb_array_elements($1::jsonb) as row on conflict do nothing`;
+  const insert = `insert into ${table} (${all}) select ${values.join(", ")} from jsonb_array_elements($1::jsonb) as row on conflict do nothing`;
+  if (rollup === undefined) return insert;
+  const into = rollupColumns(rollup);
+  const groups = into.slice(0, 1 + rollup.by.length).map((_, i) => i + 1);
+  // In an order that all processes share: who changes the same sums waits for one another, and not in a circle.
+  return `with added as (${insert} returning *)
+    insert into ${rollup.table} (${into.join(", ")})
+    select ${sumExpressions(rollup).join(", ")} from added group by ${groups.join(", ")} order by ${groups.join(", ")}
+    ${addToSums(rollup)}`;
 }
 
 async function readTypes(run: Run, table: string): Promise<ReadonlyMap<string, string>> {

@@ -1,5 +1,6 @@
 import type { Database, Statement } from "bun:sqlite";
 import type { Insert, NewValue } from "./engine.ts";
+import { addToSums, createSums, rollupColumns } from "./rollup.ts";
 
 /** Adds rows in one transaction, all or nothing, leaving out those that are there already. */
 export type InsertAll = (inserts: readonly Insert[]) => void;
@@ -8,9 +9,9 @@ export type InsertAll = (inserts: readonly Insert[]) => void;
 export function prepareInserts(database: Database): InsertAll {
   const statements = new Map<string, Statement<unknown, NewValue[]>>();
 
-  const statementFor = ({ table, columns }: Insert) => {
+  const statementFor = (table: string, columns: readonly string[], conflict: string) => {
     const places = columns.map(() => "?").join(", ");
-    const sql = `insert into ${table} (${columns.join(", ")}) values (${places}) on conflict do nothing`;
+    const sql = `insert into ${table} (${columns.join(", ")}) values (${places}) ${conflict}`;
     let statement = statements.get(sql);
     if (statement === undefined) {
       statement = database.prepare<unknown, NewValue[]>(sql);
@@ -22,8 +23,17 @@ export function prepareInserts(database: Database): InsertAll {
   return database.transaction((inserts: readonly Insert[]) => {
     for (const insert of inserts) {
       if (insert.rows === "") continue;
-      const statement = statementFor(insert);
-      for (const row of JSON.parse(`[${insert.rows}]`) as NewValue[][]) statement.run(...row);
+      const { table, columns, rollup } = insert;
+      const statement = statementFor(table, columns, "on conflict do nothing");
+      const rows = JSON.parse(`[${insert.rows}]`) as NewValue[][];
+      if (rollup === undefined) {
+        for (const row of rows) statement.run(...row);
+        continue;
+      }
+      const sums = createSums(rollup, columns);
+      for (const row of rows) if (statement.run(...row).changes > 0) sums.add(row);
+      const adding = statementFor(rollup.table, rollupColumns(rollup), addToSums(rollup));
+      for (const row of sums.rows()) adding.run(...row);
     }
   }).immediate;
 }

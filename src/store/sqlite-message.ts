@@ -6,6 +6,9 @@ interface WriteHead {
   readonly inserts: readonly Omit<Insert, "rows">[];
 }
 
+/** Asks the thread to close its connection. It answers when that is done, with this too, and is of no use then. */
+export const closeWriter = "close";
+
 /** Empty when the rows are stored, else what went wrong. */
 export type WriteReply = string;
 
@@ -14,7 +17,7 @@ export type WriteReply = string;
  * JSON, then a line of rows for each insert. Rows are JSON themselves, which has no line ends, and not encoded again.
  */
 export function encodeWrite(path: string, inserts: readonly Insert[]): string {
-  const head: WriteHead = { path, inserts: inserts.map(({ table, columns }) => ({ table, columns })) };
+  const head: WriteHead = { path, inserts: inserts.map(({ rows: _, ...insert }) => insert) };
   return [JSON.stringify(head), ...inserts.map(({ rows }) => rows)].join("\n");
 }
 

@@ -124,6 +124,32 @@ interface UsageTable {
   micros: number | null;
 }
 
+/** Sums over the ledger's rows of one UTC day, which begins at `day`. Times are sums, too. */
+interface UsageRollupTable {
+  day: number;
+  org: string;
+  team: string;
+  app: string;
+  env: string;
+  key_id: string;
+  surface: string;
+  provider: string;
+  model: string;
+  decision: string;
+  requests: number;
+  prompt_tokens: number;
+  completion_tokens: number;
+  total_tokens: number;
+  cached_tokens: number;
+  cache_write_tokens: number;
+  reasoning_tokens: number;
+  cost_nano_usd: number;
+  unpriced_requests: number;
+  failed_requests: number;
+  latency_ms: number;
+  ttft_ms: number;
+}
+
 interface DecisionTable {
   ts: number;
   request_id: string;
@@ -250,6 +276,7 @@ export interface Tables {
   model_states: ModelStateTable;
   models: ModelTable;
   usage: UsageTable;
+  usage_rollups: UsageRollupTable;
   decisions: DecisionTable;
   /** A view: the decisions and those that stand in the ledger. */
   decision_log: DecisionTable;

@@ -1,9 +1,10 @@
 import { type SelectQueryBuilder, sql } from "kysely";
-import type { UsageFilter, UsageGroup, UsageGroupTotals, UsageLedger, UsageTotals } from "../core/control.ts";
+import type { UsageFilter, UsageLedger } from "../core/control.ts";
 import type { UsageRow } from "../core/ports.ts";
 import { type Engine, encodeRow, type Insert, toThousandths } from "./engine.ts";
 import { readCursor, toPage } from "./paging.ts";
 import type { Row, Tables } from "./tables.ts";
+import { createUsageSums, usageRollup } from "./usage-sums.ts";
 
 const columns = [
   "ts",
@@ -45,11 +46,12 @@ const columns = [
 
 /** Encoded ledger rows as they are added to the database. */
 export function insertUsage(rows: string): Insert {
-  return { table: "usage", columns, rows };
+  return { table: "usage", columns, rows, rollup: usageRollup };
 }
 
 /** Reads the ledger from the database. */
-export function createUsageLedger({ db }: Engine): UsageLedger {
+export function createUsageLedger(engine: Engine): UsageLedger {
+  const { db } = engine;
   return {
     async list(page, filter) {
       let query = matching(db.selectFrom("usage"), filter)
@@ -64,26 +66,7 @@ export function createUsageLedger({ db }: Engine): UsageLedger {
       return toPage(await query.execute(), page, toUsageRow, (row) => [row.ts, row.request_id]);
     },
 
-    async totals(filter) {
-      return toTotals(await matching(db.selectFrom("usage"), filter).select(sums).executeTakeFirstOrThrow());
-    },
-
-    async grouped(filter, by, limit) {
-      let query = matching(db.selectFrom("usage"), filter)
-        .select(sums)
-        .select(by.map((group) => grouping(group).as(`by_${group}`)))
-        .groupBy(by.map(grouping))
-        .orderBy("requests", "desc")
-        .limit(limit);
-      for (const group of by) query = query.orderBy(sql.ref(`by_${group}`));
-      const rows = await query.execute();
-      return rows.map(
-        (row): UsageGroupTotals => ({
-          ...toTotals(row),
-          group: Object.fromEntries(by.map((group) => [group, toGroupValue(group, Reflect.get(row, `by_${group}`))])),
-        }),
-      );
-    },
+    ...createUsageSums(engine),
   };
 }
 
@@ -110,51 +93,6 @@ function matching<O>(query: UsageQuery<O>, filter: UsageFilter): UsageQuery<O> {
   if (filter.from !== undefined) narrowed = narrowed.where("ts", ">=", filter.from);
   if (filter.to !== undefined) narrowed = narrowed.where("ts", "<", filter.to);
   return narrowed;
-}
-
-/** Databases give sums of big numbers as numbers or as text. */
-type Sum = number | string | null;
-
-const sums = [
-  sql<Sum>`count(*)`.as("requests"),
-  sql<Sum>`sum(prompt_tokens)`.as("prompt"),
-  sql<Sum>`sum(completion_tokens)`.as("completion"),
-  sql<Sum>`sum(cached_tokens)`.as("cached"),
-  sql<Sum>`sum(reasoning_tokens)`.as("reasoning"),
-  sql<Sum>`sum(total_tokens)`.as("total"),
-  sql<Sum>`sum(cost_nano_usd)`.as("cost"),
-  sql<Sum>`sum(case when cost_nano_usd is null then 1 else 0 end)`.as("unpriced"),
-];
-
-type Sums = Readonly<
-  Record<"requests" | "prompt" | "completion" | "cached" | "reasoning" | "total" | "cost" | "unpriced", Sum>
->;
-
-function toTotals(row: Sums): UsageTotals {
-  return {
-    requests: Number(row.requests ?? 0),
-    promptTokens: Number(row.prompt ?? 0),
-    completionTokens: Number(row.completion ?? 0),
-    cachedTokens: Number(row.cached ?? 0),
-    reasoningTokens: Number(row.reasoning ?? 0),
-    totalTokens: Number(row.total ?? 0),
-    costNanoUsd: Number(row.cost ?? 0),
-    unpricedRequests: Number(row.unpriced ?? 0),
-  };
-}
-
-const periodMs = { day: 86_400_000, hour: 3_600_000 } as const;
-
-function grouping(group: UsageGroup) {
-  // Literals, not parameters: a database must see that the selected and the grouped expression are the same one.
-  if (group === "day" || group === "hour") return sql<number | string>`(ts - ts % ${sql.lit(periodMs[group])})`;
-  return sql<number | string>`${sql.ref(group === "key" ? "key_id" : group === "user" ? "user_hash" : group)}`;
-}
-
-function toGroupValue(group: UsageGroup, value: unknown): string {
-  if (group === "day") return new Date(Number(value)).toISOString().slice(0, 10);
-  if (group === "hour") return new Date(Number(value)).toISOString();
-  return String(value);
 }
 
 /** Encodes a ledger row. Written out rather than looked up by name: this runs for every request. */
