@@ -4,7 +4,7 @@ import { adminScopes } from "../core/operators.ts";
 import { createAdmin } from "./admin.ts";
 import type { AdminDeps } from "./deps.ts";
 import { createOpenApiDocument } from "./openapi.ts";
-import { createContract, type Operation, operationsOf, parametersIn } from "./testing-contract.ts";
+import { type Answer, createContract, type Operation, operationsOf, parametersIn } from "./testing-contract.ts";
 import { badInputs } from "./testing-inputs.ts";
 import { startWorld } from "./testing-world.ts";
 
@@ -23,13 +23,18 @@ const before: Readonly<Record<string, readonly string[]>> = { deleteTeam: ["dele
 
 /** For requests that change nothing: they are reads, or refused. */
 let world: Awaited<ReturnType<typeof startWorld>>;
+/** For requests that change something. */
+let worked: typeof world;
 let gatewayKey = "";
 beforeAll(async () => {
-  world = await startWorld(document);
+  [world, worked] = [await startWorld(document), await startWorld(document)];
   const minted = await world.send(operations.find(({ operationId }) => operationId === "mintKey")!);
   gatewayKey = JSON.parse(minted.text).key;
 });
-afterAll(() => world[Symbol.asyncDispose]());
+afterAll(async () => {
+  await world[Symbol.asyncDispose]();
+  await worked[Symbol.asyncDispose]();
+});
 
 describe("the document", () => {
   test("is valid OpenAPI 3.1", async () => {
@@ -71,14 +76,25 @@ describe("with the examples of the document", () => {
     expect(check(operation, answer)).toEqual([]);
   });
 
-  test.each(named(writing))("%s succeeds", async (_, operation) => {
+  /** One after the other, as operators do it; what is in the way of another one has a world of its own. */
+  async function write(operation: Operation): Promise<readonly [Answer, readonly string[]]> {
+    const makesOrEnds = operation.method === "DELETE" || "201" in operation.responses;
+    if (!makesOrEnds) {
+      const answer = await worked.send(operation);
+      if (answer.status < 300) return [answer, check(operation, answer)];
+    }
     await using fresh = await startWorld(document, operation);
     for (const first of before[operation.operationId] ?? []) {
       await fresh.send(operations.find(({ operationId }) => operationId === first)!);
     }
     const answer = await fresh.send(operation);
-    expect([answer.status < 300, answer.text]).toEqual([true, answer.text]);
-    expect(check(operation, answer)).toEqual([]);
+    return [answer, check(operation, answer)];
+  }
+
+  test.each(named(writing))("%s succeeds", async (_, operation) => {
+    const [{ status, text }, wrong] = await write(operation);
+    expect([status < 300, text]).toEqual([true, text]);
+    expect(wrong).toEqual([]);
   });
 });
 
