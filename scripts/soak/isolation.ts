@@ -1,7 +1,7 @@
 /**
  * `bun run soak isolation [--calls 10000] [--seed 1]`: operators of two organisations make calls of every kind, half of them
- * for what is the other's. Exits 1 when an answer tells anything of the other organisation, when a call changes anything
- * there, . Says which operations never succeeded.
+ * for what is the other's. Exits 1 when an answer tells anything of the other organisation, or when a call changes anything
+ * there. Says which operations never succeeded.
  */
 import { parseArgs } from "node:util";
 import { runIsolation } from "./isolation/run.ts";

@@ -19,14 +19,14 @@ describe("organisations", () => {
     expect((await patch({ time_zone: "UTC" }, '"1"')).json()).toMatchObject({ time_zone: "UTC", name: "Acme" });
     expect((await patch({ time_zone: "UTC" }, '"1"')).status).toBe(412);
 
-    await admin.call("POST", "/admin/v1/applications", {
+    const made = await admin.call("POST", "/admin/v1/applications", {
       body: { name: "chat", organisation: "acme", team: "growth" },
     });
     const refused = await admin.call("DELETE", `${path}/acme`);
     expect([refused.status, refused.json().code]).toEqual([409, "conflict"]);
     expect(refused.json().detail).toContain("is not empty: it has 1 applications, 1 teams and 0 admin keys");
-    await admin.call("DELETE", "/admin/v1/applications/chat");
-    await admin.call("DELETE", "/admin/v1/teams/growth");
+    await admin.call("DELETE", `/admin/v1/applications/${made.json().id}`);
+    await admin.call("DELETE", `/admin/v1/teams/${made.json().team}`);
     expect((await admin.call("DELETE", `${path}/acme`, { headers: { "if-match": '"1"' } })).status).toBe(412);
     expect((await admin.call("DELETE", `${path}/acme`)).status).toBe(204);
     expect((await admin.call("GET", `${path}/acme`)).status).toBe(404);

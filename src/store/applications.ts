@@ -4,6 +4,7 @@ import type { Clock } from "../core/ports.ts";
 import type { ChangeLog } from "./changes/log.ts";
 import type { Engine } from "./engine.ts";
 import { idFromName } from "./ids.ts";
+import { defaultOrganisation } from "./organisations.ts";
 import { positionIn, sorted, toPage } from "./paging.ts";
 import { noteChange } from "./policy-trail.ts";
 import { toApplication } from "./rows.ts";
@@ -51,7 +52,7 @@ export function createApplications(engine: Engine, changes: ChangeLog, clock: Cl
       const taken = async (id: string) =>
         (await db.selectFrom("applications").select("id").where("id", "=", id).executeTakeFirst()) !== undefined;
       const row: Row<"applications"> = {
-        id: await idFromName(name, "app", taken),
+        id: await idFromName(name, "app", taken, organisation !== defaultOrganisation),
         organisation_id: organisation,
         team_id: team === "" ? null : team,
         name,

@@ -7,11 +7,14 @@ const alphabet = "abcdefghijklmnopqrstuvwxyz0123456789";
  *
  * @param taken whether an id is in use; then a random ending is added
  * @param fallback what the id begins with when the name has no letter or digit that an id can hold
+ * @param ending whether it has a random ending in any case. Where organisations share their ids, one without an ending
+ *   would tell that nobody else has it, and one with an ending that somebody has.
  */
 export async function idFromName(
   name: string,
   fallback: string,
   taken: (id: string) => Promise<boolean>,
+  ending = false,
 ): Promise<string> {
   const slug = name
     .normalize("NFKD")
@@ -19,7 +22,7 @@ export async function idFromName(
     .replace(/[^a-z0-9._-]+/g, "-")
     .replace(/^[-._]+|[-._]+$/g, "")
     .slice(0, 48);
-  if (slug !== "" && !(await taken(slug))) return slug;
+  if (!ending && slug !== "" && !(await taken(slug))) return slug;
   for (;;) {
     const id = `${slug || fallback}-${randomText(6)}`;
     if (!(await taken(id))) return id;

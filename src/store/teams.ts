@@ -5,6 +5,7 @@ import { SluiceError } from "../errors.ts";
 import type { ChangeLog } from "./changes/log.ts";
 import type { Engine } from "./engine.ts";
 import { idFromName } from "./ids.ts";
+import { defaultOrganisation } from "./organisations.ts";
 import { positionIn, sorted, toPage } from "./paging.ts";
 import { noteChange } from "./policy-trail.ts";
 import { toTeam } from "./rows.ts";
@@ -34,7 +35,7 @@ export function createTeams(engine: Engine, changes: ChangeLog, clock: Clock): T
     const taken = async (id: string) =>
       (await db.selectFrom("teams").select("id").where("id", "=", id).executeTakeFirst()) !== undefined;
     const row: TeamRow = {
-      id: await idFromName(name, "team", taken),
+      id: await idFromName(name, "team", taken, organisation !== defaultOrganisation),
       organisation_id: organisation,
       name,
       labels: JSON.stringify(labels),
