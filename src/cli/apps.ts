@@ -4,9 +4,9 @@ import { addSettings } from "./settings.ts";
 
 /** Adds `sluice apps list`. */
 export function register(program: Command): void {
-  const apps = program.command("apps").description("Show the applications in the data folder.");
+  const apps = program.command("apps").description("Show the applications in the database.");
   const list = apps.command("list").description("List the applications.");
-  addSettings(list, "data_dir")
+  addSettings(list, "data_dir", "database_url")
     .option("--json", "Print JSON.", false)
     .action(({ json }: { json: boolean }) =>
       withStore(list, async (store) => {

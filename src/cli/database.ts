@@ -2,7 +2,11 @@ import { existsSync } from "node:fs";
 import { userInfo } from "node:os";
 import type { Command } from "commander";
 import type { Page, PageRequest } from "../core/control.ts";
+import { SluiceError } from "../errors.ts";
+import { BackupError } from "../store/backup.ts";
+import { describeError } from "../store/engine-health.ts";
 import { configuredLocation } from "../store/location.ts";
+import { MigrationError } from "../store/migrate.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { readSettings } from "./settings.ts";
 
@@ -15,12 +19,34 @@ export async function withStore(command: Command, use: (store: Store) => Promise
       `error: there is no database in ${values.data_dir}; 'sluice start' makes one, --data-dir names another folder`,
     );
   }
-  const store = await openStore({ ...location, clock: Date });
+  await explainingDatabase(async () => {
+    const store = await openStore({ ...location, clock: Date });
+    try {
+      await use(store);
+    } finally {
+      await store.close();
+    }
+  });
+}
+
+/** Ends a verb with one line, and not with a stack, when the database cannot be used or does not fit. */
+export async function explainingDatabase(act: () => Promise<void>): Promise<void> {
   try {
-    await use(store);
-  } finally {
-    await store.close();
+    await act();
+  } catch (error) {
+    const explained = explainDatabaseError(error);
+    if (explained === null) throw error;
+    console.error(`error: ${explained}`);
+    process.exitCode = 1;
   }
+}
+
+/** What is wrong with a database, for whoever runs a verb; `null` for anything else. */
+export function explainDatabaseError(error: unknown): string | null {
+  if (error instanceof SluiceError && error.code === "database_unavailable") {
+    return `the database cannot be used: ${describeError(error.cause)}`;
+  }
+  return error instanceof MigrationError || error instanceof BackupError ? error.message : null;
 }
 
 /** Who the audit log names for what a verb changes: whoever runs it, as this machine knows them. */

@@ -6,10 +6,10 @@ import { addSettings } from "./settings.ts";
 
 /** Adds `sluice keys list`, `mint` and `revoke`. */
 export function register(program: Command): void {
-  const keys = program.command("keys").description("Mint, list and revoke gateway keys in the data folder.");
+  const keys = program.command("keys").description("Mint, list and revoke gateway keys in the database.");
 
   const list = keys.command("list").description("List the gateway keys.");
-  addSettings(list, "data_dir")
+  addSettings(list, "data_dir", "database_url")
     .option("--app <app>", "Only those of this application, by id or name.")
     .option("--json", "Print JSON.", false)
     .action(({ app, json }: { app?: string; json: boolean }) =>
@@ -25,7 +25,7 @@ export function register(program: Command): void {
   const mint = keys
     .command("mint")
     .description("Mint a gateway key. Only it is printed to standard output, this once.");
-  addSettings(mint, "data_dir")
+  addSettings(mint, "data_dir", "database_url")
     .requiredOption("--app <app>", "The application, by id or name.")
     .option("--env <env>", "The environment that policies see.", toEnv, "prod")
     .option("--name <name>", "For people.", "")
@@ -47,7 +47,7 @@ export function register(program: Command): void {
     );
 
   const revoke = keys.command("revoke").description("Revoke a gateway key, for ever.").argument("<id>", "the key's id");
-  addSettings(revoke, "data_dir").action((id: string) =>
+  addSettings(revoke, "data_dir", "database_url").action((id: string) =>
     withStore(revoke, async (store) => {
       if ((await store.keys.revoke(id, Date.now(), actor())) === null) revoke.error(`error: there is no key '${id}'`);
       console.log(`revoked ${id}; a running gateway refuses it within seconds, through its admin API at once`);

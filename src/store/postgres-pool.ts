@@ -131,7 +131,8 @@ function isOutOfRange(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.code === "22003";
 }
 
-function toTls({ tls, caFile, host }: PostgresAddress): pg.PoolConfig["ssl"] {
+/** How a connection is encrypted. */
+export function toTls({ tls, caFile, host }: PostgresAddress): pg.PoolConfig["ssl"] {
   if (tls === "disable") return false;
   if (tls === "require") return { rejectUnauthorized: false };
   return {

@@ -39,7 +39,8 @@ import { noteChange } from "./policy-trail.ts";
 import { createTeams } from "./teams.ts";
 import { createUsageLedger, encodeUsage, insertUsage } from "./usage.ts";
 
-const migrationsFolder = join(import.meta.dir, "../../schema/sql");
+/** Where the project's own migrations are. */
+export const migrationsFolder = join(import.meta.dir, "../../schema/sql");
 
 /** Everything that is kept in the database. */
 export interface Store {
