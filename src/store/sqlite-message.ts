@@ -6,9 +6,6 @@ interface WriteHead {
   readonly inserts: readonly Omit<Insert, "rows">[];
 }
 
-/** Asks the thread to close its connection. It answers when that is done, with this too, and is of no use then. */
-export const closeWriter = "close";
-
 /** Empty when the rows are stored, else what went wrong. */
 export type WriteReply = string;
 
