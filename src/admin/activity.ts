@@ -191,7 +191,8 @@ function eventStream(follower: Follower, options: StreamOptions): Response {
           // A reader that does not read is cut off here; nothing else would ever tell it.
           if (follower.ended === "slow" && !over) {
             end();
-            controller.error(new Error("the reader did not keep up"));
+            // Without an error of ours, which would be printed: what happened is in the log.
+            controller.error();
           } else if (follower.ended !== null) end();
           else wake();
         });

@@ -1,9 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Harness, startHarness, until } from "../gateway/e2e-harness.ts";
 import { sluice } from "./testing.ts";
+
+// Several commands in a row, each a process of its own.
+setDefaultTimeout(30_000);
 
 const policies = {
   "org/cap.policy.yaml": `
@@ -64,7 +67,12 @@ describe("sluice decisions", () => {
     const { code, out } = await run("decisions", "--export", "--decision", "allow");
     expect(code).toBe(0);
     const { data } = await gateway.admin("decisions?decision=allow");
-    expect(out.trimEnd().split("\n").map((line) => JSON.parse(line) as unknown)).toEqual(data as unknown[]);
+    expect(
+      out
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line) as unknown),
+    ).toEqual(data as unknown[]);
   });
 
   test("follows them as they are made", async () => {
@@ -80,7 +88,9 @@ describe("sluice decisions", () => {
       await (await gateway.post("/v1/chat/completions", body(300))).text();
       return heard.includes("\n");
     });
-    expect(heard.split("\n")[0]).toMatch(/^\S+Z  deny  token_cap  \S+  dev  echo  org\/cap  dec_\S+_request$/);
+    expect(heard.split("\n")[0]).toMatch(
+      /^\S+Z {2}deny {2}token_cap {2}\S+ {2}dev {2}echo {2}org\/cap {2}dec_\S+_request$/,
+    );
     child.kill();
     await child.exited;
     await reading;
@@ -135,12 +145,12 @@ describe("sluice evaluate", () => {
   });
 
   test("takes a request per line, however many there are", async () => {
-    const requests = Array.from({ length: 130 }, (_, i) => JSON.stringify(body(i)));
+    const requests = Array.from({ length: 130 }, (_, i) => JSON.stringify(body(i + 1)));
     requests.push(JSON.stringify({ surface: "messages", body: body(5) }), "");
     const { code, out } = await run("evaluate", "--batch", write("batch.ndjson", requests.join("\n")));
     expect(code).toBe(0);
     const lines = out.trimEnd().split("\n");
-    expect([lines.length, lines[0], lines[101]]).toEqual([131, "1  allow", "102  deny  token_cap  org/cap"]);
+    expect([lines.length, lines[0], lines[100]]).toEqual([131, "1  allow", "101  deny  token_cap  org/cap"]);
     expect(lines[130]).toBe("131  allow");
   });
 
