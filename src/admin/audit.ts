@@ -1,6 +1,8 @@
 import { t } from "elysia";
 import type { AuditEntry, AuditHead } from "../core/audit.ts";
+import type { Page, PageRequest } from "../core/control.ts";
 import { SluiceError } from "../errors.ts";
+import { asCsv, csvQuery, listAsCsv, wantsCsv } from "./csv.ts";
 import type { AdminDeps } from "./deps.ts";
 import { operatorOf } from "./operator.ts";
 import { problems } from "./problems.ts";
@@ -77,26 +79,35 @@ const filterMembers = {
   to: t.Optional(t.String({ description: "Latest time, not included." })),
 };
 
+const pageQuery = listQuery({ ...filterMembers, ...csvQuery });
+
 const tags = ["Audit"];
 
 /** `/audit`. */
 export function auditRoutes(deps: AdminDeps) {
+  const readPage = (query: Shown<typeof pageQuery>, request: Request) => {
+    const { organisation: own } = operatorOf(request);
+    const { organisation = own ?? undefined, actor, action, subject } = query;
+    const from = readOptionalTime("from", query.from);
+    const to = readOptionalTime("to", query.to);
+    const filter = defined({ organisation, actor, action, subject, from, to });
+    return async (page: PageRequest): Promise<Page<AuditEntry>> =>
+      own !== null && organisation !== own ? { data: [], next: null } : await deps.audit.list(page, filter);
+  };
+  const list = async (query: Shown<typeof pageQuery>, request: Request) =>
+    showPage(await readPage(query, request)(toPageRequest(query)), show);
+  const listCsv = async (query: Shown<typeof pageQuery>, request: Request): Promise<Response> =>
+    listAsCsv("audit", entrySchema, { request, query }, readPage(query, request), show);
+
   return routes("/audit")
     .get(
       "",
-      async ({ query, request }) => {
-        const { organisation: own } = operatorOf(request);
-        const { organisation = own ?? undefined, actor, action, subject } = query;
-        if (own !== null && organisation !== own) return { data: [], next: null };
-        const from = readOptionalTime("from", query.from);
-        const to = readOptionalTime("to", query.to);
-        const filter = defined({ organisation, actor, action, subject, from, to });
-        return showPage(await deps.audit.list(toPageRequest(query), filter), show);
-      },
+      ({ query, request }) => (wantsCsv(request, query.format) ? listCsv(query, request) : list(query, request)),
       {
-        query: listQuery(filterMembers),
+        query: pageQuery,
         response: { 200: listOf(entrySchema), ...problems() },
         detail: needing("audit:read", {
+          ...asCsv,
           tags,
           summary: "List who changed what, newest first",
           description: "Every change that this API or the command line made, and what came of it by itself.",

@@ -66,6 +66,16 @@ describe("CSV", () => {
     expect(row[head.indexOf("decision")]).toBe("deny");
   });
 
+  test("of the audit log holds each entry as it is hashed, its detail as JSON", async () => {
+    await using admin = await startTestAdmin();
+    await admin.call("POST", "/admin/v1/applications", { body: { name: "chat" } });
+    const [head, row] = cells((await admin.call("GET", "/admin/v1/audit?format=csv")).text) as [string[], string[]];
+    const [entry] = (await admin.call("GET", "/admin/v1/audit")).json().data;
+    expect(head).toEqual(Object.keys(entry).sort((a, b) => head.indexOf(a) - head.indexOf(b)));
+    expect(JSON.parse(row[head.indexOf("detail")]!)).toEqual(entry.detail);
+    expect(row[head.indexOf("hash")]).toBe(entry.hash);
+  });
+
   test("starts no formula in a spreadsheet", async () => {
     await using admin = await startTestAdmin();
     const formulas = ["=cmd()", "+1", "-1", "@sum", "\t=1"];

@@ -14,14 +14,14 @@ const mint = (body: object) => gateway.admin("applications/demo/keys", { method:
 const chat = { model: "gpt-4o", messages: [{ role: "user", content: "hello" }] };
 const gemini = { contents: [{ role: "user", parts: [{ text: "hello" }] }] };
 
-/** A call of each vendor's shape, and where its refusals say their code. */
-const calls = [
-  ["chat", "/v1/chat/completions", chat, (body: Refusal) => body.error.code],
-  ["responses", "/v1/responses", { model: "gpt-4o", input: "hello" }, (body: Refusal) => body.error.code],
-  ["messages", "/v1/messages", { ...chat, max_tokens: 10 }, (body: Refusal) => body.error.code],
-  ["gemini", "/v1beta/models/gpt-4o:generateContent", gemini, (body: Refusal) => body.error.details?.[0]?.reason],
-  ["cohere", "/v2/chat", chat, (body: Refusal) => body.code],
-] as const;
+/** A call of each vendor's shape. */
+const calls: readonly (readonly [surface: string, path: string, body: object])[] = [
+  ["chat", "/v1/chat/completions", chat],
+  ["responses", "/v1/responses", { model: "gpt-4o", input: "hello" }],
+  ["messages", "/v1/messages", { ...chat, max_tokens: 10 }],
+  ["gemini", "/v1beta/models/gpt-4o:generateContent", gemini],
+  ["cohere", "/v2/chat", chat],
+];
 
 interface Refusal {
   readonly message?: string;
@@ -31,7 +31,6 @@ interface Refusal {
     readonly code?: unknown;
     readonly status?: string;
     readonly type?: string;
-    readonly details?: readonly { readonly reason?: string }[];
   };
 }
 
