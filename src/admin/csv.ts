@@ -30,27 +30,24 @@ export function wantsCsv(request: Request, format: "json" | "csv" | undefined): 
  *
  * @param entry the schema of an entry: its members are the columns
  */
-export function listAsCsv<T>(
+export async function listAsCsv<T>(
   name: string,
   entry: { readonly properties: object },
   { request, query }: { readonly request: Request; readonly query: { limit?: number; cursor?: string } },
   read: (page: PageRequest) => Promise<Page<T>>,
   show: (value: T) => object,
-): Promise<Response> | Response {
+): Promise<Response> {
   const columns = Object.keys(entry.properties);
   const encode = (values: readonly T[]) => toCsv(columns, values.map(show));
   const head = toCsv(columns, [], true);
   if (query.limit !== undefined) {
-    return read(toPageRequest(query)).then(({ data, next }) => {
-      const link = next === null ? undefined : linkTo(request, next);
-      return new Response(head + encode(data), { headers: headersOf(name, link) });
-    });
+    const { data, next } = await read(toPageRequest(query));
+    const link = next === null ? undefined : linkTo(request, next);
+    return new Response(head + encode(data), { headers: headersOf(name, link) });
   }
-  return streamed(
-    wholeOf(read, query.cursor ?? null),
-    (values) => (values === null ? head : encode(values)),
-    headersOf(name),
-  );
+  // Before the answer begins: what the list refuses is told as a problem then.
+  const first = await read({ limit: rowsAtOnce, after: query.cursor ?? null });
+  return streamed(wholeOf(first, read), (values) => (values === null ? head : encode(values)), headersOf(name));
 }
 
 /** A table that is in memory as CSV, as {@link listAsCsv} writes it. */
@@ -60,16 +57,16 @@ export function tableAsCsv(name: string, columns: readonly string[], rows: reado
 
 /** Everything of a list, a page at a time; `null` first, for the row of names. */
 async function* wholeOf<T>(
+  first: Page<T>,
   read: (page: PageRequest) => Promise<Page<T>>,
-  from: string | null,
 ): AsyncGenerator<readonly T[] | null> {
   yield null;
-  let after = from;
-  do {
+  yield first.data;
+  for (let after = first.next; after !== null; ) {
     const { data, next } = await read({ limit: rowsAtOnce, after });
     yield data;
     after = next;
-  } while (after !== null);
+  }
 }
 
 function headersOf(name: string, link?: string): Record<string, string> {

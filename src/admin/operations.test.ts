@@ -119,6 +119,20 @@ describe("input that is not as described", () => {
   });
 });
 
+describe("a list as CSV", () => {
+  const takes = (operation: Operation, name: string) =>
+    parametersIn(operation, "query").some((one) => one.name === name);
+  const lists = reading.filter((one) => takes(one, "format") && takes(one, "cursor"));
+
+  test.each(named(lists))("from a cursor that is none is refused before it begins: %s", async (_, operation) => {
+    const answer = await world.send(operation, { parameters: { format: "csv", cursor: "nonsense" } });
+    expect([answer.status, answer.text]).toEqual([400, expect.stringContaining("cursor")]);
+    expect(check(operation, answer)).toEqual([]);
+    const whole = await world.send(operation, { parameters: { format: "csv" } });
+    expect([whole.status, check(operation, whole)]).toEqual([200, []]);
+  });
+});
+
 describe("a request", () => {
   test.each(named(operations))("without a good credential is refused by %s", async (_, operation) => {
     for (const key of [null, "", "sla_wrong", gatewayKey]) {

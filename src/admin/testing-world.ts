@@ -103,7 +103,8 @@ export async function startWorld(document: OpenApiDocument, without?: Operation)
       await answer.body?.cancel();
       return { status, headers: answer.headers, text: "" };
     }
-    return { status, headers: answer.headers, text: await answer.text() };
+    const text = await answer.text().catch((error: unknown) => `broken off: ${String(error)}`);
+    return { status, headers: answer.headers, text };
   }
 
   /** Sends the examples of all operations that create until no more of them work. */
