@@ -146,9 +146,22 @@ async function readJson(request: Request): Promise<unknown> {
 
 function parseJson(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return /toString|valueOf|\\u/.test(text) ? JSON.parse(text, (_, value) => printable(value)) : JSON.parse(text);
   } catch (cause) {
     const problem = cause instanceof Error ? cause.message : String(cause);
     throw new SluiceError("malformed_json", { problem }, { cause });
   }
+}
+
+/** Who says what is wrong with a value writes it into a text, which its own members must not keep it from. */
+function printable(value: unknown): unknown {
+  if (
+    typeof value === "object" &&
+    value !== null &&
+    (Object.hasOwn(value, "toString") || Object.hasOwn(value, "valueOf"))
+  ) {
+    Object.defineProperty(value, Symbol.toPrimitive, { value: () => "an object" });
+  }
+  return value;
 }
