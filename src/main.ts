@@ -172,7 +172,8 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
     onReload(event) {
       metrics.policyLoad(event);
       const { result, revision, problems } = event;
-      activity.tell({ kind: "policies", at: clock.now(), load: { result, revision, problems } });
+      const shown = problems.map(({ code, file, line, column, message }) => ({ code, file, line, column, message }));
+      activity.tell({ kind: "policies", at: clock.now(), load: { result, revision, problems: shown } });
     },
     onStatus: metrics.policyStatus,
   });
@@ -246,6 +247,7 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
   });
 
   const control: AdminDeps = {
+    trustedProxies: values.trusted_proxies,
     clock,
     logger,
     operators: access.operators,
