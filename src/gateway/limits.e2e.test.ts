@@ -295,7 +295,7 @@ describe("whatever the ending, what was not used returns", () => {
       const padding = event({ choices: [], padding: "-".repeat(4_000) });
       reply = () =>
         new Response(words("one two three") + padding, { headers: { "content-type": "text/event-stream" } });
-      await start({ ...policies, looks }, { max_body_bytes: 3_000 });
+      await start({ ...policies, looks }, { max_answer_bytes: 3_000 });
       const { status, headers } = await done({ stream: true });
       expect(status).toBe(502);
       const row = await sluice.ledger(headers.get("sluice-request-id"));

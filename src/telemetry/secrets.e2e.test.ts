@@ -203,6 +203,25 @@ async function admin(path: string, body?: unknown, headers: Record<string, strin
   return { status: response.status, text: await response.text() };
 }
 
+/** Follows what goes on, until the end. */
+async function follow() {
+  const leave = new AbortController();
+  const headers = { authorization: `Bearer ${config.adminKey}` };
+  const { body } = await fetch(`${url}/admin/v1/activity/stream`, { headers, signal: leave.signal });
+  let text = "";
+  const reading = (async () => {
+    for await (const bytes of body!) text += Buffer.from(bytes).toString();
+  })().catch(() => undefined);
+  return {
+    async end() {
+      await until(() => text.includes("event: decision"));
+      leave.abort();
+      await reading;
+      return text;
+    },
+  };
+}
+
 /** Calls the gateway. What Sluice itself answers, headers included, is looked through; a success is the model's words. */
 async function call(name: string, path: string, body: unknown, headers: Record<string, string>) {
   const response = await fetch(url + path, {
@@ -230,6 +249,7 @@ describe("secrets that are planted in a run", () => {
       minted[name] = secret.slice(-43);
       return { secret, id };
     };
+    const live = await follow();
     const { secret: key } = await mint("key", "keys", { application: "demo", env: "dev", name: "a" });
     const again = { application: "demo", env: "dev", name: "b" };
     await mint("idempotent key", "keys", again, { "idempotency-key": "one" });
@@ -242,6 +262,8 @@ describe("secrets that are planted in a run", () => {
     await calls(key);
     await admins(key);
     await collected();
+    const told = haul.add("activity", await live.end());
+    expect(told).toContain("event: decision");
     const plants = { ...config, ...presented, ...written, ...minted };
     expect(haul.find(plants)).toEqual([]);
 
