@@ -14,8 +14,10 @@ rules: [{ id: trim, when: request.max_tokens > 50, then: modify, modify: [{ op: 
 `,
   "org/tokens.policy.yaml":
     "rules: [{ id: long, when: request.estimated_tokens > 40, then: deny, code: too_long, message: too long }]\n",
-  "org/words.policy.yaml": "uses: regex_guard\nwith: { patterns: [{ name: word, pattern: forbidden }], action: deny }\n",
-  "org/odd.policy.yaml": "onError: warn\nrules: [{ id: odd, when: 100 / (request.max_tokens - 7) > 1000, then: deny }]\n",
+  "org/words.policy.yaml":
+    "uses: regex_guard\nwith: { patterns: [{ name: word, pattern: forbidden }], action: deny }\n",
+  "org/odd.policy.yaml":
+    "onError: warn\nrules: [{ id: odd, when: 100 / (request.max_tokens - 7) > 1000, then: deny }]\n",
   "org/pace.policy.yaml": "uses: rate_limit\nwith: { requests_per_minute: 12, per: [env] }\n",
 };
 
