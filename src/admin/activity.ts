@@ -82,7 +82,9 @@ export function activityRoutes(deps: AdminDeps) {
       };
       const endsAfterMs = query.seconds === undefined ? undefined : query.seconds * 1000;
       const resumes = after !== null;
-      return eventStream(follower, { mayGoOn, heartbeatMs: deps.heartbeatMs ?? heartbeatMs, endsAfterMs, resumes });
+      const every = deps.heartbeatMs ?? heartbeatMs;
+      const whole = organisation === null;
+      return eventStream(follower, { mayGoOn, heartbeatMs: every, endsAfterMs, resumes, whole });
     },
     {
       query: streamQuery,
@@ -152,6 +154,8 @@ interface StreamOptions {
   readonly heartbeatMs: number;
   readonly endsAfterMs: number | undefined;
   readonly resumes: boolean;
+  /** Whether its reader may know what is wrong with what all organisations share: that may name what others have. */
+  readonly whole: boolean;
 }
 
 /**
@@ -159,7 +163,7 @@ interface StreamOptions {
  * feed, which has a bound and drops who is too slow.
  */
 function eventStream(follower: Follower, options: StreamOptions): Response {
-  const { mayGoOn, heartbeatMs: every, endsAfterMs, resumes } = options;
+  const { mayGoOn, heartbeatMs: every, endsAfterMs, resumes, whole } = options;
   const encoder = new TextEncoder();
   let wake: () => void = () => undefined;
   let beats = 0;
@@ -205,7 +209,8 @@ function eventStream(follower: Follower, options: StreamOptions): Response {
         for (;;) {
           if (over) return controller.close();
           const events = follower.take();
-          if (events.length > 0) return controller.enqueue(encoder.encode(events.map(frame).join("")));
+          if (events.length > 0)
+            return controller.enqueue(encoder.encode(events.map((event) => frame(event, whole)).join("")));
           if (beats > 0) {
             beats = 0;
             // A line of its own for the place: who comes again need not be sent what it did not want.
@@ -230,15 +235,18 @@ function eventStream(follower: Follower, options: StreamOptions): Response {
   });
 }
 
-function frame({ id, event }: NamedEvent): string {
-  return `id: ${id}\nevent: ${event.kind}\ndata: ${JSON.stringify(show(event))}\n\n`;
+function frame({ id, event }: NamedEvent, whole: boolean): string {
+  return `id: ${id}\nevent: ${event.kind}\ndata: ${JSON.stringify(show(event, whole))}\n\n`;
 }
 
-function show(event: ActivityEvent): object {
+function show(event: ActivityEvent, whole: boolean): object {
   const ts = showTime(event.at);
   if (event.kind === "decision") return showDecision(event.decision);
-  if (event.kind === "policies") return { ts, ...event.load };
-  if (event.kind === "status") return { ts, ...event.now };
+  if (event.kind === "policies") return { ts, ...event.load, ...(!whole && { problems: [] }) };
+  if (event.kind === "status") {
+    const { status, parts } = event.now;
+    return { ts, status, parts: parts.map((part) => ({ ...part, ...(!whole && { problem: "" }) })) };
+  }
   const { seq, organisation, actor, action, subject, detail } = event.entry;
   return { ts, seq, organisation, actor, action, subject, detail };
 }
