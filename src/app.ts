@@ -1,8 +1,8 @@
 import { type AnyElysia, Elysia } from "elysia";
+import { createClientAddress } from "./core/client-address.ts";
 import type { Catalogue, KeyDirectory, Logger } from "./core/ports.ts";
 import type { WireFormat } from "./core/wire.ts";
 import { errorCatalogue, fillPlaceholders } from "./errors.ts";
-import { createAddressOf } from "./gateway/client-address.ts";
 import type { Gateway } from "./gateway/gateway.ts";
 import { modelRoutes, surfaceRoutes } from "./gateway/routes.ts";
 
@@ -32,8 +32,8 @@ export interface AppDeps {
 
 /** Makes the Elysia application. It listens on nothing yet. */
 export function createApp(deps: AppDeps) {
-  const connectionOf = (request: Request): string => app.server?.requestIP(request)?.address ?? "";
-  const addressOf = createAddressOf(connectionOf, deps.trustedProxies);
+  const clientAddress = createClientAddress(deps.trustedProxies);
+  const addressOf = (request: Request) => clientAddress(request, app.server?.requestIP(request)?.address ?? "");
   const routes = surfaceRoutes(deps.formats, deps.gateway, addressOf);
   const app: Elysia = new Elysia({ name: "sluice", normalize: false, serve: { routes } });
   return app

@@ -1,4 +1,5 @@
 import { type AnyElysia, Elysia } from "elysia";
+import { createClientAddress } from "../core/client-address.ts";
 import { createAdmin } from "./admin.ts";
 import type { AdminDeps } from "./deps.ts";
 import { createDocs } from "./docs.ts";
@@ -20,9 +21,10 @@ export function createControlPlane(deps: AdminDeps, version: string): AnyElysia 
   const admin = createAdmin(deps);
   const docs = createDocs(admin, version);
   const handOver = { parse: "none", detail: { hide: true } } as const;
+  const clientAddress = createClientAddress(deps.trustedProxies);
   const answer = (request: Request, server: Server | null) => {
     const handed = escapeIds(request);
-    rememberAddress(handed, server?.requestIP(request)?.address ?? "");
+    rememberAddress(handed, clientAddress(request, server?.requestIP(request)?.address ?? ""));
     return admin.handle(handed);
   };
   return new Elysia()

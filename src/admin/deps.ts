@@ -32,6 +32,8 @@ import type { Revisions } from "../core/revisions.ts";
 export interface AdminDeps {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Networks of the proxies before the control plane, whose `x-forwarded-for` is believed. */
+  readonly trustedProxies: readonly string[];
   readonly operators: OperatorDirectory;
   readonly adminKeys: AdminKeys;
   readonly adminKeyMint: AdminKeyMint;

@@ -191,6 +191,7 @@ export async function startTestAdmin(
     ...store,
     clock,
     logger,
+    trustedProxies: [],
     operators: access.operators,
     adminKeyMint: access.mint,
     flushAdminKeys: access.flush,

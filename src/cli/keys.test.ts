@@ -66,6 +66,18 @@ test("a key that was minted is one line of output and works until it is revoked"
   expect((await inDir("keys", "list")).out).toContain("revoked");
 });
 
+test("a key that is rotated works beside its successor until the overlap ends, and is rotated once", async () => {
+  const mint = async () => (await inDir("keys", "mint", "--app", "chat")).out.trim();
+  const [first, second] = [await mint(), await mint()];
+  const idOf = (key: string) => key.split("_")[1]!;
+  const rotated = await inDir("keys", "rotate", idOf(first), "--overlap-seconds", "3600");
+  expect(rotated.err).toContain(`in the place of ${idOf(first)}, which ends at `);
+  expect([await presented(first), await presented(rotated.out.trim())]).toEqual(["Chat in prod", "Chat in prod"]);
+  expect((await inDir("keys", "rotate", idOf(first))).err).toContain("was replaced by");
+  await inDir("keys", "rotate", idOf(second), "--overlap-seconds", "0");
+  expect(await presented(second)).toBe("expired_key");
+});
+
 describe("wrong use is told with what is wrong, exit 2:", () => {
   test.each([
     ["an unknown application", ["keys", "mint", "--app", "nope"], "there is no application 'nope'"],
@@ -73,6 +85,8 @@ describe("wrong use is told with what is wrong, exit 2:", () => {
     ["no application", ["keys", "mint"], "'--app <app>' not specified"],
     ["an environment that cannot be", ["keys", "mint", "--app", "chat", "--env", "A B"], "lower-case letters"],
     ["an unknown key", ["keys", "revoke", "nope"], "there is no key 'nope'"],
+    ["an unknown key to rotate", ["keys", "rotate", "nope"], "there is no key 'nope'"],
+    ["an overlap that cannot be", ["keys", "rotate", "nope", "--overlap-seconds", "-1"], "whole seconds"],
   ])("%s", async (_, args, message) => {
     const { code, out, err } = await inDir(...args);
     expect({ code, out }).toEqual({ code: 2, out: "" });

@@ -1,12 +1,13 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { createKeyMint } from "../auth/key-mint.ts";
 import type { GatewayKey } from "../core/control.ts";
+import { SluiceError } from "../errors.ts";
 import { actor, all, printRows, withStore } from "./database.ts";
 import { addSettings } from "./settings.ts";
 
-/** Adds `sluice keys list`, `mint` and `revoke`. */
+/** Adds `sluice keys list`, `mint`, `rotate` and `revoke`. */
 export function register(program: Command): void {
-  const keys = program.command("keys").description("Mint, list and revoke gateway keys in the database.");
+  const keys = program.command("keys").description("Mint, list, rotate and revoke gateway keys in the database.");
 
   const list = keys.command("list").description("List the gateway keys.");
   addSettings(list, "data_dir", "database_url")
@@ -46,6 +47,40 @@ export function register(program: Command): void {
       }),
     );
 
+  const rotate = keys
+    .command("rotate")
+    .description("Mint a gateway key in the place of another one. Only it is printed to standard output, this once.")
+    .argument("<id>", "the old key's id");
+  addSettings(rotate, "data_dir", "database_url")
+    .option(
+      "--overlap-seconds <seconds>",
+      "How long the old key goes on beside the new one; 0 ends it now.",
+      toSeconds,
+      86_400,
+    )
+    .action((id: string, { overlapSeconds }: { overlapSeconds: number }) =>
+      withStore(rotate, async (store) => {
+        const old = await store.keys.find(id);
+        if (old === null) return rotate.error(`error: there is no key '${id}'`);
+        const minting = createKeyMint({ ...store, clock: Date, checkSecret: await store.sharedSecret("gateway-keys") });
+        const now = Date.now();
+        const until = now + overlapSeconds * 1000;
+        const expiresAt = old.expiresAt === null ? null : now + (old.expiresAt - old.createdAt);
+        const rotated = await minting
+          .rotate(old, { until, expiresAt, version: old.version, actor: actor() })
+          .catch((error: unknown) => {
+            if (error instanceof SluiceError) rotate.error(`error: ${error.message}`);
+            throw error;
+          });
+        if (rotated.outcome !== "changed")
+          return rotate.error(`error: the key '${id}' was changed meanwhile; try again`);
+        const { old: replaced, minted } = rotated.value;
+        const end = new Date(replaced.expiresAt!).toISOString();
+        console.error(`key ${minted.key.id} in the place of ${id}, which ends at ${end}; it is not shown again:`);
+        console.log(minted.secret);
+      }),
+    );
+
   const revoke = keys.command("revoke").description("Revoke a gateway key, for ever.").argument("<id>", "the key's id");
   addSettings(revoke, "data_dir", "database_url").action((id: string) =>
     withStore(revoke, async (store) => {
@@ -60,6 +95,12 @@ function toRow(key: GatewayKey): readonly string[] {
   const status = key.revokedAt !== null ? "revoked" : expired ? "expired" : "active";
   const used = key.lastUsedAt === null ? "never" : new Date(key.lastUsedAt).toISOString();
   return [key.id, key.application, key.env, key.name, key.lastFour, status, used];
+}
+
+function toSeconds(text: string): number {
+  const seconds = Number(text);
+  if (Number.isInteger(seconds) && seconds >= 0 && seconds <= 2_592_000) return seconds;
+  throw new InvalidArgumentError("It is whole seconds, from 0 to 30 days.");
 }
 
 function toEnv(env: string): string {

@@ -13,7 +13,7 @@ import type { PlainHeaders } from "./headers.ts";
 const noTexts: readonly string[] = Object.freeze([]);
 const noPairs: Readonly<Record<string, string>> = Object.freeze({});
 
-/** Tells the address of the other end of a request's connection. */
+/** Tells where a request comes from; empty when that is not known. */
 export type AddressOf = (request: Request) => string;
 
 /** Is told how long it took to find a fact out. */
