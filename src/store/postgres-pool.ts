@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { checkServerIdentity } from "node:tls";
 import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from "kysely";
 import pg from "pg";
 import { SluiceError } from "../errors.ts";
@@ -138,7 +139,8 @@ export function toTls({ tls, caFile, host }: PostgresAddress): pg.PoolConfig["ss
   return {
     rejectUnauthorized: true,
     ...(caFile !== undefined && { ca: readFileSync(caFile, "utf8") }),
-    servername: host,
-    ...(tls === "verify-ca" && { checkServerIdentity: () => undefined }),
+    // The name in the address, even where it is a number, which TLS has no way to tell the server.
+    checkServerIdentity: (_, certificate) =>
+      tls === "verify-ca" ? undefined : checkServerIdentity(host, certificate),
   };
 }
