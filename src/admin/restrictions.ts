@@ -1,6 +1,7 @@
 import { t } from "elysia";
+import { networkProblem } from "../core/networks.ts";
 import { surfaces } from "../core/phases.ts";
-import { networkProblem, type Restriction } from "../core/restrictions.ts";
+import type { Restriction } from "../core/restrictions.ts";
 import { SluiceError } from "../errors.ts";
 import { oneOf, type Shown } from "./schemas.ts";
 

@@ -1,4 +1,4 @@
-import { networkProblem } from "../core/restrictions.ts";
+import { networkProblem } from "../core/networks.ts";
 
 /** A kind of value: what is accepted, in words and as JSON Schema, and how it is read. */
 export interface SettingType<T> {

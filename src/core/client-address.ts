@@ -1,4 +1,4 @@
-import { compileNetworks } from "./restrictions.ts";
+import { compileNetworks } from "./networks.ts";
 
 /** Longest text that is taken for an address: longer ones are none. */
 const maxLength = 64;
