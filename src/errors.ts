@@ -41,6 +41,11 @@ export const errorCatalogue = {
   store_unavailable: [503, "A limit could not be checked because its counter store is unavailable."],
   database_unavailable: [503, "The database does not answer; try again."],
 
+  records_unavailable: [
+    503,
+    "The application '{application}' is only answered when that can be recorded, and it cannot be at the moment; try again.",
+  ],
+
   // Control plane
   unauthenticated: [
     401,

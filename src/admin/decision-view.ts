@@ -68,6 +68,9 @@ export const decisionSchema = t.Object(
     facts: maybeFacts("What the rules read of the request as it came; null when it was not kept."),
     nondeterministic: maybeFacts("The same of what cannot be found out again, such as the time and counts of tokens."),
     masked: t.Array(t.String(), { description: "Facts that stand here as hashes." }),
+    text: t.Union([t.Array(t.String()), t.Null()], {
+      description: "The texts of the prompt as it went on; null unless the application wants them kept.",
+    }),
     evaluation_us: t.Integer({ description: "Microseconds the evaluation took." }),
   },
   {
@@ -104,6 +107,7 @@ export const decisionSchema = t.Object(
         facts: { "request.max_tokens": 1000 },
         nondeterministic: { "request.estimated_tokens": 20000 },
         masked: [],
+        text: null,
         evaluation_us: 14,
       },
     ],
@@ -133,6 +137,7 @@ export function showDecision(row: StoredDecision): Shown<typeof decisionSchema> 
     facts: factsOf(row, (replay) => replay !== "recorded"),
     nondeterministic: factsOf(row, (replay) => replay === "recorded"),
     masked: [...(row.facts?.masked ?? [])],
+    text: row.text === undefined ? null : [...row.text],
     evaluation_us: Math.round(row.micros),
   };
 }

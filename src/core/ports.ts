@@ -267,7 +267,7 @@ export interface PlainDecision {
   readonly micros: number;
 }
 
-/** One record of the decision log: one phase of one request. Holds no prompt text. */
+/** One record of the decision log: one phase of one request. Holds no prompt text but {@link DecisionRow.text}. */
 export interface DecisionRow {
   /** Always what `decisionIdOf` makes of the request and the phase: it is not kept, but made again. */
   readonly decisionId: string;
@@ -286,15 +286,22 @@ export interface DecisionRow {
   readonly micros: number;
   /** What the rules read; absent when it is not kept. */
   readonly facts?: RecordedFacts;
+  /** The texts of the prompt as it went on, cut to a bound; only of applications that want them kept. */
+  readonly text?: readonly string[];
 }
 
 /** Takes records off the request's path. Bounded: what does not fit is dropped and counted, never waited for. */
 export interface Recorder {
   usage(row: UsageRow): void;
   decision(row: DecisionRow): void;
+  /**
+   * Whether what is taken now will be stored, as far as can be told: the store takes batches, and there is room. Becomes
+   * false while there is still room for the calls that are under way.
+   */
+  readonly accepting: boolean;
   /** Records dropped since start, by log. */
   readonly dropped: Readonly<Record<"usage" | "decision", number>>;
-  /** Resolves when everything taken so far is stored. */
+  /** Resolves when everything taken so far is stored, or when the store has failed several times: it goes on trying. */
   flush(): Promise<void>;
   /** Flushes and stops. */
   close(): Promise<void>;

@@ -50,7 +50,10 @@ export function createAdmission(deps: GatewayDeps): Admit {
     const unknown = deps.unknownFields(call.surface, view.body);
     if (unknown > 0) deps.metrics.unknown(call.surface, "fields", unknown);
     // Before the catalogue is asked: a key learns nothing of models that are not for it.
-    const { heldTo } = call.identity!;
+    const { heldTo, strict } = call.identity!;
+    if (strict === true && !deps.recorder.accepting) {
+      throw new SluiceError("records_unavailable", { application: call.identity!.app.id });
+    }
     if (heldTo !== undefined) holdToModel(heldTo, view.model);
     const route = deps.catalogue.resolve(view.model, call.surface);
     if (route === null) throw new SluiceError("model_not_found", { model: view.model });

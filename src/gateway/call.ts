@@ -58,6 +58,21 @@ export function policyFailures({ metrics, logger }: GatewayDeps): PolicyFailed {
   };
 }
 
+/** Most characters of a prompt that a record keeps. */
+const maxTextLength = 65_536;
+
+/** The texts that fit, the last one cut. */
+function boundedTexts(texts: readonly string[]): readonly string[] {
+  let room = maxTextLength;
+  const kept: string[] = [];
+  for (const text of texts) {
+    if (room <= 0) break;
+    kept.push(text.slice(0, room));
+    room -= text.length;
+  }
+  return kept;
+}
+
 /** Calls whose answer is out, and that are closed together: see {@link closeSoon}. */
 let closing: Call[] = [];
 
@@ -215,7 +230,8 @@ export class Call implements Content {
     const silent = effect === "allow" && findings.length === 0;
     const { recordedShare } = this.#deps;
     const keepsFacts = !silent || (recordedShare > 0 && Math.random() < recordedShare);
-    if (phase === "request" && !keepsFacts) {
+    const keepsText = phase === "request" && identity.keepsText === true;
+    if (phase === "request" && !keepsFacts && !keepsText) {
       // Nearly every call: what there is to say of it stands in the ledger row.
       this.#plain = { revision: this.snapshot.revision, outcome, tally, micros };
       return;
@@ -235,6 +251,7 @@ export class Call implements Content {
       decision: this.facts === undefined ? decision : maskDecision(decision, this.facts, hash),
       micros,
       ...(keepsFacts && this.rules !== undefined && { facts: this.#recordedFacts(phase, view.model) }),
+      ...(keepsText && { text: boundedTexts(this.texts()) }),
     });
   }
 

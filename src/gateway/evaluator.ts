@@ -105,6 +105,7 @@ function toGatewayDeps(deps: DryDeps, at: number | undefined, decided: (row: Dec
   const recorder: Recorder = {
     usage: nothing,
     decision: decided,
+    accepting: true,
     dropped: { usage: 0, decision: 0 },
     flush: () => Promise.resolve(),
     close: () => Promise.resolve(),

@@ -141,6 +141,35 @@ describe("a recorder", () => {
     expect(sink.batches).toHaveLength(1);
   });
 
+  test("says that it does not accept while storing fails or there is little room, and holds up nobody for long", async () => {
+    const sink = new GatedSink();
+    sink.failures = 7;
+    const accepted: boolean[] = [];
+    const recorder = createRecorder({
+      sink,
+      logger: createTestLogger(),
+      maxQueue: 10,
+      wait: async () => void accepted.push(recorder.accepting),
+    });
+    expect(recorder.accepting).toBe(true);
+    recorder.usage(usageRow());
+    // Resolves once it is clear that it will take longer; the recorder goes on trying.
+    await recorder.flush();
+    expect(sink.batches).toHaveLength(0);
+    while (sink.batches.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    expect(accepted).toEqual(Array(7).fill(false));
+    expect(recorder.dropped.usage).toBe(0);
+    expect(recorder.accepting).toBe(true);
+    for (let i = 0; i < 7; i += 1) recorder.usage(usageRow());
+    expect(recorder.accepting).toBe(true);
+    recorder.usage(usageRow());
+    expect(recorder.accepting).toBe(false);
+    await recorder.flush();
+    expect(recorder.accepting).toBe(true);
+    await recorder.close();
+    expect(recorder.accepting).toBe(false);
+  });
+
   test("counts a decision that stands in a ledger row like one of its own", async () => {
     const sink = new GatedSink();
     sink.failures = 1;

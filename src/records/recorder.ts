@@ -13,7 +13,10 @@ export interface RecorderOptions {
   readonly batchSize?: number;
   /** Longest time a record waits for its batch to fill. */
   readonly intervalMs?: number;
-  /** Times that storing a batch is tried before its records are dropped. */
+  /**
+   * Times that storing a batch is tried before its records are dropped: longer than a database takes to start again. Once
+   * the recorder is being closed five must do.
+   */
   readonly maxAttempts?: number;
   /** Waits between attempts. */
   readonly wait?: (ms: number) => Promise<void>;
@@ -30,6 +33,11 @@ interface Batch {
 }
 
 const firstRetryMs = 50;
+const longestRetryMs = 5_000;
+/** Attempts for a batch while somebody waits for it: whoever flushes, or wants the process to end. */
+const waitedForAttempts = 5;
+/** How full the queue is, at most, while it is said to accept: the rest is for calls that are under way. */
+const acceptingShare = 0.8;
 const noFindings: readonly Finding[] = Object.freeze([]);
 
 /**
@@ -44,7 +52,7 @@ export function createRecorder({
   maxQueue = 50_000,
   batchSize = 2048,
   intervalMs = 100,
-  maxAttempts = 5,
+  maxAttempts = 12,
   wait = (ms) => Bun.sleep(ms),
   activity,
 }: RecorderOptions): Recorder {
@@ -62,6 +70,11 @@ export function createRecorder({
   let closed = false;
   /** Whether records are being dropped for want of room, so that the log says so once and not for every record. */
   let overflowing = false;
+  /** Whether the last attempt to store something failed. */
+  let failing = false;
+  /** Whether that has gone on for as long as anybody waits. */
+  let away = false;
+  const roomy = maxQueue * acceptingShare;
 
   const overflow = (usage: number, decisions: number) => {
     dropped.usage += usage;
@@ -112,19 +125,29 @@ export function createRecorder({
       stored += 1;
       waiting -= sizeOf(batch);
       overflowing = false;
-      while (flushes[0] !== undefined && flushes[0].last <= stored) flushes.shift()!.resolve();
+      release(stored);
       await nextTurn();
     }
     storing = false;
   };
 
+  /** Nobody waits for these batches any more. */
+  const release = (last: number) => {
+    while (flushes[0] !== undefined && flushes[0].last <= last) flushes.shift()!.resolve();
+  };
+
   const store = async (batch: Batch) => {
+    // What ends with the process is not tried as often for each batch of a store that is away.
+    const enough = closed && failing ? 1 : waitedForAttempts;
     for (let attempt = 1; ; attempt += 1) {
       try {
         await sink.append(batch);
+        failing = false;
+        away = false;
         return;
       } catch (error) {
-        const last = attempt >= maxAttempts;
+        failing = true;
+        const last = attempt >= (closed ? Math.min(maxAttempts, enough) : maxAttempts);
         const fields = { err: error, attempt, usage: batch.usageCount, decisions: batch.decisionCount };
         if (last) {
           dropped.usage += batch.usageCount;
@@ -133,7 +156,11 @@ export function createRecorder({
           return;
         }
         logger.warn(fields, "records could not be stored; trying again");
-        await wait(firstRetryMs * 2 ** (attempt - 1));
+        if (!closed && attempt >= waitedForAttempts) {
+          away = true;
+          release(sealed);
+        }
+        await wait(Math.min(firstRetryMs * 2 ** (attempt - 1), longestRetryMs));
       }
     }
   };
@@ -143,11 +170,15 @@ export function createRecorder({
     const last = sealed;
     if (stored >= last) return;
     start();
+    if (away && !closed) return;
     await new Promise<void>((resolve) => flushes.push({ last, resolve }));
   };
 
   return {
     dropped,
+    get accepting() {
+      return !failing && !closed && waiting < roomy;
+    },
     usage(row) {
       const decisions = row.request === undefined ? 0 : 1;
       if (activity?.wanted && row.request !== undefined) tellPlain(activity, row, row.request);

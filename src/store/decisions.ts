@@ -33,6 +33,7 @@ const columns = [
   "facts",
   "policy",
   "rule",
+  "text",
 ] as const satisfies readonly (keyof Tables["decisions"])[];
 
 /** Encoded decision records as they are added to the database. */
@@ -180,6 +181,7 @@ export function encodeDecision(row: DecisionRow): string {
     row.facts === undefined ? null : JSON.stringify(row.facts),
     findings[0]?.policy ?? "",
     findings[0]?.rule ?? "",
+    row.text === undefined ? null : JSON.stringify(row.text),
   ]);
 }
 
@@ -204,5 +206,6 @@ function toStoredDecision(row: Row<"decision_log">): StoredDecision {
     modifications: JSON.parse(row.modifications) as StoredDecision["modifications"],
     micros: row.micros,
     facts: row.facts === null ? null : (JSON.parse(row.facts) as StoredDecision["facts"]),
+    ...(row.text !== null && { text: JSON.parse(row.text) as NonNullable<StoredDecision["text"]> }),
   };
 }

@@ -172,6 +172,7 @@ interface DecisionTable {
   modifications: string;
   micros: number;
   facts: string | null;
+  text: string | null;
   policy: string;
   rule: string;
 }
