@@ -30,6 +30,19 @@ const oddText = fc.oneof(
 );
 const oddValue = fc.oneof(oddText, fc.jsonValue({ maxDepth: 3 }), fc.constantFrom(1e308, -1, 2 ** 53, 0.1, null, []));
 
+const knownMark = "known:";
+
+/** A text that stands for an id that there is when the request is sent, where no other values than texts can stand. */
+function toKnown(which: number): string {
+  return `${knownMark}${which}`;
+}
+
+/** The id that a text stands for; the text itself where it is none of {@link toKnown}. */
+export function fromKnown(text: string, known: readonly string[]): string {
+  const which = text.startsWith(knownMark) ? Number(text.slice(knownMark.length)) : Number.NaN;
+  return Number.isInteger(which) ? known[which % known.length]! : text;
+}
+
 /** What a schema accepts, more or less: formats and patterns are met as well as they can be. */
 function fitting(schema: Schema): fc.Arbitrary<unknown> {
   return fc.integer({ min: 1, max: 2 ** 31 - 1 }).map((seed) => {
@@ -62,7 +75,8 @@ function body(operation: Operation): fc.Arbitrary<unknown> {
   const example = described.example as Readonly<Record<string, unknown>>;
   const names = Object.keys((described.schema.properties as object | undefined) ?? example);
   const name = fc.oneof({ weight: 9, arbitrary: fc.constantFrom("x", ...names) }, { weight: 1, arbitrary: anyText });
-  const changed = fc.tuple(name, oddValue).map(([at, value]) => ({ ...example, [at]: value }));
+  const value = fc.oneof({ weight: 3, arbitrary: oddValue }, { weight: 1, arbitrary: fc.nat().map(toKnown) });
+  const changed = fc.tuple(name, value).map(([at, one]) => ({ ...example, [at]: one }));
   const lessened = name.map((at) => Object.fromEntries(Object.entries(example).filter(([one]) => one !== at)));
   return fc.oneof(
     { weight: 7, arbitrary: fc.constant(example) },

@@ -4,7 +4,7 @@ import type { AdminDeps } from "../../../src/admin/deps.ts";
 import { createOpenApiDocument } from "../../../src/admin/openapi.ts";
 import { type Answer, createContract, type Operation, operationsOf } from "../../../src/admin/testing-contract.ts";
 import { type Instead, startWorld } from "../../../src/admin/testing-world.ts";
-import { type Drawn, drawRequest } from "./requests.ts";
+import { type Drawn, drawRequest, fromKnown } from "./requests.ts";
 
 /** What a run comes to. */
 export interface ApiResult {
@@ -13,11 +13,13 @@ export interface ApiResult {
   readonly statuses: ReadonlyMap<number, number>;
   /** What is wrong, with the request that showed it; at most {@link mostFindings} of them. */
   readonly findings: readonly string[];
-  /** Operations that no request succeeded with. */
+  /** Operations that no request succeeded with, where each had {@link enoughRequests}. */
   readonly neverSucceeded: readonly string[];
 }
 
 const mostFindings = 50;
+/** Of so many requests for an operation one has to succeed, or the rest says little of it. */
+const enoughRequests = 100;
 /** Requests change what there is; so many of them meet the same things before they are made anew. */
 const worldRequests = 800;
 /** Ids that were seen in answers and are asked for again. */
@@ -47,7 +49,7 @@ export async function runApi(plan: {
   let sent = 0;
   for (let round = 0; sent < plan.requests; ) {
     await using world = await startWorld(document);
-    const known = ["live", "latest", "previous", "echo", "default", "org/prod-token-cap", "chat"];
+    const known = ["live", "latest", "previous", "echo", "default", "org/prod-token-cap", "org/free-tier", "chat"];
     for (let here = 0; here < worldRequests && sent < plan.requests; round += 1) {
       // The order changes from round to round: what is deleted in one is there for others before.
       for (const [at, operation] of shuffled(operations, plan.seed + round)) {
@@ -67,7 +69,8 @@ export async function runApi(plan: {
     }
     plan.progress?.(`${sent} requests, ${findings.length} findings`);
   }
-  const neverSucceeded = operations.map((one) => one.operationId).filter((id) => !succeeded.has(id));
+  const enough = numRuns >= enoughRequests;
+  const neverSucceeded = operations.map((one) => one.operationId).filter((id) => enough && !succeeded.has(id));
   return { requests: sent, statuses, findings, neverSucceeded };
 }
 
@@ -86,7 +89,21 @@ function toInstead(
     const text = typeof value === "string" ? value : known[value.known % known.length]!;
     return [name, String(here(text)).toWellFormed()];
   });
-  return { parameters: Object.fromEntries(chosen), headers, body: body === undefined ? null : asSent(here(body)) };
+  return {
+    parameters: Object.fromEntries(chosen),
+    headers,
+    body: body === undefined ? null : asSent(withKnown(here(body), known)),
+  };
+}
+
+/** A body with ids that there are, one level deep. */
+function withKnown(body: unknown, known: readonly string[]): unknown {
+  if (typeof body !== "object" || body === null || Array.isArray(body)) return body;
+  const entries = Object.entries(body).map(([name, value]) => [
+    name,
+    typeof value === "string" ? fromKnown(value, known) : value,
+  ]);
+  return Object.fromEntries(entries);
 }
 
 /** Texts are JSON too. */
