@@ -1,18 +1,11 @@
 import { type AnyElysia, Elysia } from "elysia";
 import { createClientAddress } from "./core/client-address.ts";
+import type { Readiness } from "./core/health.ts";
 import type { Catalogue, KeyDirectory, Logger } from "./core/ports.ts";
 import type { WireFormat } from "./core/wire.ts";
 import { errorCatalogue, fillPlaceholders } from "./errors.ts";
 import type { Gateway } from "./gateway/gateway.ts";
 import { modelRoutes, surfaceRoutes } from "./gateway/routes.ts";
-
-/** How ready the process is to judge requests. */
-export interface Readiness {
-  /** `degraded` still serves; `unready` answers 503. */
-  readonly status: "ready" | "degraded" | "unready";
-  /** The parts that are not well, or not as they usually are, each with how they are and what there is to know. */
-  readonly parts: readonly { readonly name: string; readonly state: string; readonly problem: string }[];
-}
 
 /** What the application is made of: ready objects, never URLs. */
 export interface AppDeps {

@@ -11,7 +11,7 @@ const plugins = join(root, "plugins");
 /** The folders that do the work; they know the core and not each other. */
 const adapters = [
   ...["registry", "policy", "cel", "limits", "tokens", "providers", "upstream", "gateway", "admin", "auth", "store"],
-  ...["records", "telemetry"],
+  ...["records", "telemetry", "edge"],
 ];
 /** What may be imported from where, each folder itself aside. Whatever is not listed may import nothing of ours. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { version } from "../package.json";
 import { createControlPlane } from "./admin/control-plane.ts";
 import type { AdminDeps } from "./admin/deps.ts";
-import { createApp, type Readiness } from "./app.ts";
+import { createApp } from "./app.ts";
 import { ensureAdminKey } from "./auth/admin-key.ts";
 import { ensureDemo } from "./auth/demo.ts";
 import { createKeyDirectory } from "./auth/key-directory.ts";
@@ -13,15 +13,17 @@ import { createCel } from "./cel/cel.ts";
 import type { Config } from "./config.ts";
 import type { ChangedSubjects, Changes } from "./core/changes.ts";
 import type { KeyCache, Setting } from "./core/control.ts";
+import type { Readiness } from "./core/health.ts";
 import type { Clock, Logger } from "./core/ports.ts";
 import type { Revisions } from "./core/revisions.ts";
+import { createHealth } from "./edge/health.ts";
+import { listen } from "./edge/listen.ts";
+import { type CertificateKeeper, keepCertificate } from "./edge/tls.ts";
 import { createDryRuns } from "./gateway/dry-run.ts";
 import { createEvaluator } from "./gateway/evaluator.ts";
 import { createGateway } from "./gateway/gateway.ts";
-import { createHealth } from "./health.ts";
 import { createCalendar } from "./limits/calendar.ts";
 import { createMemoryCounters } from "./limits/memory.ts";
-import { listen } from "./listen.ts";
 import { createCandidates } from "./policy/candidates.ts";
 import { createOverlayKeeper, type OverlayKeeper } from "./policy/control.ts";
 import { createPolicyDirectory } from "./policy/directory.ts";
@@ -31,6 +33,8 @@ import { createOverlayArchive } from "./policy/overlay-archive.ts";
 import { createRevisionDirectory } from "./policy/revision-directory.ts";
 import { createRevisionStore } from "./policy/revisions.ts";
 import { createPolicyService, type PolicyService } from "./policy/service.ts";
+import { shareRevisions } from "./policy/shared-revisions.ts";
+import { describeStatus, describeWarnings } from "./policy/status.ts";
 import { createEcho } from "./providers/echo/echo.ts";
 import { wireFormats } from "./providers/formats.ts";
 import { unknownFields } from "./providers/known-fields.ts";
@@ -38,13 +42,13 @@ import { createActivity } from "./records/activity.ts";
 import { anchorAudit, createAuditAnchor } from "./records/audit-anchor.ts";
 import { createLiveSources } from "./records/live-sources.ts";
 import { createRecorder } from "./records/recorder.ts";
+import { createRetention } from "./records/retention.ts";
 import { discoverPlugins } from "./registry/registry.ts";
 import { configuredLocation } from "./store/location.ts";
 import { openStore } from "./store/store.ts";
 import { createLogger } from "./telemetry/logger.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import type { SpanExporter, Tracing } from "./telemetry/tracing.ts";
-import { type CertificateKeeper, keepCertificate } from "./tls.ts";
 import { createTokenCounter } from "./tokens/counter.ts";
 import { modelNames, unpricedModels } from "./upstream/catalogue.ts";
 import { createTransport } from "./upstream/fetch.ts";
@@ -153,7 +157,12 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
     },
   };
   const loading = { dir: values.policies_dir, registry, cel: createCel(), allowEmpty: values.allow_empty, deployment };
-  const revisions = createRevisionStore({ dataDir: values.data_dir, policiesDir: values.policies_dir, clock });
+  const ownRevisions = createRevisionStore({ dataDir: values.data_dir, policiesDir: values.policies_dir, clock });
+  // Processes that share a SQLite file share its folder, and with it the pin.
+  const revisions =
+    values.database_url === undefined
+      ? ownRevisions
+      : shareRevisions(ownRevisions, store.sharedPin, values.policies_dir);
   const overlay = await createOverlayKeeper({
     store: store.policyStore,
     clock,
@@ -211,14 +220,14 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
     startedAt,
     clock,
     closing: () => closing,
-    policies: policies.status,
+    policies: () => describeStatus(policies.status()),
     database: store.health,
     redis: () => shared?.health(),
     replicas: changes.health,
     targets: upstream.status,
     recorder,
     certificate: () => certificate?.health(),
-    notes: () => describeInterventions(overlay.overlay(), clock.now()),
+    notes: () => [...describeWarnings(policies.status()), ...describeInterventions(overlay.overlay(), clock.now())],
   });
   const { readiness } = health;
 
@@ -246,6 +255,17 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
     recordedShare: values.record_facts_percent / 100,
   });
 
+  const retention = createRetention({
+    purge: store.purge,
+    days: {
+      decisions: values.retention.decision_days,
+      usage: values.retention.usage_days,
+      rollups: values.retention.rollup_days,
+    },
+    clock,
+    logger,
+  });
+  void retention.run();
   const control: AdminDeps = {
     trustedProxies: values.trusted_proxies,
     clock,
@@ -275,6 +295,7 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
     windowOf: createCalendar(),
     trail: store.trail,
     audit,
+    retention,
     usage: store.usage,
     decisions: store.decisions,
     activity,
@@ -348,6 +369,7 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
       await overlay.close();
       await policies.close();
       await explainer.close();
+      await retention.close();
       await recorder.close();
       await tracing?.close(lastTracesMs);
       await keys.close();

@@ -2,8 +2,8 @@ import { join } from "node:path";
 import { AdminKeyError } from "../auth/admin-key.ts";
 import { TokenSettingError } from "../auth/token-setting-error.ts";
 import type { ConfigValues } from "../config.ts";
+import { CertificateError } from "../edge/tls.ts";
 import { PluginErrors } from "../registry/registry.ts";
-import { CertificateError } from "../tls.ts";
 import { explainDatabaseError } from "./database.ts";
 
 /** Why Sluice could not start, for whoever runs it. */

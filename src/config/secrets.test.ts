@@ -11,7 +11,7 @@ const values: Readonly<Record<string, string>> = {
   database_url: "postgres://sluice:planted-7f3a9c2e@db.invalid/sluice",
   "tracing.headers": "x-api-key=planted-7f3a9c2e",
 };
-const valueOf = (key: string) => values[key] ?? "planted-7f3a9c2e-of-more-than-thirty-two-characters";
+const plantedIn = (key: string) => values[key] ?? "planted-7f3a9c2e-of-more-than-thirty-two-characters";
 
 function load(sources: {
   readonly argv?: readonly string[];
@@ -52,7 +52,7 @@ function message(act: () => unknown): string {
 }
 
 describe.each(secrets)("the secret %s", (key, setting) => {
-  const value = valueOf(key);
+  const value = plantedIn(key);
   const env = envName(key, setting);
   const flag = flagName(key, setting);
   const lines = key

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createTestLogger } from "./store/testing.ts";
+import { createTestLogger } from "../store/testing.ts";
 import { makeCertificate } from "./testing-certificate.ts";
 import { CertificateError, keepCertificate, readCertificate } from "./tls.ts";
 

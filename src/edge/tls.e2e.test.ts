@@ -3,7 +3,7 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, type TLSSocket } from "node:tls";
-import { type Harness, standIn, startHarness, until } from "./gateway/e2e-harness.ts";
+import { type Harness, standIn, startHarness, until } from "../gateway/e2e-harness.ts";
 import { makeCertificate } from "./testing-certificate.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sluice-tls-"));

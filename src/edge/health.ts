@@ -1,9 +1,7 @@
-import type { Readiness } from "./app.ts";
-import type { ChangesHealth } from "./core/changes.ts";
-import type { Status } from "./core/control.ts";
-import type { Clock, Recorder, TargetStatus } from "./core/ports.ts";
-import type { PolicyStatus } from "./policy/service.ts";
-import { describeStatus, describeWarnings } from "./policy/status.ts";
+import type { ChangesHealth } from "../core/changes.ts";
+import type { Status } from "../core/control.ts";
+import type { Readiness } from "../core/health.ts";
+import type { Clock, Recorder, TargetStatus } from "../core/ports.ts";
 import type { CertificateHealth } from "./tls.ts";
 
 /** How a part is, in its own words. */
@@ -18,7 +16,8 @@ export interface HealthSources {
   readonly startedAt: number;
   readonly clock: Clock;
   readonly closing: () => boolean;
-  readonly policies: () => PolicyStatus;
+  /** `problem` is empty when there is nothing to know. */
+  readonly policies: () => { readonly state: string; readonly problem: string };
   readonly database: () => PartHealth;
   /** Of the shared counters; `undefined` while counters are this process's own. */
   readonly redis: () => Readonly<{ state: string; detail: string; replicas: number }> | undefined;
@@ -48,7 +47,7 @@ export function createHealth(sources: HealthSources): Health {
 
   /** Every part, in a fixed order. */
   const parts = (): Readiness["parts"] => {
-    const { state, problem } = describeStatus(sources.policies());
+    const { state, problem } = sources.policies();
     const redis = sources.redis();
     const certificate = sources.certificate();
     return [
@@ -85,7 +84,6 @@ export function createHealth(sources: HealthSources): Health {
         parts: [
           ...shown.map(({ name, state, problem }) => ({ name, state, detail: problem })),
           ...describeTargets(sources.targets()),
-          ...describeWarnings(sources.policies()),
           ...sources.notes(),
         ],
       };

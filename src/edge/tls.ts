@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
-import type { Clock, Logger } from "./core/ports.ts";
+import type { Clock, Logger } from "../core/ports.ts";
 
 /** A certificate with its key, as PEM. */
 export interface Certificate {
