@@ -47,7 +47,7 @@ export function createSpanQueue({ exporter, maxSpans, delayMs, logger }: SpanQue
     }
     dropped += count;
     // Said once: a collector that is away for a day needs no line a second.
-    if (!failing) logger.warn({ reason: error?.name ?? "unknown" }, "traces cannot be exported: they are dropped");
+    if (!failing) logger.warn({ problem: error?.message ?? "unknown" }, "traces cannot be exported: they are dropped");
     failing = true;
   };
   const counting: SpanExporter = {

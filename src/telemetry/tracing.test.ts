@@ -134,6 +134,9 @@ describe("a collector", () => {
     const from = performance.now();
     await tracing.close(50);
     expect(performance.now() - from).toBeLessThan(2_000);
+    // Nor is anything left that would keep the process alive.
+    await until(() => tracing.dropped === 10);
+    expect(performance.now() - from).toBeLessThan(10_000);
   });
 
   test("gets at the end what was left", async () => {

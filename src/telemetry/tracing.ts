@@ -28,12 +28,15 @@ import type { Decision } from "../core/decision.ts";
 import type { RoutedTarget } from "../core/ports.ts";
 import type { CallTrace, TraceDetails, TracedCall, TracedEnd, TracedPart, Tracer } from "../core/tracing.ts";
 import { answerAttributes, attemptAttributes, attemptName, callAttributes, failureAttributes } from "./gen-ai.ts";
+import type { AbortableExporter } from "./otlp.ts";
 import { createSpanQueue, type SpanQueueOptions } from "./span-queue.ts";
 
 export type { SpanExporter };
 
 /** What traces are made with. */
 export interface TracingOptions extends SpanQueueOptions {
+  /** Its `abort` is called when the end has waited for it long enough. */
+  readonly exporter: SpanExporter & Partial<Pick<AbortableExporter, "abort">>;
   readonly serviceName: string;
   readonly serviceVersion: string;
   /** Of the traces that begin here, the share (0 to 1) that is kept. What a client began is kept as the client says. */
@@ -96,6 +99,7 @@ export function createTracing(options: TracingOptions): Tracing {
       const timeout = setTimeout(timer.resolve, ms);
       await Promise.race([provider.shutdown().catch(() => undefined), timer.promise]);
       clearTimeout(timeout);
+      options.exporter.abort?.();
     },
   };
 }
