@@ -10,6 +10,7 @@ create table admin_keys (
   last_four text not null,
   created_by text not null,
   rotated_from text,
+  replaced_by text,
   created_at bigint not null,
   expires_at bigint,
   revoked_at bigint,

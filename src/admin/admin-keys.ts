@@ -38,6 +38,7 @@ const keyMembers = {
   status: oneOf(["active", "expired", "revoked"]),
   created_by: t.String({ description: "The operator who made it." }),
   rotated_from: t.Union([t.String(), t.Null()], { description: "The key that it took the place of." }),
+  replaced_by: t.Union([t.String(), t.Null()], { description: "The key that took its place." }),
   created_at: time("When it was made."),
   expires_at: maybeTime("From when on it is refused; null for never."),
   revoked_at: maybeTime("When it was revoked; null if it was not."),
@@ -53,6 +54,7 @@ const keyExample = {
   status: "active",
   created_by: "admin-key",
   rotated_from: null,
+  replaced_by: null,
   created_at: "2026-01-01T00:00:00.000Z",
   expires_at: "2026-04-01T00:00:00.000Z",
   revoked_at: null,
@@ -109,6 +111,7 @@ export function adminKeyRoutes(deps: AdminDeps) {
     status: statusOf(key, deps.clock.now()),
     created_by: key.createdBy,
     rotated_from: key.rotatedFrom,
+    replaced_by: key.replacedBy,
     created_at: showTime(key.createdAt),
     expires_at: showMaybeTime(key.expiresAt),
     revoked_at: showMaybeTime(key.revokedAt),
@@ -215,7 +218,11 @@ export function adminKeyRoutes(deps: AdminDeps) {
           expiresAt: body?.expires_at === undefined ? before.expiresAt : readExpiry(body.expires_at, now),
           actor: actorOf(request),
         });
-        if (rotated === null) throw new SluiceError("conflict", { problem: `The admin key '${id}' was revoked.` });
+        if (rotated === null) {
+          throw new SluiceError("conflict", {
+            problem: `The admin key '${id}' was revoked or has a successor already.`,
+          });
+        }
         deps.logger.warn({ key: id, successor: rotated.key.id, actor: actorOf(request) }, "an admin key was rotated");
         set.status = 201;
         set.headers.location = `/admin/v1/admin-keys/${rotated.key.id}`;

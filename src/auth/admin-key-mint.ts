@@ -22,6 +22,7 @@ export function createAdminKeyMint({ keys, clock, checkSecret }: AdminKeyMintOpt
       secretHash: hashSecret(secret).toString("hex"),
       lastFour: secret.slice(-4),
       createdAt: clock.now(),
+      replacedBy: null,
       revokedAt: null,
       lastUsedAt: null,
     };

@@ -116,6 +116,7 @@ describe("an admin key of the database", () => {
     expect(await access.identify(first.secret)).toBeNull();
     expect(await access.identify(second.secret)).not.toBeNull();
 
+    expect(await access.mint.rotate(first.key.id, { until: now, expiresAt: null, actor: "ann" })).toBeNull();
     const short = await access.mint.mint({ ...request, expiresAt: now + 2000 });
     await access.mint.rotate(short.key.id, { until: now + 9000, expiresAt: null, actor: "ann" });
     expect((await access.store.adminKeys.find(short.key.id))?.expiresAt).toBe(now + 2000);

@@ -16,6 +16,8 @@ export interface AdminKey {
   readonly createdBy: string;
   /** The key that it took the place of; `null` when it is nobody's successor. */
   readonly rotatedFrom: string | null;
+  /** The key that took its place; `null` while none did. */
+  readonly replacedBy: string | null;
   readonly createdAt: number;
   readonly expiresAt: number | null;
   readonly revokedAt: number | null;
@@ -30,9 +32,10 @@ export interface AdminKeys {
   find(id: string): Promise<AdminKey | null>;
   insert(key: AdminKey, actor: string): Promise<void>;
   /**
-   * Adds the successor of a key and lets the key itself expire, at `until` at the latest: both or neither.
+   * Adds the successor of a key and lets the key itself expire, at `until` at the latest: both or neither. Of several at
+   * once one does.
    *
-   * @returns `false`, and nothing is changed, when there is no such key or it is revoked
+   * @returns `false`, and nothing is changed, when there is no such key, or it is revoked or has a successor
    */
   rotate(id: string, successor: AdminKey, until: number, actor: string): Promise<boolean>;
   /** Revokes for ever. A second call keeps the first time. `null` when there is no such key. */
@@ -60,7 +63,7 @@ export interface AdminKeyMint {
    * Makes a successor with the same name, role and organisation. The key itself is good until `until`, unless it expires
    * before.
    *
-   * @returns `null` when there is no such key or it is revoked
+   * @returns `null` when there is no such key, or it is revoked or has a successor
    */
   rotate(
     id: string,

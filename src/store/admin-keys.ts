@@ -37,10 +37,12 @@ export function createAdminKeys({ db }: Engine, changes: ChangeLog): AdminKeys {
         const rotated = await tx
           .updateTable("admin_keys")
           .set((is) => ({
+            replaced_by: successor.id,
             expires_at: is.case().when("expires_at", "<", until).then(is.ref("expires_at")).else(until).end(),
           }))
           .where("id", "=", id)
           .where("revoked_at", "is", null)
+          .where("replaced_by", "is", null)
           .returning("id")
           .executeTakeFirst();
         if (rotated === undefined) return false;
@@ -116,6 +118,7 @@ function toRow(key: AdminKey): Insertable<Tables["admin_keys"]> {
     last_four: key.lastFour,
     created_by: key.createdBy,
     rotated_from: key.rotatedFrom,
+    replaced_by: key.replacedBy,
     created_at: key.createdAt,
     expires_at: key.expiresAt,
     revoked_at: key.revokedAt,
@@ -133,6 +136,7 @@ function toAdminKey(row: Row<"admin_keys">): AdminKey {
     lastFour: row.last_four,
     createdBy: row.created_by,
     rotatedFrom: row.rotated_from,
+    replacedBy: row.replaced_by,
     createdAt: row.created_at,
     expiresAt: row.expires_at,
     revokedAt: row.revoked_at,

@@ -80,6 +80,7 @@ interface AdminKeyTable {
   last_four: string;
   created_by: string;
   rotated_from: string | null;
+  replaced_by: string | null;
   created_at: number;
   expires_at: number | null;
   revoked_at: number | null;
@@ -256,6 +257,15 @@ interface ModelTable extends VersionedTable {
   actor: string;
 }
 
+interface PinnedRevisionTable {
+  name: string;
+  revision: string;
+  actor: string;
+  reason: string;
+  pinned_at: number;
+  files: string;
+}
+
 /** Every table, by name: what Kysely checks queries against. */
 export interface Tables {
   organisations: OrganisationTable;
@@ -275,6 +285,7 @@ export interface Tables {
   change_count: { name: string; last_seq: number };
   changes: ChangeTable;
   model_states: ModelStateTable;
+  pinned_revision: PinnedRevisionTable;
   models: ModelTable;
   usage: UsageTable;
   usage_rollups: UsageRollupTable;
