@@ -1,12 +1,14 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { openStore } from "../store/store.ts";
+import { sluice } from "./testing.ts";
 
 const root = join(import.meta.dir, "..", "..");
 
-/** The shell commands below a heading of a document. */
+/** The first block of shell commands below a heading of a document. */
 function commandsOf(document: string, heading: string): string {
   const text = readFileSync(join(root, document), "utf8");
   const section = text.split(/^## /m).find((part) => part.startsWith(`${heading}\n`));
@@ -64,4 +66,40 @@ test("the commands that README.md gives to newcomers work as they stand", async 
   expect(out).toContain('"object":"chat.completion"');
   expect(out).toMatch(/"requests":1,/);
   expect(out).toContain('"valid":true');
+});
+
+test("the commands that OPERATIONS.md gives for a backup and for putting it back work as they stand", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "sluice-documents-"));
+  try {
+    const text = readFileSync(join(root, "OPERATIONS.md"), "utf8");
+    const [backup, restore] = [...text.matchAll(/^npm run sluice -- ((?:backup|audit|restore) .*)$/gm)]
+      .map(([, arguments_]) => arguments_!)
+      .reduce<[string[], string[]]>(
+        ([before, after], line) => {
+          (line.startsWith("restore") ? after : before).push(line);
+          return [before, after];
+        },
+        [[], []],
+      );
+    expect([backup, restore]).toEqual([["backup sluice.backup", "audit verify"], ["restore sluice.backup --replace"]]);
+
+    const run = (line: string) =>
+      sluice(line.replace("sluice.backup", join(dir, "sluice.backup")).split(" "), {
+        SLUICE_DATA_DIR: join(dir, "data"),
+      });
+    const create = async (name: string) => {
+      const store = await openStore({ path: join(dir, "data", "sluice.db"), clock: Date });
+      await store.applications.create({ organisation: "default", team: "", name, labels: {} }, "test");
+      await store.close();
+    };
+    await mkdir(join(dir, "data"));
+    await create("kept");
+    for (const line of backup!) expect([line, await run(line)]).toEqual([line, expect.objectContaining({ code: 0 })]);
+    await create("lost");
+    for (const line of restore!) expect([line, await run(line)]).toEqual([line, expect.objectContaining({ code: 0 })]);
+    const { out } = await run("apps list");
+    expect([out.includes("kept"), out.includes("lost")]).toEqual([true, false]);
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
 });
