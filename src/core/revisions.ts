@@ -36,6 +36,18 @@ export interface Pin {
   readonly at: number;
 }
 
+/** Which revision all replicas have pinned, and what it holds, for those that do not keep it. */
+export interface SharedPin {
+  read(): Promise<PinnedFiles | null>;
+  write(next: PinnedFiles | null): Promise<void>;
+}
+
+/** A pinned revision and its files. */
+export interface PinnedFiles {
+  readonly pin: Pin;
+  readonly files: readonly { readonly path: string; readonly text: string }[];
+}
+
 /** A retained revision with what it holds, and how it stands to the running gateway. */
 export interface ShownRevision extends Revision {
   /** Whether its files are the ones in force. */

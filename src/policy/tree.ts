@@ -102,6 +102,11 @@ export function withoutFile(tree: PolicyTree, path: string): PolicyTree {
   );
 }
 
+/** The tree of files that are in good order, in the order in which a folder's are read. */
+export function treeOf(files: readonly PolicyFile[]): PolicyTree {
+  return toTree(files, []);
+}
+
 function toTree(files: readonly PolicyFile[], problems: readonly Problem[]): PolicyTree {
   const digest = createHash("sha256");
   // With its length, so that no text can pass for several files.

@@ -18,6 +18,8 @@ import type { IdempotencyStore } from "../core/idempotency.ts";
 import type { DatabaseModels, ModelStates } from "../core/models.ts";
 import type { PolicyStore } from "../core/policy-store.ts";
 import type { Clock } from "../core/ports.ts";
+import type { RecordPurge } from "../core/retention.ts";
+import type { SharedPin } from "../core/revisions.ts";
 import { createAdminKeys } from "./admin-keys.ts";
 import { createApplications } from "./applications.ts";
 import { createAuditLog } from "./audit.ts";
@@ -36,6 +38,8 @@ import { createDatabaseModels } from "./models.ts";
 import { createOrganisations, ensureDefaultOrganisation } from "./organisations.ts";
 import { createPolicyStore } from "./policy-store.ts";
 import { noteChange } from "./policy-trail.ts";
+import { createRecordPurge } from "./purge.ts";
+import { createSharedPin } from "./shared-pin.ts";
 import { createTeams } from "./teams.ts";
 import { createUsageLedger, encodeUsage, insertUsage } from "./usage.ts";
 
@@ -54,12 +58,14 @@ export interface Store {
   readonly modelStates: ModelStates;
   readonly databaseModels: DatabaseModels;
   readonly policyStore: PolicyStore;
+  readonly sharedPin: SharedPin;
   readonly audit: AuditLog;
   readonly trail: Trail;
   /** Hears, from here on, of what other processes change in this database. To be closed before the store. */
   follow(options: Omit<FollowOptions, "log" | "clock">): Promise<Changes>;
   readonly usage: UsageLedger;
   readonly decisions: DecisionLog;
+  readonly purge: RecordPurge["purge"];
   readonly records: RecordSink;
   /**
    * A secret that is made at first use and the same for every process that shares the database.
@@ -115,9 +121,11 @@ function createStore(engine: Engine, clock: Clock): Store {
     audit: createAuditLog(engine, log.onNoted),
     trail: { note: (change) => log.transaction((tx) => noteChange(tx, { ...change, at: clock.now() })) },
     policyStore: createPolicyStore(engine, log, clock),
+    sharedPin: createSharedPin(engine),
     follow: (options) => followChanges({ ...options, log, clock }),
     usage: createUsageLedger(engine),
     decisions: createDecisionLog(engine),
+    purge: createRecordPurge(engine).purge,
     records: {
       encodeUsage,
       encodeDecision,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { type RedisServer, redisIsMissing, startRedis } from "../../limits/redis/testing.ts";
+import { freshDatabase, type PostgresDatabase, postgresIsMissing } from "../postgres-harness.ts";
 import { type Act, acts, answers, delayOf, passes, startThree, ttl } from "./acts-harness.ts";
 import { type Fleet, type Replica, startFleet } from "./fleet-harness.ts";
 
@@ -271,12 +272,20 @@ describe.skipIf(redisIsMissing !== undefined)(
   },
 );
 
-describe("three gateways with one database and no Redis", () => {
+// That PostgreSQL is not installed other tests say.
+const engines = postgresIsMissing === undefined ? ["SQLite", "PostgreSQL"] : ["SQLite"];
+describe.each(engines)("three gateways with one %s database and no Redis", (engine) => {
+  let database: PostgresDatabase | undefined;
   let fleet: Fleet;
   beforeAll(async () => {
-    fleet = await startThree("--replicas-poll-seconds", "0.2");
+    database = engine === "SQLite" ? undefined : await freshDatabase();
+    const url = database === undefined ? [] : ["--database-url", database.url];
+    fleet = await startThree("--replicas-poll-seconds", "0.2", ...url);
   });
-  afterAll(() => fleet?.[Symbol.asyncDispose]());
+  afterAll(async () => {
+    await fleet?.[Symbol.asyncDispose]();
+    await database?.[Symbol.asyncDispose]();
+  });
 
   test.each(acts.map((act) => [act.name, act] as const))("obey %s by the next poll, and its end", async (_, act) => {
     expect(await delayOf(fleet, act.make, act.obeyed)).toBeLessThan(240 + 2 * atOnceMs);
