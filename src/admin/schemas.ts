@@ -81,15 +81,26 @@ export function showPage<T, V>(page: Page<T>, show: (value: T) => V): { data: V[
   return { data: page.data.map(show), next: page.next };
 }
 
-/** One page of a list that is in memory, in the order of its ids. */
+/**
+ * One page of a list that is in memory, in the order of its ids.
+ *
+ * @throws SluiceError `invalid_input` for a cursor that no such list gave
+ */
 export function pageOf<T>(items: readonly T[], idOf: (item: T) => string, page: PageRequest): Page<T> {
   const sorted = [...items].sort((a, b) => (idOf(a) < idOf(b) ? -1 : 1));
   const after = page.after === null ? null : Buffer.from(page.after, "base64url").toString("utf8");
+  if (after !== null && toCursor(after) !== page.after) {
+    throw new SluiceError("invalid_input", { problem: "The cursor is not one that this list gave as 'next'." });
+  }
   const rest = after === null ? sorted : sorted.filter((item) => idOf(item) > after);
   const data = rest.slice(0, page.limit);
   const last = data.at(-1);
   const more = rest.length > data.length && last !== undefined;
-  return { data, next: more ? Buffer.from(idOf(last)).toString("base64url") : null };
+  return { data, next: more ? toCursor(idOf(last)) : null };
+}
+
+function toCursor(id: string): string {
+  return Buffer.from(id).toString("base64url");
 }
 
 /** The ETag of a version. */

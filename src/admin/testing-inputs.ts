@@ -57,6 +57,9 @@ function badQueries(operation: Operation, fits: SchemaCheck): readonly BadInput[
       return [{ wrong: `${name}=${text}`, instead: { parameters: { [name]: text } }, status: 400 as const }];
     }),
   );
+  if (query.some(({ name }) => name === "cursor")) {
+    inputs.push({ wrong: "a cursor that no list gave", instead: { parameters: { cursor: "nonsense" } }, status: 400 });
+  }
   if (query.length > 0) inputs.push({ wrong: "surprise=1", instead: { parameters: { surprise: "1" } }, status: 400 });
   return inputs;
 }

@@ -93,6 +93,9 @@ export function lastLive(known: readonly Revision[], pin: Pin | null): string {
 
 /** A page begins after the revision that the page before ended with. */
 function pageOf(all: readonly ShownRevision[], { limit, after }: PageRequest) {
+  if (after !== null && !/^[0-9a-f]{64}$/.test(after)) {
+    throw new SluiceError("invalid_input", { problem: "The cursor is not one that this list gave as 'next'." });
+  }
   const start = after === null ? 0 : all.findIndex(({ id }) => id === `sha256:${after}`) + 1;
   const data = all.slice(start, start + limit);
   const last = data.at(-1);
