@@ -245,6 +245,21 @@ export const settings = {
     secret: true,
     doc: "The PostgreSQL database that all replicas share. Unset: SQLite in the data folder. Certificates are verified unless sslmode says otherwise.",
   }),
+  "retention.decision_days": required({
+    type: integer(0, 36_500),
+    default: 90,
+    doc: "How long decision records are kept; 0 for ever. A decision without reasons is kept with its ledger row.",
+  }),
+  "retention.usage_days": required({
+    type: integer(0, 36_500),
+    default: 400,
+    doc: "How long rows of the usage ledger are kept; 0 for ever. Their daily sums stay.",
+  }),
+  "retention.rollup_days": required({
+    type: integer(0, 36_500),
+    default: 0,
+    doc: "How long the daily sums of the usage ledger are kept; 0 for ever.",
+  }),
   "database.pool_size": required({
     type: integer(2, 1_000),
     default: 10,

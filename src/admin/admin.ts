@@ -25,6 +25,7 @@ import { organisationRoutes } from "./organisations.ts";
 import { policyRoutes, policyTypeRoutes } from "./policies.ts";
 import { policyTuningRoutes } from "./policy-tuning.ts";
 import { toInputProblem, toInternalProblem, toProblem, toResponse } from "./problems.ts";
+import { retentionRoutes } from "./retention.ts";
 import { revisionRoutes } from "./revisions.ts";
 import { holdTo, readRequirements } from "./scopes.ts";
 import { spendRoutes } from "./spend.ts";
@@ -107,6 +108,7 @@ export function createAdmin(deps: AdminDeps) {
     .use(limitRoutes(deps))
     .use(spendRoutes(deps))
     .use(decisionRoutes(deps))
+    .use(retentionRoutes(deps))
     .use(activityRoutes(deps))
     .use(explainRoutes(deps))
     .use(evaluateRoutes(deps))

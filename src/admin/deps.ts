@@ -26,6 +26,7 @@ import type { OperatorDirectory } from "../core/operators.ts";
 import type { PolicyControl } from "../core/policy-control.ts";
 import type { PolicyStore } from "../core/policy-store.ts";
 import type { Clock, Logger, Recorder, TargetStatus } from "../core/ports.ts";
+import type { Retention } from "../core/retention.ts";
 import type { Revisions } from "../core/revisions.ts";
 
 /** Everything the control plane works on. Nothing here is called before the first request. */
@@ -73,6 +74,7 @@ export interface AdminDeps {
   ) => { readonly start: number; readonly end: number };
   readonly trail: Trail;
   readonly audit: AuditLog;
+  readonly retention: Pick<Retention, "days" | "last" | "run">;
   readonly recorder: Pick<Recorder, "flush" | "dropped">;
   /** How often something was kept from its effect since the start, by what kept it, as `Finding.override` says it. */
   readonly overrideUses: (override: string) => number;

@@ -29,6 +29,7 @@ import { unknownFields } from "../providers/known-fields.ts";
 import { createActivity } from "../records/activity.ts";
 import { createLiveSources } from "../records/live-sources.ts";
 import { createRecorder } from "../records/recorder.ts";
+import { createRetention } from "../records/retention.ts";
 import { openStore } from "../store/store.ts";
 import { createTestLogger, TestClock, testStart } from "../store/testing.ts";
 import type { CatalogueOptions, ProviderConfig } from "../upstream/catalogue.ts";
@@ -155,6 +156,13 @@ export async function startTestAdmin(
     logger,
     pollMs: 5,
   });
+  const retention = createRetention({
+    purge: store.purge,
+    days: { decisions: 90, usage: 400, rollups: 0 },
+    clock,
+    logger,
+    pause: () => Promise.resolve(),
+  });
   const recorder = createRecorder({ sink: store.records, logger, activity });
   const { key: adminKey } = await ensureAdminKey(folder);
   const access = await openOperatorAccess({
@@ -202,6 +210,7 @@ export async function startTestAdmin(
     counters,
     windowOf: createCalendar(),
     recorder,
+    retention,
     activity,
     heartbeatMs: 20,
     policyControl: overlay,
@@ -288,6 +297,7 @@ export async function startTestAdmin(
       await files[Symbol.asyncDispose]();
       await directory.close();
       await access.close();
+      await retention.close();
       await recorder.close();
       await store.close();
       await rm(folder, { recursive: true, force: true });

@@ -1,5 +1,12 @@
 import { t } from "elysia";
-import { type PageRequest, type UsageFilter, type UsageGroup, type UsageTotals, usageGroups } from "../core/control.ts";
+import {
+  type PageRequest,
+  type UsageFilter,
+  type UsageGroup,
+  type UsageMetrics,
+  type UsageTotals,
+  usageGroups,
+} from "../core/control.ts";
 import { effects } from "../core/decision.ts";
 import type { UsageRow } from "../core/ports.ts";
 import { SluiceError } from "../errors.ts";
@@ -154,6 +161,52 @@ const summaryQuery = t.Object(
 
 const recordsQuery = listQuery({ request_id: t.Optional(t.String()), ...filterMembers, ...csvQuery });
 
+const dayMs = 86_400_000;
+const defaultSpanMs = { hour: dayMs, day: 30 * dayMs } as const;
+const longestSpanMs = { hour: 31 * dayMs, day: 3660 * dayMs } as const;
+
+const metricsQuery = t.Object(
+  { ...filterMembers, interval: t.Optional(oneOf(["day", "hour"], { description: "day when absent." })) },
+  { additionalProperties: false },
+);
+
+const metricsMembers = {
+  ...totalsMembers,
+  denied_requests: t.Integer(),
+  failed_requests: t.Integer({ description: "Answered with a status of 500 or more." }),
+  mean_latency_ms: t.Number(),
+  mean_ttft_ms: t.Number({ description: "Until the first byte of the answer." }),
+};
+
+const metricsSchema = t.Object(
+  {
+    interval: oneOf(["day", "hour"]),
+    from: time("Where it begins."),
+    to: time("Where it ends."),
+    data: t.Array(t.Object({ from: time("Included."), to: time("Not included."), ...metricsMembers })),
+  },
+  {
+    examples: [
+      {
+        interval: "day",
+        from: "2026-01-01T00:00:00.000Z",
+        to: "2026-01-31T12:00:00.000Z",
+        data: [
+          {
+            from: "2026-01-31T00:00:00.000Z",
+            to: "2026-02-01T00:00:00.000Z",
+            ...totalsExample,
+            denied_requests: 1,
+            failed_requests: 0,
+            mean_latency_ms: 812.4,
+            mean_ttft_ms: 120.5,
+          },
+        ],
+      },
+    ],
+  },
+);
+
 const tags = ["Usage"];
 
 /** `/usage`. */
@@ -202,6 +255,33 @@ export function usageRoutes(deps: AdminDeps) {
         query: summaryQuery,
         response: { 200: summarySchema, ...problems() },
         detail: needing("usage:read", { ...asCsv, tags, summary: "Sum up usage", operationId: "summarizeUsage" }),
+      },
+    )
+    .get(
+      "/metrics",
+      async ({ query, request }) => {
+        const filter = await readFilter(deps, query, request);
+        const interval = query.interval ?? "day";
+        const now = deps.clock.now();
+        const { from = now - defaultSpanMs[interval], to } = filter;
+        if ((to ?? now) - from > longestSpanMs[interval]) {
+          const problem = `The time from 'from' to 'to' is too long for the interval '${interval}'; at most ${longestSpanMs[interval] / dayMs} days.`;
+          throw new SluiceError("invalid_input", { problem });
+        }
+        await deps.recorder.flush();
+        const metrics = await deps.usage.metrics({ ...filter, from }, interval);
+        return { interval, from: showTime(from), to: showTime(to ?? now), data: metrics.map(showMetrics) };
+      },
+      {
+        query: metricsQuery,
+        response: { 200: metricsSchema, ...problems() },
+        detail: needing("usage:read", {
+          tags,
+          summary: "Read how usage went over time",
+          description:
+            "Hours or days (UTC) without requests are left out. The last 24 hours or 30 days when 'from' is absent; at most 31 days of hours, or 3660 days.",
+          operationId: "readUsageMetrics",
+        }),
       },
     )
     .get(
@@ -274,6 +354,18 @@ function showTotals(totals: UsageTotals): Omit<Shown<typeof summarySchema>, "gro
     total_tokens: totals.totalTokens,
     cost_usd: totals.costNanoUsd / nanoPerUsd,
     unpriced_requests: totals.unpricedRequests,
+  };
+}
+
+function showMetrics(metrics: UsageMetrics): Shown<typeof metricsSchema>["data"][number] {
+  return {
+    from: showTime(metrics.from),
+    to: showTime(metrics.to),
+    ...showTotals(metrics),
+    denied_requests: metrics.deniedRequests,
+    failed_requests: metrics.failedRequests,
+    mean_latency_ms: toTenths(metrics.meanLatencyMs),
+    mean_ttft_ms: toTenths(metrics.meanTtftMs),
   };
 }
 
