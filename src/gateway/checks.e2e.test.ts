@@ -34,7 +34,14 @@ test("what is probably not meant is told and enforced all the same, and the gate
     const { warnings } = (await sluice.admin("policies/current")) as { warnings: object[] };
     return warnings.length === 0 ? true : undefined;
   });
-  expect(await sluice.admin("status")).toMatchObject({ status: "ready", parts: [{ name: "replicas" }] });
+  const { status, parts } = (await sluice.admin("status")) as {
+    status: string;
+    parts: { name: string; state: string }[];
+  };
+  expect([status, ...parts.map(({ name, state }) => `${name} ${state}`)]).toEqual([
+    "ready",
+    ...["policies", "database", "replicas", "upstream", "records"].map((name) => `${name} ready`),
+  ]);
 });
 
 test("a policy that reads a header is enforced where the setting lets it, and refused where it would fail every request", async () => {

@@ -1,0 +1,119 @@
+import { describe, expect, test } from "bun:test";
+import type { TargetStatus } from "../core/ports.ts";
+import { createHealth, type HealthSources } from "./health.ts";
+
+const target = (id: string, state: TargetStatus["state"]): TargetStatus => ({
+  ...{ id, state, inFlight: 1, queued: 2 },
+  ...{ attempts: 10, failures: 5 },
+});
+
+function setUp(over: Partial<HealthSources> = {}) {
+  let now = 1_000_000;
+  const dropped = { usage: 0, decision: 0 };
+  const health = createHealth({
+    version: "1.2.3",
+    startedAt: 5,
+    clock: { now: () => now },
+    closing: () => false,
+    policies: () => ({ state: "ready", problem: "" }),
+    database: () => ({ state: "ready", detail: "SQLite" }),
+    redis: () => undefined,
+    replicas: () => ({ state: "ready", detail: "polled" }),
+    targets: () => [],
+    recorder: { dropped },
+    certificate: () => undefined,
+    notes: () => [],
+    ...over,
+  });
+  const pass = (ms: number) => {
+    now += ms;
+  };
+  return { health, dropped, pass };
+}
+
+describe("the gateway's health", () => {
+  test("names every part, and in /readyz only those that are not as usual", () => {
+    const { health } = setUp({
+      redis: () => ({ state: "ready", detail: "answers", replicas: 3 }),
+      certificate: () => ({ state: "ready", detail: "until then" }),
+      notes: () => [{ name: "policies", state: "break-glass", detail: "one" }],
+    });
+    expect(health.readiness()).toEqual({ status: "ready", parts: [] });
+    const { status, version, startedAt, replicas, parts } = health.status();
+    expect([status, version, startedAt, replicas]).toEqual(["ready", "1.2.3", 5, 3]);
+    expect(parts.map(({ name, state }) => `${name} ${state}`)).toEqual([
+      "policies ready",
+      "database ready",
+      "redis ready",
+      "replicas ready",
+      "upstream ready",
+      "records ready",
+      "tls ready",
+      "policies break-glass",
+    ]);
+  });
+
+  const away = { state: "degraded", detail: "it is away" } as const;
+  test.each<[string, Partial<HealthSources>]>([
+    ["policies", { policies: () => ({ state: "degraded", problem: "it is away" }) }],
+    ["database", { database: () => away }],
+    ["redis", { redis: () => ({ ...away, replicas: 1 }) }],
+    ["replicas", { replicas: () => away }],
+    ["tls", { certificate: () => away }],
+  ])("is degraded, and serves, while %s is", (name, over) => {
+    const { health } = setUp(over);
+    expect(health.readiness()).toEqual({
+      status: "degraded",
+      parts: [{ name, state: "degraded", problem: "it is away" }],
+    });
+    expect(health.status()).toMatchObject({
+      status: "degraded",
+      parts: expect.arrayContaining([{ name, state: "degraded", detail: "it is away" }]),
+    });
+  });
+
+  test("is degraded while a target is left alone, by its name", () => {
+    const { health } = setUp({ targets: () => [target("openai/a", "closed"), target("openai/b", "open")] });
+    expect(health.readiness()).toEqual({
+      status: "degraded",
+      parts: [{ name: "upstream", state: "degraded", problem: "left alone for a while: openai/b" }],
+    });
+    expect(health.status().parts.slice(-2)).toEqual([
+      expect.objectContaining({ name: "upstream openai/a", state: "ready" }),
+      expect.objectContaining({ name: "upstream openai/b", state: "open" }),
+    ]);
+  });
+
+  test("is degraded for a minute after records were lost, and says how many were lost for ever", () => {
+    const { health, dropped, pass } = setUp();
+    dropped.decision = 3;
+    expect(health.readiness().status).toBe("degraded");
+    pass(59_000);
+    expect(health.readiness().parts[0]).toMatchObject({
+      name: "records",
+      problem: expect.stringContaining("3 decision"),
+    });
+    pass(2_000);
+    expect(health.readiness()).toEqual({ status: "ready", parts: [] });
+    expect(health.status().parts.find(({ name }) => name === "records")?.detail).toContain("3 decision");
+    dropped.usage = 1;
+    expect(health.readiness().status).toBe("degraded");
+  });
+
+  test("is not ready without valid policies, and while it ends", () => {
+    const invalid = setUp({ policies: () => ({ state: "invalid", problem: "none loads" }) }).health;
+    expect([invalid.readiness().status, invalid.status().status]).toEqual(["unready", "not_ready"]);
+    const closing = setUp({ closing: () => true }).health;
+    const parts = [{ name: "server", state: "unready", problem: "shutting down" }];
+    expect(closing.readiness()).toEqual({ status: "unready", parts });
+    expect(closing.status()).toMatchObject({ status: "not_ready", parts: [{ name: "server" }] });
+  });
+
+  test("is ready, and says so, with a pinned revision", () => {
+    const { health } = setUp({ policies: () => ({ state: "pinned", problem: "pinned to x" }) });
+    expect(health.readiness()).toEqual({
+      status: "ready",
+      parts: [{ name: "policies", state: "pinned", problem: "pinned to x" }],
+    });
+  });
+});
