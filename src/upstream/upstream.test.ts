@@ -71,6 +71,17 @@ describe("the first attempt", () => {
     expect(upstream.status()).toMatchObject([{ id: "a/m", inFlight: 0, failures: 0 }]);
   });
 
+  test("that fails is told to the call as it is counted, and so are those after it", async () => {
+    const { upstream, errors } = scripted({ a: [status(503), new Error("refused")], b: [status(400)] }, { retries: 1 });
+    const call = new TestCall([a, b]);
+    await upstream.send(call);
+    expect(call.failures).toEqual(["status_503", "upstream_unreachable", "status_400"]);
+    expect(errors).toEqual(["a status_503", "a upstream_unreachable", "b status_400"]);
+    const well = new TestCall([a]);
+    await scripted({ a: [ok()] }).upstream.send(well);
+    expect(well.failures).toEqual([]);
+  });
+
   test.each([400, 401, 403, 404, 422])("that is answered with %i is passed on", async (code) => {
     const { upstream, asked, errors } = scripted({ a: [status(code)], b: [ok()] });
     const { target, response, body } = await upstream.send(new TestCall([a, b], true));
