@@ -49,7 +49,7 @@ export async function runIsolation(plan: {
   const operations = operationsOf(document);
   const random = createRandom(plan.seed);
   const drawn = new Map<Operation, Drawn[]>();
-  const perOperation = Math.ceil(plan.calls / operations.length) + 10;
+  const perOperation = Math.min(30, Math.ceil(plan.calls / operations.length) + 10);
   for (const [i, operation] of operations.entries()) {
     const seed = plan.seed + i;
     drawn.set(
