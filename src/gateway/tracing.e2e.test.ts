@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { InMemorySpanExporter, type ReadableSpan } from "@opentelemetry/sdk-trace-base";
-import { type Harness, standIn, startHarness, until } from "./e2e-harness.ts";
+import { type Harness, providerKey, standIn, startHarness, until } from "./e2e-harness.ts";
+import { closedPort } from "./faulty-harness.ts";
 
 const path = "/v1/chat/completions";
 const chunk = (delta: object, finish: string | null = null) =>
@@ -35,6 +36,10 @@ const provider = standIn(async (request) => {
     return Response.json({ error: { message: "busy", type: "x" } }, { status: 503 });
   }
   if (!text.includes('"stream":true')) return Response.json(answer);
+  if (text.includes("ENDLESS")) {
+    const head = new ReadableStream({ start: (controller) => controller.enqueue(Buffer.from(events[0]!)) });
+    return new Response(head, { headers: { "content-type": "text/event-stream" } });
+  }
   return new Response(events.join(""), { headers: { "content-type": "text/event-stream" } });
 });
 
@@ -61,7 +66,23 @@ async function start(tracing: object = {}): Promise<Traced> {
     upstream: provider.url,
     policies,
     replaced: { spanExporter: exporter },
-    config: { tracing: { delay_seconds: 0.01, ...tracing }, upstream: { retry_base_seconds: 0.001 } },
+    config: {
+      tracing: { delay_seconds: 0.01, ...tracing },
+      upstream: { retry_base_seconds: 0.001 },
+      providers: {
+        openai: { kind: "openai", base_url: `${provider.url}/v1`, api_key: providerKey },
+        gemini: { kind: "gemini", base_url: provider.url, api_key: providerKey },
+        gone: { kind: "openai", base_url: `${await closedPort()}/v1`, api_key: providerKey, retries: 0 },
+      },
+      models: {
+        two: {
+          targets: [
+            { provider: "gone", model: "gpt-4o", priority: 1 },
+            { provider: "openai", model: "gpt-4o-mini", priority: 2 },
+          ],
+        },
+      },
+    },
   });
   const traceOf = (requestId: string | null) =>
     until(() => {
@@ -291,6 +312,39 @@ describe("other calls", () => {
     const trace = await traceOf(response.headers.get("sluice-request-id"));
     expect(trace.root.status.code).toBe(SpanStatusCode.ERROR);
     expect(trace.root.attributes).toMatchObject({ "error.type": "upstream_error", "sluice.attempts": 3 });
+  });
+
+  test("a call that goes elsewhere has an attempt for each target, by the names that they have there", async () => {
+    const { sluice, traceOf } = traced;
+    const response = await sluice.post(path, chat("hi", { model: "two" }));
+    expect(response.status).toBe(200);
+    const trace = await traceOf(response.headers.get("sluice-request-id"));
+    expect(trace.root.attributes["gen_ai.request.model"]).toBe("two");
+    expect(trace.child("chat gpt-4o")).toMatchObject({
+      status: { code: SpanStatusCode.ERROR },
+      attributes: { "error.type": "upstream_unreachable", "sluice.target": "gone/gpt-4o" },
+    });
+    expect(trace.child("chat gpt-4o-mini")).toMatchObject({
+      status: { code: SpanStatusCode.UNSET },
+      attributes: { "gen_ai.request.model": "gpt-4o-mini", "gen_ai.usage.output_tokens": 5, "sluice.attempt": 2 },
+    });
+  });
+
+  test("a client that leaves ends the stream's span and the call's", async () => {
+    const { sluice, traceOf } = traced;
+    const leave = new AbortController();
+    const response = await fetch(`${sluice.url}${path}`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${sluice.key}`, "content-type": "application/json" },
+      body: JSON.stringify(chat("ENDLESS", { stream: true })),
+      signal: leave.signal,
+    });
+    await response.body!.getReader().read();
+    leave.abort();
+    const trace = await traceOf(response.headers.get("sluice-request-id"));
+    expect(trace.root.attributes).toMatchObject({ "http.response.status_code": 499, "sluice.code": "client_closed" });
+    expect(trace.child("sluice.stream").attributes).toMatchObject({ "sluice.end": "abandoned" });
+    expect(trace.child("chat gpt-4o").ended).toBe(true);
   });
 
   test("the key in a Gemini call's query is in no span", async () => {
