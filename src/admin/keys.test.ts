@@ -167,3 +167,16 @@ test("keys of an application are minted and listed below it, by status, environm
   expect(await ids("env=dev")).toEqual([second.id]);
   expect((await admin.call("GET", "/admin/v1/applications/nope/keys")).status).toBe(404);
 });
+
+test("policies are told for an environment with the labels that its keys have", async () => {
+  await using admin = await startTestAdmin({
+    "org/free.policy.yaml": "scope: { labels: { tier: free } }\nrules: [{ id: a, then: warn }]\n",
+  });
+  await admin.call("POST", "/admin/v1/applications", { body: { name: "chat", labels: { tier: "gold" } } });
+  await admin.call("PUT", "/admin/v1/applications/chat/configs/dev", { body: { labels: { tier: "free" } } });
+  const ids = async (env: string) =>
+    (await admin.call("GET", `/admin/v1/policies/effective?app=chat&env=${env}`))
+      .json()
+      .data.map(({ id }: { id: string }) => id);
+  expect([await ids("dev"), await ids("prod")]).toEqual([["org/free"], []]);
+});
