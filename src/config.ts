@@ -77,12 +77,12 @@ export const settings = {
     doc: "Address to listen on; 0.0.0.0 is every one of the machine.",
   }),
   port: required({ type: integer(0, 65_535), default: 8787, doc: "Port to listen on; 0 picks a free one." }),
-  tls_cert_file: setting({
+  "tls.cert_file": setting({
     type: path,
     default: undefined,
     doc: "The certificate to serve HTTPS with, as PEM, those that lead to its authority behind it; read again when it changes. Unset: plain HTTP, for behind a balancer that ends TLS.",
   }),
-  tls_key_file: setting({
+  "tls.key_file": setting({
     type: path,
     default: undefined,
     doc: "Its private key, as PEM without a passphrase; read again when it changes.",
@@ -244,6 +244,11 @@ export const settings = {
     default: undefined,
     secret: true,
     doc: "The PostgreSQL database that all replicas share. Unset: SQLite in the data folder. Certificates are verified unless sslmode says otherwise.",
+  }),
+  record_retry_seconds: required({
+    type: seconds,
+    default: 30,
+    doc: "How long storing records is tried again while the database is away. What waits is kept in memory, up to 50 000 records; then records are dropped and counted.",
   }),
   "retention.decision_days": required({
     type: integer(0, 36_500),
@@ -551,9 +556,10 @@ export function loadConfig({ argv, env, cwd, readFile = readText }: ConfigInput)
     put(values, key, found.value);
   }
   const { rows: routingRows, providers, models } = readRouting(sources);
-  if ((values.tls_cert_file === undefined) !== (values.tls_key_file === undefined)) {
-    const [set, missing] = values.tls_key_file === undefined ? ["cert", "key"] : ["key", "cert"];
-    problems.push({ where: `tls_${set}_file`, message: `is set, and tls_${missing}_file is not; HTTPS takes both` });
+  const { cert_file: cert, key_file: key } = values.tls as Readonly<Record<string, unknown>>;
+  if ((cert === undefined) !== (key === undefined)) {
+    const [set, missing] = key === undefined ? ["cert", "key"] : ["key", "cert"];
+    problems.push({ where: `tls.${set}_file`, message: `is set, and tls.${missing}_file is not; HTTPS takes both` });
   }
   if (problems.length > 0) throw new ConfigError(problems);
   for (const { api_key: key } of providers.values()) if (key !== undefined) secrets.push(key);

@@ -103,13 +103,18 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
   mkdirSync(values.data_dir, { recursive: true, mode: 0o700 });
 
   // First: what cannot listen shall make nothing.
-  const certificate = openCertificate(values, clock, logger);
+  const certificate = openCertificate(values.tls, clock, logger);
   const registry = await discoverPlugins(values.plugins_dir);
   const store = await openStore({ ...configuredLocation(values), clock });
   const audit = anchorAudit(store.audit, createAuditAnchor(join(values.data_dir, "audit-head")), logger);
   const { redis_url: redisUrl, redis } = values;
   const activity = createActivity({ logger, onWanted: (wanted) => live.follow(wanted) });
-  const recorder = createRecorder({ sink: store.records, logger, activity });
+  const recorder = createRecorder({
+    sink: store.records,
+    retryMs: values.record_retry_seconds * 1000,
+    logger,
+    activity,
+  });
   const metrics = createMetrics({
     dropped: () => ({ ...recorder.dropped, trace: tracing?.dropped ?? 0 }),
     caches: () => ({ keys: keys.lookups, rules: policies.live.lookups, tokens: tokens.stats }),
@@ -424,7 +429,7 @@ function toTokenSettings({ jwt, jwks }: Config["values"]): TokenSettings {
 
 /** The certificate that is served; `undefined` for plain HTTP. */
 function openCertificate(
-  { tls_cert_file: certFile, tls_key_file: keyFile }: Config["values"],
+  { cert_file: certFile, key_file: keyFile }: Config["values"]["tls"],
   clock: Clock,
   logger: Logger,
 ): CertificateKeeper | undefined {

@@ -130,3 +130,13 @@ models:
     expect(told).not.toContain("planted-7f3a9c2e");
   });
 });
+
+describe("HTTPS", () => {
+  test("takes a certificate and its key, and one without the other is refused", () => {
+    const { tls } = load({ env: { SLUICE_TLS_CERT_FILE: "tls.crt" }, argv: ["--tls-key-file", "/run/tls.key"] }).values;
+    expect(tls).toEqual({ cert_file: "/app/tls.crt", key_file: "/run/tls.key" });
+    expect(load({}).values.tls.cert_file).toBeUndefined();
+    const told = message(() => load({ yaml: "tls: { cert_file: tls.crt }\n" }));
+    expect(told).toContain("tls.cert_file  is set, and tls.key_file is not; HTTPS takes both");
+  });
+});

@@ -47,7 +47,7 @@ let sluice: Harness;
 let port: number;
 beforeAll(async () => {
   install(makeCertificate("first"));
-  sluice = await startHarness({ upstream: provider.url, config: { tls_cert_file: certFile, tls_key_file: keyFile } });
+  sluice = await startHarness({ upstream: provider.url, config: { tls: { cert_file: certFile, key_file: keyFile } } });
   port = Number(new URL(sluice.url).port);
 });
 afterAll(async () => {
