@@ -55,7 +55,15 @@ export function createAdmin(deps: AdminDeps) {
       );
       throw new SluiceError("unauthenticated");
     }
-    holdTo(requirements, operator, request.method, route);
+    try {
+      holdTo(requirements, operator, request.method, route);
+    } catch (error) {
+      deps.logger.warn(
+        { method: request.method, path, operator: operator.id },
+        "a request to the admin surface was refused: its credential does not allow it",
+      );
+      throw error;
+    }
     rememberOperator(request, operator);
   };
 
