@@ -105,6 +105,7 @@ function watch(client: pg.PoolClient, health: HealthLog): PostgresPoolClient {
         throw new SluiceError("database_unavailable", {}, { cause: error });
       }
       health.answered();
+      if (isTooBusy(error)) throw new SluiceError("database_unavailable", {}, { cause: error });
       if (isOutOfRange(error)) {
         throw new SluiceError("invalid_input", { problem: "A number is larger than it can be." }, { cause: error });
       }
@@ -125,6 +126,11 @@ function watch(client: pg.PoolClient, health: HealthLog): PostgresPoolClient {
 function isBroken(error: unknown): boolean {
   if (!(error instanceof pg.DatabaseError)) return true;
   return /^(08|57P0[1-5]|25006|53)/.test(error.code ?? "");
+}
+
+/** It answers, but not in time: a statement or a wait for a lock took too long, or was given up for another's sake. */
+function isTooBusy(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && ["57014", "55P03", "40P01"].includes(error.code ?? "");
 }
 
 /** A number of a request's that no row can have: SQLite finds nothing, PostgreSQL refuses to look. */
