@@ -14,9 +14,11 @@ export interface RecorderOptions {
   /** Longest time a record waits for its batch to fill. */
   readonly intervalMs?: number;
   /**
-   * Times that storing a batch is tried before its records are dropped: longer than a database takes to start again. Once
-   * the recorder is being closed five must do.
+   * For how long, in milliseconds, storing a batch is tried again before its records are dropped: longer than a database
+   * takes to start again. Once the recorder is being closed five attempts must do.
    */
+  readonly retryMs?: number;
+  /** Times that it is tried, at most. */
   readonly maxAttempts?: number;
   /** Waits between attempts. */
   readonly wait?: (ms: number) => Promise<void>;
@@ -52,7 +54,8 @@ export function createRecorder({
   maxQueue = 50_000,
   batchSize = 2048,
   intervalMs = 100,
-  maxAttempts = 12,
+  retryMs = 30_000,
+  maxAttempts = Number.POSITIVE_INFINITY,
   wait = (ms) => Bun.sleep(ms),
   activity,
 }: RecorderOptions): Recorder {
@@ -139,6 +142,7 @@ export function createRecorder({
   const store = async (batch: Batch) => {
     // What ends with the process is not tried as often for each batch of a store that is away.
     const enough = closed && failing ? 1 : waitedForAttempts;
+    let waited = 0;
     for (let attempt = 1; ; attempt += 1) {
       try {
         await sink.append(batch);
@@ -147,7 +151,7 @@ export function createRecorder({
         return;
       } catch (error) {
         failing = true;
-        const last = attempt >= (closed ? Math.min(maxAttempts, enough) : maxAttempts);
+        const last = attempt >= (closed ? Math.min(maxAttempts, enough) : maxAttempts) || waited >= retryMs;
         const fields = { err: error, attempt, usage: batch.usageCount, decisions: batch.decisionCount };
         if (last) {
           dropped.usage += batch.usageCount;
@@ -160,7 +164,9 @@ export function createRecorder({
           away = true;
           release(sealed);
         }
-        await wait(Math.min(firstRetryMs * 2 ** (attempt - 1), longestRetryMs));
+        const pause = Math.min(firstRetryMs * 2 ** (attempt - 1), longestRetryMs, retryMs - waited);
+        waited += pause;
+        await wait(pause);
       }
     }
   };
