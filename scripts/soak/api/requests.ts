@@ -30,6 +30,7 @@ const oddText = fc.oneof(
 );
 const oddValue = fc.oneof(oddText, fc.jsonValue({ maxDepth: 3 }), fc.constantFrom(1e308, -1, 2 ** 53, 0.1, null, []));
 
+const longestText = 400;
 const knownMark = "known:";
 
 /** A text that stands for an id that there is when the request is sent, where no other values than texts can stand. */
@@ -45,11 +46,23 @@ export function fromKnown(text: string, known: readonly string[]): string {
 
 /** What a schema accepts, more or less: formats and patterns are met as well as they can be. */
 function fitting(schema: Schema): fc.Arbitrary<unknown> {
+  const small = withShortTexts(schema) as Schema;
   return fc.integer({ min: 1, max: 2 ** 31 - 1 }).map((seed) => {
     // The generator gives up where it made fewer members than have to be there.
     const alwaysFakeOptionals = "minProperties" in schema || seed % 3 === 0;
-    return generateSync(schema, { seed, maxDefaultItems: 3, alwaysFakeOptionals });
+    return generateSync(small, { seed, maxDefaultItems: 3, alwaysFakeOptionals });
   });
+}
+
+/** A schema with texts of few characters: the generator would make them as long as they may be. */
+function withShortTexts(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(withShortTexts);
+  if (typeof schema !== "object" || schema === null) return schema;
+  const entries = Object.entries(schema).map(([name, value]) => [
+    name,
+    name === "maxLength" && typeof value === "number" ? Math.min(value, longestText) : withShortTexts(value),
+  ]);
+  return Object.fromEntries(entries);
 }
 
 function idText(): fc.Arbitrary<string | { known: number }> {

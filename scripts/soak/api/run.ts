@@ -18,6 +18,7 @@ export interface ApiResult {
 }
 
 const mostFindings = 50;
+const roundsDrawn = 10;
 /** Of so many requests for an operation one has to succeed, or the rest says little of it. */
 const enoughRequests = 100;
 /** Requests change what there is; so many of them meet the same things before they are made anew. */
@@ -42,18 +43,22 @@ export async function runApi(plan: {
   const findings: string[] = [];
   const succeeded = new Set<string>();
   const numRuns = Math.ceil(plan.requests / operations.length);
-  const drawn = operations.map((operation, i) =>
-    fc.sample(drawRequest(operation), { seed: plan.seed + i, numRuns, randomType: "xorshift128plus" }),
-  );
+  const arbitraries = operations.map(drawRequest);
+  /** The requests of some rounds, by operation: so many at a time as fit into memory, however long the run. */
+  let drawn: readonly (readonly Drawn[])[] = [];
 
   let sent = 0;
   for (let round = 0; sent < plan.requests; ) {
     await using world = await startWorld(document);
     const known = ["live", "latest", "previous", "echo", "default", "org/prod-token-cap", "org/free-tier", "chat"];
     for (let here = 0; here < worldRequests && sent < plan.requests; round += 1) {
+      if (round % roundsDrawn === 0) {
+        const seed = plan.seed + round * operations.length;
+        drawn = arbitraries.map((one, i) => fc.sample(one, { seed: seed + i, numRuns: roundsDrawn }));
+      }
       // The order changes from round to round: what is deleted in one is there for others before.
       for (const [at, operation] of shuffled(operations, plan.seed + round)) {
-        const instead = toInstead(drawn[at]![round]!, known, world.here);
+        const instead = toInstead(drawn[at]![round % roundsDrawn]!, known, world.here);
         const answer = await world.send(operation, instead);
         sent += 1;
         here += 1;
