@@ -33,6 +33,7 @@ export interface Fleet extends AsyncDisposable {
   readonly key: string;
   start(): Promise<Replica>;
   writePolicy(path: string, text: string): void;
+  removePolicy(path: string): void;
 }
 
 const harmless = "description: Bodies are bounded.\nuses: request_size\nwith: { max_request_bytes: 30000000 }\n";
@@ -53,11 +54,14 @@ export async function startFleet(count: number, ...flags: readonly string[]): Pr
   };
   writePolicy("org/size.policy.yaml", harmless);
 
+  // With a database that is not in the data folder, replicas share no folder but that of the policies.
+  const apart = flags.includes("--database-url");
   const start = async (): Promise<Replica> => {
+    const data = apart ? `data-${children.length}` : "data";
     const child = Bun.spawn(
       [
         ...[process.execPath, join(root, "src/cli/main.ts"), "start", "--port", "0", "--log-level", "error"],
-        ...["--data-dir", join(dir, "data"), "--policies-dir", join(dir, "policies")],
+        ...["--data-dir", join(dir, data), "--policies-dir", join(dir, "policies")],
         ...["--plugins-dir", join(root, "plugins"), ...flags],
       ],
       { cwd: dir, env: { SLUICE_ADMIN_KEY: adminKey }, stdout: "pipe", stderr: "inherit" },
@@ -88,6 +92,7 @@ export async function startFleet(count: number, ...flags: readonly string[]): Pr
     },
     start,
     writePolicy,
+    removePolicy: (path) => rmSync(join(dir, "policies", path)),
     [Symbol.asyncDispose]: dispose,
   };
 }

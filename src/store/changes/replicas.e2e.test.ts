@@ -296,6 +296,29 @@ describe.each(engines)("three gateways with one %s database and no Redis", (engi
     expect((await status(fleet.replicas[1]!)).replicas).toBeNull();
   });
 
+  test("follow a revision that is pinned, also those that never had it, and the end of its pin", async () => {
+    const [a] = fleet.replicas;
+    const current = async (replica: Replica) => (await replica.admin("GET", "policies/current")).json;
+    const first = (await current(a!)).files as string;
+    fleet.writePolicy("org/later.policy.yaml", "description: Later.\nrules: [{ then: deny, code: later }]\n");
+    for (const replica of fleet.replicas) while ((await answers(replica, fleet)) !== "later") await Bun.sleep(5);
+    await delayOf(fleet, () => a!.admin("POST", `revisions/${first}/activate`, { reason: "a test" }), passes);
+    // One that has kept nothing.
+    const late = await fleet.start();
+    expect(await answers(late, fleet)).toBe(200);
+    for (const replica of [...fleet.replicas, late]) {
+      expect(await current(replica)).toMatchObject({ files: first, pin: { revision: first, reason: "a test" } });
+    }
+    await a!.admin("POST", "revisions/latest/activate");
+    for (const replica of [...fleet.replicas, late]) {
+      while ((await answers(replica, fleet)) !== "later") await Bun.sleep(5);
+    }
+    late.process.kill("SIGKILL");
+    await late.process.exited;
+    fleet.removePolicy("org/later.policy.yaml");
+    for (const replica of fleet.replicas) while ((await answers(replica, fleet)) !== 200) await Bun.sleep(5);
+  });
+
   test("write and change at the same time: nothing fails, and every call is in the ledger once", async () => {
     const { replicas, key } = fleet;
     const before = (await replicas[0]!.admin("GET", "usage/summary?app=demo&model=gpt-4o-mini")).json.requests;
