@@ -29,8 +29,8 @@ export interface IsolationResult {
 const mostFindings = 50;
 /** Calls change and delete what there is; so many of them meet the same things before they are made anew. */
 const worldCalls = 500;
-/** Members of inputs that give a name, to something new where there is nothing of that name. */
-const named = new Set(["name", "team"]);
+/** Members of inputs that give a name, to something new where there is nothing of that name; and one with words of its own. */
+const named = new Set(["name", "team", "surface"]);
 /** Members of inputs that name something that must be the caller's own. */
 const owned = new Set(["app", "application", "organisation", "org", "key"]);
 
@@ -135,8 +135,12 @@ function aimAt(
 function exampleOf(operation: Operation): Drawn {
   const required = operation.parameters.filter(({ required, in: place }) => required && place === "query");
   const parameters = Object.fromEntries(required.map(({ name, example }) => [name, String(example)]));
-  const body = bodyOf(operation)?.example;
-  return { parameters, headers: {}, ...(body !== undefined && { body }) };
+  const { schema, example } = bodyOf(operation) ?? {};
+  if (example === undefined) return { parameters, headers: {} };
+  // What is for all applications without one is not for operators of one organisation.
+  const takesApplication = Object.hasOwn((schema?.properties as object | undefined) ?? {}, "application");
+  const body = takesApplication ? { application: "chat", ...(example as object) } : example;
+  return { parameters, headers: {}, body };
 }
 
 function examplesOf(operation: Operation, swap: (value: unknown) => unknown): [string, string][] {
