@@ -206,6 +206,12 @@ describe("the activity stream", () => {
     await Promise.all([stream.stop(), all.stop()]);
   });
 
+  test("leaves nobody behind who only asked for its head", async () => {
+    await using admin = await startTestAdmin();
+    const asked = await admin.call("HEAD", "/admin/v1/activity/stream");
+    expect([asked.text, admin.activity.followers]).toEqual(["", 0]);
+  });
+
   test.each(["kinds=weather", "decision=maybe", "seconds=0", "colour=red"])("refuses %s", async (query) => {
     await using admin = await startTestAdmin();
     const refused = await admin.call("GET", `/admin/v1/activity/stream?${query}`);

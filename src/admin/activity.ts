@@ -57,6 +57,13 @@ const heartbeatMs = 15_000;
 /** How long clients wait before they come again. */
 const retryMs = 2_000;
 
+const streamHeaders = {
+  "content-type": "text/event-stream",
+  "cache-control": "no-store",
+  // Proxies such as nginx hold answers back otherwise.
+  "x-accel-buffering": "no",
+};
+
 const example = `retry: ${retryMs}
 
 id: 5rkZqv0JcV1N
@@ -71,6 +78,8 @@ export function activityRoutes(deps: AdminDeps) {
     "/stream",
     async ({ query, headers, request }) => {
       const wants = await readFilter(deps, query, request);
+      // Whoever asks for the head reads nothing, and would never be seen to leave.
+      if (request.method === "HEAD") return new Response(null, { headers: streamHeaders });
       const after = headers["last-event-id"] || null;
       const follower = deps.activity.follow(wants, after);
       const { id, organisation, scopes } = operatorOf(request);
@@ -225,14 +234,7 @@ function eventStream(follower: Follower, options: StreamOptions): Response {
     },
     { highWaterMark: 0 },
   );
-  return new Response(body, {
-    headers: {
-      "content-type": "text/event-stream",
-      "cache-control": "no-store",
-      // Proxies such as nginx hold answers back otherwise.
-      "x-accel-buffering": "no",
-    },
-  });
+  return new Response(body, { headers: streamHeaders });
 }
 
 function frame({ id, event }: NamedEvent, whole: boolean): string {

@@ -20,7 +20,7 @@ function setUp(over: Partial<HealthSources> = {}) {
     redis: () => undefined,
     replicas: () => ({ state: "ready", detail: "polled" }),
     targets: () => [],
-    recorder: { dropped },
+    recorder: { dropped, accepting: true },
     certificate: () => undefined,
     notes: () => [],
     ...over,
@@ -98,6 +98,11 @@ describe("the gateway's health", () => {
     expect(health.status().parts.find(({ name }) => name === "records")?.detail).toContain("3 decision");
     dropped.usage = 1;
     expect(health.readiness().status).toBe("degraded");
+  });
+
+  test("is degraded before records are lost", () => {
+    const { health } = setUp({ recorder: { dropped: { usage: 0, decision: 0 }, accepting: false } });
+    expect(health.readiness()).toMatchObject({ status: "degraded", parts: [{ name: "records", state: "degraded" }] });
   });
 
   test("is not ready without valid policies, and while it ends", () => {

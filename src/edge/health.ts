@@ -23,7 +23,7 @@ export interface HealthSources {
   readonly redis: () => Readonly<{ state: string; detail: string; replicas: number }> | undefined;
   readonly replicas: () => ChangesHealth;
   readonly targets: () => readonly TargetStatus[];
-  readonly recorder: Pick<Recorder, "dropped">;
+  readonly recorder: Pick<Recorder, "dropped" | "accepting">;
   /** `undefined` while plain HTTP is served. */
   readonly certificate: () => CertificateHealth | undefined;
   /** What else there is to say in the status and is no trouble. */
@@ -95,7 +95,7 @@ function toPart(name: string, { state, detail }: { state: string; detail: string
   return { name, state, problem: detail };
 }
 
-/** Degraded for a while after records were lost: nobody would see it otherwise. */
+/** Degraded before records are lost, and for a while after: nobody would see it otherwise. */
 function watchLosses({ recorder, clock }: Pick<HealthSources, "recorder" | "clock">): () => PartHealth {
   let known = 0;
   let until = 0;
@@ -106,6 +106,8 @@ function watchLosses({ recorder, clock }: Pick<HealthSources, "recorder" | "cloc
     known = total;
     const lost = `${usage} usage and ${decision} decision records were lost since the start`;
     if (clock.now() < until) return { state: "degraded", detail: lost };
+    if (!recorder.accepting)
+      return { state: "degraded", detail: `they wait to be stored, and nearly as many as may; ${lost}` };
     return { state: "ready", detail: total === 0 ? "none was lost since the start" : lost };
   };
 }
