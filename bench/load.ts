@@ -4,7 +4,8 @@
  *   bun bench/load.ts '{"url":…,"body":…,"headers":…,"connections":32,"seconds":5}'   as fast as answers come
  *   … "rate":1000                                                      so many requests a second, evenly spread
  *   … "requests":200000                                                so many requests in all, instead of seconds
- *   … "firstByte":true                                                 latency is that of an answer's first byte
+ *   … "firstByte":true                                                 latency is that of the first byte of an answer's body
+ *   … "all":true                                                       every latency is told, not only percentiles
  *
  * Prints one JSON line: requests, errors, seconds, latency percentiles in milliseconds. With a rate, latency counts
  * from when a request was due, so that waiting for a busy server shows (no coordinated omission).
@@ -20,6 +21,7 @@ interface Plan {
   readonly requests?: number;
   readonly rate?: number;
   readonly firstByte?: boolean;
+  readonly all?: boolean;
 }
 
 /** What a run measured. */
@@ -32,6 +34,8 @@ export interface LoadResult {
   readonly p90: number;
   readonly p99: number;
   readonly max: number;
+  /** In milliseconds, sorted; where all were asked for. */
+  readonly latencies?: readonly number[];
 }
 
 interface Connection {
@@ -42,8 +46,9 @@ interface Connection {
   /** Bytes of body still to come; -1 while the head is incomplete, -2 for a chunked body. */
   missing: number;
   ok: boolean;
-  /** When the first byte of the answer's body came; 0 before it. */
+  /** When the first byte of the answer's body came; 0 before it. Its head may come earlier, or with it. */
   began: number;
+  hasBody: boolean;
 }
 
 async function run(plan: Plan): Promise<LoadResult> {
@@ -70,6 +75,7 @@ async function run(plan: Plan): Promise<LoadResult> {
     connection.due = due;
     connection.missing = -1;
     connection.began = 0;
+    connection.hasBody = false;
     connection.buffer = "";
     connection.socket?.write(message);
   };
@@ -89,14 +95,22 @@ async function run(plan: Plan): Promise<LoadResult> {
   };
 
   for (let i = 0; i < plan.connections; i += 1) {
-    const connection: Connection = { socket: undefined, due: 0, buffer: "", missing: -1, ok: true, began: 0 };
+    const connection: Connection = {
+      socket: undefined,
+      due: 0,
+      buffer: "",
+      missing: -1,
+      ok: true,
+      began: 0,
+      hasBody: false,
+    };
     connection.socket = await Bun.connect({
       hostname: url.hostname,
       port: Number(url.port),
       socket: {
         data(_socket, chunk) {
           const whole = read(connection, chunk);
-          if (connection.began === 0 && (whole || connection.missing !== -1)) connection.began = performance.now();
+          if (connection.began === 0 && (whole || connection.hasBody)) connection.began = performance.now();
           if (whole) answered(connection);
         },
         close() {
@@ -144,6 +158,7 @@ async function run(plan: Plan): Promise<LoadResult> {
     p90: at(0.9),
     p99: at(0.99),
     max: at(1),
+    ...(plan.all && { latencies }),
   };
 }
 
@@ -156,6 +171,7 @@ function read(connection: Connection, chunk: Buffer): boolean {
     const head = connection.buffer.slice(0, end).toLowerCase();
     const rest = connection.buffer.slice(end + 4);
     connection.ok = head.startsWith("http/1.1 200");
+    connection.hasBody = rest.length > 0;
     const length = /\r\ncontent-length: (\d+)/.exec(head);
     if (length === null) {
       connection.missing = -2;
@@ -165,6 +181,7 @@ function read(connection: Connection, chunk: Buffer): boolean {
     connection.missing = Number(length[1]) - rest.length;
     return connection.missing <= 0;
   }
+  connection.hasBody = true;
   if (connection.missing === -2) {
     connection.buffer = (connection.buffer + chunk.toString("latin1")).slice(-5);
     return connection.buffer === "0\r\n\r\n";
