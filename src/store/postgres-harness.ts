@@ -66,8 +66,8 @@ export async function startPostgres(
   const port = await freePort();
   const all = [
     ...["listen_addresses=127.0.0.1", `port=${port}`, `unix_socket_directories=${dir}`, "max_connections=200"],
-    // What is lost when the machine stops is of no interest here.
-    ...["fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=32MB"],
+    // What is lost when the machine stops is of no interest here; what was committed survives the server's own end.
+    ...["fsync=off", "full_page_writes=off", "shared_buffers=32MB"],
     ...settings,
   ];
   let child: Bun.Subprocess<"pipe", "ignore", Bun.BunFile> | undefined;
