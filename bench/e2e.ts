@@ -169,6 +169,7 @@ export async function load(plan: object): Promise<LoadResult> {
  * Starts a gateway with these policies in front of an echo provider.
  *
  * @param more arguments of its own
+ * @param program what starts it, where that is not the command line
  */
 export async function startSluice(
   dir: string,
@@ -176,6 +177,7 @@ export async function startSluice(
   processes: Subprocess[],
   policies: Readonly<Record<string, object>>,
   more: readonly string[] = [],
+  program?: string,
 ) {
   const org = join(dir, "policies", "org");
   mkdirSync(org, { recursive: true });
@@ -185,7 +187,15 @@ export async function startSluice(
     config,
     stringify({ providers: { openai: { kind: "openai", base_url: `${echo}/v1`, api_key: "sk-bench" } } }),
   );
-  const args = ["src/cli/main.ts", "start", "--port", "0", "--config", config, "--policies-dir", join(dir, "policies")];
+  const args = [
+    ...(program === undefined ? ["src/cli/main.ts", "start"] : [program]),
+    "--port",
+    "0",
+    "--config",
+    config,
+    "--policies-dir",
+    join(dir, "policies"),
+  ];
   const { url, lines } = await start(
     [...args, "--data-dir", join(dir, "data"), "--log-level", "warn", ...more],
     processes,

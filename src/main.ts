@@ -12,7 +12,7 @@ import { openOperatorAccess, type TokenSettings } from "./auth/open.ts";
 import { createCel } from "./cel/cel.ts";
 import type { Config } from "./config.ts";
 import type { ChangedSubjects, Changes } from "./core/changes.ts";
-import type { KeyCache, Setting } from "./core/control.ts";
+import type { KeyCache, RecordSink, Setting } from "./core/control.ts";
 import type { Readiness } from "./core/health.ts";
 import type { Clock, Logger } from "./core/ports.ts";
 import type { Revisions } from "./core/revisions.ts";
@@ -86,6 +86,8 @@ export interface Running {
 export interface Replaced {
   /** Takes the traces, whether or not a collector is configured. */
   readonly spanExporter?: SpanExporter;
+  /** Takes the records of calls. */
+  readonly records?: RecordSink;
 }
 
 /**
@@ -110,7 +112,7 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
   const { redis_url: redisUrl, redis } = values;
   const activity = createActivity({ logger, onWanted: (wanted) => live.follow(wanted) });
   const recorder = createRecorder({
-    sink: store.records,
+    sink: replaced.records ?? store.records,
     retryMs: values.record_retry_seconds * 1000,
     logger,
     activity,
