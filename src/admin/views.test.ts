@@ -281,6 +281,7 @@ test("decisions are listed by request with every reason", async () => {
       facts: { "request.bytes": 1800, "user.id": "0f3a" },
       nondeterministic: { now: "2026-01-31T12:00:00.000Z" },
       masked: ["user.id"],
+      text: null,
       evaluation_us: 15,
     },
   ]);
