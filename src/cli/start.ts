@@ -63,6 +63,7 @@ async function start(argv: readonly string[]): Promise<number> {
   }
   console.log(lines.join("\n"));
 
+  saveAtFailure(running);
   const signal = await stopped;
   console.error(`sluice: ${signal}: letting running calls finish`);
   await running.close();
@@ -75,6 +76,19 @@ async function start(argv: readonly string[]): Promise<number> {
  */
 async function tryToListen(hostname: string, port: number): Promise<void> {
   await Bun.serve({ hostname, port, fetch: () => new Response(null, { status: 503 }) }).stop(true);
+}
+
+/** A bug that nothing catches ends the process, as it would anyhow; what waits to be stored is stored before. */
+function saveAtFailure(running: Running): void {
+  let failed = false;
+  const end = (error: unknown) => {
+    console.error("sluice: a failure that nothing caught:", error);
+    if (failed) return;
+    failed = true;
+    void running.close(0).finally(() => process.exit(1));
+  };
+  process.on("uncaughtException", end);
+  process.on("unhandledRejection", end);
 }
 
 /** How long repetitions of a signal count as the same: Ctrl-C comes from the terminal, from npm and from scripts/run.mjs. */
