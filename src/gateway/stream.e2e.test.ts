@@ -157,7 +157,7 @@ describe("rules of phase stream end an answer under way so that the official SDK
       const answer = await ask("tool");
       expect(answer).toMatchObject({ text: words, calls: ["read"], finish: filtered[surface] });
       expect(answer.reason).toBe("the tool forbidden is not for this gateway");
-      await expectClosed(() => ask("deny"));
+      await expectClosed(() => ask("tool"));
       expect(await sluice.ledger(answer.requestId)).toMatchObject({ code: "tool_blocked", provenance: "partial" });
     });
 
