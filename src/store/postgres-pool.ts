@@ -146,7 +146,6 @@ export function toTls({ tls, caFile, host }: PostgresAddress): pg.PoolConfig["ss
     rejectUnauthorized: true,
     ...(caFile !== undefined && { ca: readFileSync(caFile, "utf8") }),
     // The name in the address, even where it is a number, which TLS has no way to tell the server.
-    checkServerIdentity: (_, certificate) =>
-      tls === "verify-ca" ? undefined : checkServerIdentity(host, certificate),
+    checkServerIdentity: (_, certificate) => (tls === "verify-ca" ? undefined : checkServerIdentity(host, certificate)),
   };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import * as fc from "fast-check";
+import fc from "fast-check";
 import { parsePostgresUrl, shownPostgres } from "./postgres-url.ts";
 
 const plain = {

@@ -115,7 +115,9 @@ function rollupRows(
   end: number | undefined,
 ): RawBuilder<unknown> {
   const values = usageRollup.sums.map(({ column }) => sql.ref(column));
-  const groups = by.map((group) => sql.raw(`${group === "day" || group === "hour" ? "day" : columnOf(group)} as by_${group}`));
+  const groups = by.map((group) =>
+    sql.raw(`${group === "day" || group === "hour" ? "day" : columnOf(group)} as by_${group}`),
+  );
   const wanted = equalities(filter);
   if (first !== undefined) wanted.push(sql`day >= ${first}`);
   if (end !== undefined) wanted.push(sql`day < ${end}`);
