@@ -241,6 +241,9 @@ export function revisionRoutes(deps: AdminDeps) {
       async ({ params: { id }, body, request }) => {
         const by = { actor: actorOf(request), reason: body?.reason ?? "" };
         const { revision, files, state, loadedAt, pin, waiting } = await deps.revisions.activate(id, by);
+        const { actor, reason } = by;
+        const detail = { files, reason, pinned: pin !== null };
+        await deps.trail.note({ actor, action: "activate", subject: `revision ${id}`, detail });
         return {
           revision,
           files,
