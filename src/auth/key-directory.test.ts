@@ -334,6 +334,19 @@ describe("while the database is away", () => {
     await all.directory.close();
   });
 
+  test("a key that was found to be gone does not come back, though nobody told of it", async () => {
+    await using all = await withBrokenStore();
+    const { secret } = await all.newKey();
+    await all.directory.identify(secret);
+    await all.store.applications.remove("chat", null, "ann");
+    all.clock.ms += 30_001;
+    expect(await refusal(() => all.directory.identify(secret))).toBe("invalid_key");
+    all.state.failing = true;
+    all.clock.ms += 30_001;
+    expect(await refusal(() => all.directory.identify(secret))).toBe("Error: disk gone");
+    await all.directory.close();
+  });
+
   test("the keys of other applications and organisations stay known", async () => {
     await using all = await withBrokenStore();
     const { secret } = await all.newKey();

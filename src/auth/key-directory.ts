@@ -106,7 +106,9 @@ export function createKeyDirectory({
           // Invalidated meanwhile: what was read may be from before the change, so it answers but is not remembered.
           if (loading.get(id) !== started) return found;
           cache.set(id, found, found === unknownKey ? { ttl: unknownTtlMs } : {});
-          if (found !== unknownKey) previous.set(id, found);
+          // What is known to be gone must not come back while the database is away.
+          if (found === unknownKey) previous.delete(id);
+          else previous.set(id, found);
           return found;
         },
         (error: unknown) => {
