@@ -50,6 +50,7 @@ describe("a token", () => {
     ["of somebody with line breaks", () => sign({ ...good, sub: "ann\nlevel=fatal" })],
     ["of somebody with no end", () => sign({ ...good, sub: "a".repeat(129) })],
     ["with an organisation that is no text", () => sign({ ...good, organisation: ["acme"] })],
+    ["with an organisation that is null", () => sign({ ...good, organisation: null })],
     ["with an empty organisation", () => sign({ ...good, organisation: "" })],
     ["in two parts", async () => "a.b"],
     ["that is no JSON", async () => "YQ.YQ.YQ"],

@@ -134,13 +134,10 @@ function toOperator(payload: JWTPayload, { claims, organisationRequired }: Token
   return { id: `jwt:${sub}`, scopes, organisation: organisation ?? null };
 }
 
-/** The first of these claims that is there. */
+/** The first of these claims that says something; `null` where one is there that says nothing, and none that does. */
 function readClaim(payload: JWTPayload, names: readonly string[]): unknown {
-  for (const name of names) {
-    const value = member(payload, name) ?? name.split(".").reduce<unknown>(member, payload);
-    if (value !== undefined && value !== null) return value;
-  }
-  return undefined;
+  const values = names.map((name) => member(payload, name) ?? name.split(".").reduce<unknown>(member, payload));
+  return values.find((value) => value !== undefined && value !== null) ?? values.find((value) => value === null);
 }
 
 function member(value: unknown, name: string): unknown {
