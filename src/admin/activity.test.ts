@@ -176,6 +176,15 @@ describe("the activity stream", () => {
     await until(() => stream.ended);
   });
 
+  test("ends with its credential, however many others of it are looked at in the same minute", async () => {
+    await using admin = await startTestAdmin(undefined, { failedAttemptsPerMinute: 1 });
+    const { id, key } = await newKey(admin, "viewer", null);
+    const streams = await Promise.all([1, 2, 3].map(() => follow(admin, "", { key })));
+    await admin.call("DELETE", `/admin/v1/admin-keys/${id}`);
+    await until(() => streams.every(({ ended }) => ended));
+    expect(admin.activity.followers).toBe(0);
+  });
+
   test("shows an operator of one organisation nothing of another one", async () => {
     await using admin = await startTestAdmin();
     const { key } = await newKey(admin, "auditor", "default");

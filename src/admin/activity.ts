@@ -187,8 +187,7 @@ function eventStream(follower: Follower, options: StreamOptions): Response {
     wake();
   };
   const beat = async () => {
-    // A look that fails says nothing about the credential; the next one may.
-    if (await mayGoOn().catch(() => true)) {
+    if (await mayGoOn().catch(isNoAnswer)) {
       beats += 1;
       wake();
     } else end();
@@ -235,6 +234,11 @@ function eventStream(follower: Follower, options: StreamOptions): Response {
     { highWaterMark: 0 },
   );
   return new Response(body, { headers: streamHeaders });
+}
+
+/** A look that fails says nothing about the credential; the next one may. Too many failures are of those not valid. */
+function isNoAnswer(error: unknown): boolean {
+  return !(error instanceof SluiceError && error.code === "too_many_failures");
 }
 
 function frame({ id, event }: NamedEvent, whole: boolean): string {
