@@ -223,6 +223,17 @@ describe("evaluate", () => {
     expect(await known.evaluate({ app: "theirs" })).toMatchObject({ status: 200, org: organisation });
     expect(await known.evaluate({ app: "theirs" }, key)).toMatchObject({ status: 404, code: "not_found" });
     expect(await known.evaluate({}, key)).toMatchObject({ status: 200, org: "default" });
+    const theirs = await known.admin.call("POST", "/admin/v1/keys", { body: { application: "theirs" } });
+    const id = theirs.json().id as string;
+    const content = `scope: { keys: ["${id}"] }\nrules: [{ id: no, then: deny, message: theirs alone }]\n`;
+    await known.admin.call("POST", "/admin/v1/policies", { body: { id: "db/theirs", content } });
+    expect(await known.evaluate({ key: id })).toMatchObject({ status: 200, decision: "deny" });
+    for (const one of [id, "nobodys"]) {
+      expect(await known.evaluate({ key: one }, key)).toMatchObject({ status: 404, code: "not_found" });
+      expect(await known.evaluate({ key: one, app: undefined }, key)).toMatchObject({ status: 404, code: "not_found" });
+    }
+    const own = await known.admin.call("POST", "/admin/v1/keys", { body: { application: "chat" } });
+    expect(await known.evaluate({ key: own.json().id }, key)).toMatchObject({ status: 200, decision: "allow" });
     const candidate = [{ path: "org/no.policy.yaml", content: "rules: [{ id: no, then: deny }]\n" }];
     expect(await known.evaluate({ candidate }, key)).toMatchObject({ status: 403, code: "insufficient_scope" });
   });

@@ -9,6 +9,7 @@ import { confineSteps, liveExplanationSchema, nobody, showLive } from "./explain
 import { identityOf } from "./identities.ts";
 import { operatorOf } from "./operator.ts";
 import { problems } from "./problems.ts";
+import { reachedKey } from "./reach.ts";
 import { oneOf, readOptionalTime, routes, type Shown } from "./schemas.ts";
 import { needing } from "./scopes.ts";
 
@@ -186,8 +187,11 @@ export function evaluateRoutes(deps: AdminDeps) {
     request: Request,
     { surface, app, env = "", key, headers = {}, address = "", at, body }: Shown<typeof requestSchema>,
   ): Promise<EvaluatedRequest> => {
-    const own = operatorOf(request).organisation ?? "default";
-    const identity = app === undefined ? nobody(own, env) : await identityOf(deps, request, app, { env, key });
+    const { organisation: own } = operatorOf(request);
+    // Policies can be for a single key, and what they say is for its organisation.
+    if (own !== null && key !== undefined) await reachedKey(deps, request, key);
+    const identity =
+      app === undefined ? nobody(own ?? "default", env) : await identityOf(deps, request, app, { env, key });
     const time = readOptionalTime("at", at);
     return { surface, identity, headers, address, body, ...(time !== undefined && { at: time }) };
   };

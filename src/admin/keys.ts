@@ -13,10 +13,10 @@ import {
   showKey,
   showMinted,
 } from "./key-view.ts";
-import { actorOf, reaches } from "./operator.ts";
+import { actorOf } from "./operator.ts";
 import { settled } from "./policy-input.ts";
 import { problems } from "./problems.ts";
-import { confine, emptyPage, reachedApplication, resolveReached } from "./reach.ts";
+import { confine, emptyPage, reachedApplication, reachedKey, resolveReached } from "./reach.ts";
 import { readRestriction, restrictionInput } from "./restrictions.ts";
 import {
   defined,
@@ -83,15 +83,8 @@ const tags = ["Keys"];
 export function keyRoutes(deps: AdminDeps) {
   const show = (key: GatewayKey) => showKey(key, deps.clock.now());
 
-  /** A key whose application the operator may know of; those of a deleted one stay readable. */
-  const find = async (request: Request, id: string): Promise<GatewayKey> => {
-    const key = await deps.keys.find(id);
-    const organisation = key === null ? null : await deps.applications.organisationOf(key.application);
-    return found(organisation !== null && reaches(request, organisation) ? key : null, "key", id);
-  };
-
   const revoke = async (request: Request, id: string) => {
-    await find(request, id);
+    await reachedKey(deps, request, id);
     const key = found(await deps.keys.revoke(id, deps.clock.now(), actorOf(request)), "key", id);
     deps.keyCache.invalidate(id);
     return show(key);
@@ -142,7 +135,7 @@ export function keyRoutes(deps: AdminDeps) {
       "/keys/:id",
       async ({ params: { id }, set, request }) => {
         await deps.keyCache.flush();
-        const key = await find(request, id);
+        const key = await reachedKey(deps, request, id);
         set.headers.etag = toEtag(key.version);
         return show(key);
       },
@@ -155,7 +148,7 @@ export function keyRoutes(deps: AdminDeps) {
     .patch(
       "/keys/:id",
       async ({ params: { id }, body, headers, set, request }) => {
-        await find(request, id);
+        await reachedKey(deps, request, id);
         const ifMatch = headers["if-match"];
         const change = defined({
           name: body.name,
@@ -184,7 +177,7 @@ export function keyRoutes(deps: AdminDeps) {
     .post(
       "/keys/:id/rotate",
       async ({ params: { id }, body, headers, set, request }) => {
-        const old = await find(request, id);
+        const old = await reachedKey(deps, request, id);
         const now = deps.clock.now();
         // Without a word on it, the new one lives as long as the old one was to.
         const lasting = old.expiresAt === null ? null : now + (old.expiresAt - old.createdAt);

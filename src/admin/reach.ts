@@ -1,4 +1,4 @@
-import type { Application } from "../core/control.ts";
+import type { Application, GatewayKey } from "../core/control.ts";
 import { SluiceError } from "../errors.ts";
 import type { AdminDeps } from "./deps.ts";
 import { operatorOf, reaches } from "./operator.ts";
@@ -45,6 +45,21 @@ export async function reachedApplication(
   const application = await deps.applications.find(id);
   const known = application !== null && reaches(request, application.organisation) ? application : null;
   return found(known, "application", id);
+}
+
+/**
+ * A gateway key by its id, whose application the operator may know of; those of a deleted one stay readable.
+ *
+ * @throws SluiceError `not_found`
+ */
+export async function reachedKey(
+  deps: Pick<AdminDeps, "applications" | "keys">,
+  request: Request,
+  id: string,
+): Promise<GatewayKey> {
+  const key = await deps.keys.find(id);
+  const organisation = key === null ? null : await deps.applications.organisationOf(key.application);
+  return found(organisation !== null && reaches(request, organisation) ? key : null, "key", id);
 }
 
 /** An application by its id or name, of those that the operator may know of; `null` when there is none. */
