@@ -79,7 +79,9 @@ export function exceptionRoutes(deps: AdminDeps) {
       const confined = await Promise.all(
         wanted.map(async (exception) => {
           const inReach = known.has(exception.policy) ? await confine(exception.scope) : null;
-          return inReach === null ? [] : [{ ...exception, ...(!inReach.whole && { reason: "" }), scope: inReach.scope }];
+          return inReach === null
+            ? []
+            : [{ ...exception, ...(!inReach.whole && { reason: "" }), scope: inReach.scope }];
         }),
       );
       return showPage(

@@ -44,7 +44,9 @@ describe("applications", () => {
     expect(refused.type).toBe("application/problem+json");
     const problem = refused.json();
     expect(problem).toMatchObject({ code: "invalid_input", status: 400, instance: "/admin/v1/applications" });
-    expect((problem.errors ?? [{ pointer: "" }]).some((error: { pointer: string }) => error.pointer.startsWith(pointer))).toBe(true);
+    expect(
+      (problem.errors ?? [{ pointer: "" }]).some((error: { pointer: string }) => error.pointer.startsWith(pointer)),
+    ).toBe(true);
   });
 
   test("refuse an organisation that is not there and a name that is taken", async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { BlockList, isIP } from "node:net";
-import * as fc from "fast-check";
+import fc from "fast-check";
 import { compileNetworks, networkProblem } from "./networks.ts";
 
 describe("networks", () => {

@@ -32,7 +32,9 @@ const saying = (content: string) => ({ model: "gpt-4o", messages: [{ role: "user
 /** Makes a call and answers its status, its code, and the id of its decision. */
 async function ask(content: string, body: object = {}) {
   const response = await sluice.post("/v1/chat/completions", { ...saying(content), ...body });
-  const json = (await response.json()) as { error?: { code: string; message: string; sluice: { decision_id: string } } };
+  const json = (await response.json()) as {
+    error?: { code: string; message: string; sluice: { decision_id: string } };
+  };
   const id = json.error?.sluice.decision_id ?? response.headers.get("sluice-decision-id")!;
   return { status: response.status, code: json.error?.code, message: json.error?.message, id };
 }
@@ -71,7 +73,11 @@ describe("facts of a prompt's words", () => {
     await start({ "org/words.policy.yaml": cel, "org/cards.policy.ts": code });
     expect(await ask("hello there")).toMatchObject({ status: 200 });
     expect(await ask("one mail: ann@example.com")).toMatchObject({ status: 200 });
-    expect(await ask("ann@example.com and bob@example.com")).toMatchObject({ status: 403, code: "mail", message: "2 pieces" });
+    expect(await ask("ann@example.com and bob@example.com")).toMatchObject({
+      status: 403,
+      code: "mail",
+      message: "2 pieces",
+    });
     expect(await ask("AKIAIOSFODNN7EXAMPLQ is mine")).toMatchObject({ status: 403, code: "key" });
     expect(await ask(attack)).toMatchObject({ status: 403, code: "attack" });
     expect(await ask("pay with 4111 1111 1111 1111")).toMatchObject({ status: 403, code: "card" });
@@ -124,7 +130,7 @@ describe("facts of a prompt's words", () => {
     await start({
       "org/redact.policy.yaml": "uses: pii\nwith: { types: [email], action: redact }",
       "org/words.policy.yaml":
-        "rules: [{ id: mail, when: pii.count > 5, then: deny, code: mail, recheck: true }, { id: left, when: \"size(pii.types) > 0\", then: warn, code: seen }]",
+        'rules: [{ id: mail, when: pii.count > 5, then: deny, code: mail, recheck: true }, { id: left, when: "size(pii.types) > 0", then: warn, code: seen }]',
       "org/after.policy.yaml": "phase: response\nrules: [{ when: pii.count > 0, then: deny, code: unclean }]",
     });
     expect(await ask("mail ann@example.com")).toMatchObject({ status: 200 });

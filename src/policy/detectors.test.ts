@@ -90,9 +90,17 @@ describe("detectors", () => {
     const needing = detectorsOf(plugin(() => found, config as never));
     expect(needing.of(reads)).toEqual([]);
     expect(needing.whyNot("pii.types")).toContain("give it in the manifest's facts.finder.with");
-    const wrong = detectorsOf(plugin(() => found, config as never), { finder: { with: { url: 1 } } });
+    const wrong = detectorsOf(
+      plugin(() => found, config as never),
+      { finder: { with: { url: 1 } } },
+    );
     expect(wrong.whyNot("pii.types")).toContain("the manifest's config of 'finder' is refused");
-    const throwing = { ...plugin(() => found), create: () => { throw new PluginConfigError("", "never"); } };
+    const throwing = {
+      ...plugin(() => found),
+      create: () => {
+        throw new PluginConfigError("", "never");
+      },
+    };
     expect(detectorsOf(throwing).whyNot("pii.count")).toContain("never");
   });
 });

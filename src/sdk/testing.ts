@@ -17,7 +17,13 @@ import {
 } from "../core/policy.ts";
 import type { PieceKind } from "../core/stream.ts";
 import { ConfigErrors } from "./config.ts";
-import { type CompileCel, type Instantiated, instantiate, instantiateDetector, type PluginLookup } from "./instantiate.ts";
+import {
+  type CompileCel,
+  type Instantiated,
+  instantiate,
+  instantiateDetector,
+  type PluginLookup,
+} from "./instantiate.ts";
 import { type Plugin, PluginConfigError, type ReasonSpec, reasonCode } from "./plugin.ts";
 import { guardTexts, judgeCall } from "./testing-answers.ts";
 import { type SomeFacts, watchedFacts } from "./testing-facts.ts";

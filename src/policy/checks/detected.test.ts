@@ -8,7 +8,9 @@ async function problems(files: Record<string, string>, plugins = true): Promise<
   const registry = { get: () => undefined, names: () => [] };
   const result = await loadPolicies(plugins ? options : { ...options, registry });
   if (result.ok) await result.snapshot.retire();
-  return result.ok ? [] : result.problems.map(({ code, line, column, message }) => `${code} ${line}:${column} ${message}`);
+  return result.ok
+    ? []
+    : result.problems.map(({ code, line, column, message }) => `${code} ${line}:${column} ${message}`);
 }
 
 test.each([
