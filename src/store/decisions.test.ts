@@ -1,5 +1,5 @@
 import { describe, expect } from "bun:test";
-import * as fc from "fast-check";
+import fc from "fast-check";
 import type { DecisionFilter } from "../core/control.ts";
 import type { DecisionRow } from "../core/ports.ts";
 import { toStored } from "../core/recorded-decision.ts";

@@ -1,5 +1,5 @@
 import { describe, expect } from "bun:test";
-import * as fc from "fast-check";
+import fc from "fast-check";
 import type { Application, Page, PageRequest } from "../core/control.ts";
 import { decisionIdOf } from "../core/decision.ts";
 import type { RecordedFacts } from "../core/recorded-facts.ts";
