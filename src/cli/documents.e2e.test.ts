@@ -54,6 +54,14 @@ async function startGateway() {
   };
 }
 
+test.each(["OPERATIONS.md", "SECURITY.md"])("%s names settings that there are", (document) => {
+  const [text, settings] = [document, "CONFIGURATION.md"].map((file) => readFileSync(join(root, file), "utf8"));
+  const places = "admin|database|jwks|jwt|redis|replicas|retention|tls|tracing|upstream";
+  const named = text!.match(new RegExp(`(?<=\`)(?:${places})\\.[a-z_]+(?=\`)|\\b[A-Z]+_[A-Z_]+\\b`, "g")) ?? [];
+  expect(named.length).toBeGreaterThan(3);
+  expect(named.filter((name) => !settings!.includes(`\`${name.replace(/_FILE$/, "")}\``))).toEqual([]);
+});
+
 test("the commands that README.md gives to newcomers work as they stand", async () => {
   await using gateway = await startGateway();
   const commands = commandsOf("README.md", "Run it over HTTP").replace(
