@@ -26,7 +26,12 @@ const requestMembers = {
       description: "The request's headers that policies may read, and sluice-user.",
     }),
   ),
-  address: t.Optional(t.String({ maxLength: 64, description: "The IP address it would come from." })),
+  address: t.Optional(
+    t.String({
+      maxLength: 64,
+      description: "The IP address it would come from; networks are not looked at when absent.",
+    }),
+  ),
   at: t.Optional(t.String({ description: "When it would come; now when absent. Limits are as they are now." })),
   body: t.Object({}, { additionalProperties: true, description: "As it would be sent to the gateway." }),
 };

@@ -1,10 +1,9 @@
 import { timingSafeEqual } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import type { KeyCache, KeyHolder, Keys } from "../core/control.ts";
-import type { EnvironmentConfig } from "../core/environments.ts";
 import type { Identity } from "../core/identity.ts";
+import { toIdentity } from "../core/key-identity.ts";
 import type { Clock, KeyDirectory, Logger } from "../core/ports.ts";
-import { type HeldTo, isUnrestricted } from "../core/restrictions.ts";
 import { SluiceError } from "../errors.ts";
 import { hashSecret, isKeyId, parseKey } from "./key-format.ts";
 
@@ -226,33 +225,16 @@ export function createKeyDirectory({
   };
 }
 
-function toKnownKey({ key, application, organisation, config }: KeyHolder): KnownKey {
-  const heldTo = [
-    { of: "gateway key" as const, ...key.restriction },
-    ...(config === null ? [] : [toHeld(config)]),
-  ].filter((held) => !isUnrestricted(held));
-  const identity: Identity = {
-    org: { id: organisation.id, labels: organisation.labels, timeZone: organisation.timeZone },
-    team: { id: application.team },
-    app: { id: application.id, name: application.name, labels: { ...application.labels, ...config?.labels } },
-    env: key.env,
-    key: { id: key.id },
-    ...(heldTo.length > 0 && { heldTo }),
-    ...(config?.strict && { strict: true }),
-    ...(config?.keepsText && { keepsText: true }),
-  };
+function toKnownKey(holder: KeyHolder): KnownKey {
+  const { key } = holder;
   return {
     id: key.id,
     secretHash: Buffer.from(key.secretHash, "hex"),
     expiresAt: key.expiresAt ?? Number.POSITIVE_INFINITY,
-    refusal: refusalOf({ key, application, config }),
-    identity: deepFreeze(identity),
+    refusal: refusalOf(holder),
+    identity: deepFreeze(toIdentity(holder)),
     notedAt: key.lastUsedAt ?? 0,
   };
-}
-
-function toHeld({ surfaces, models, networks }: EnvironmentConfig): HeldTo {
-  return { of: "environment", surfaces, models, networks };
 }
 
 function refusalOf({ key, application, config }: Omit<KeyHolder, "organisation">): KnownKey["refusal"] {

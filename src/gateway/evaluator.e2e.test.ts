@@ -83,3 +83,37 @@ test("what evaluate says of a request is what the gateway then decides and recor
   // It would be little to say of requests that all pass.
   expect(seen.size).toBeGreaterThanOrEqual(4);
 }, 60_000);
+
+test("evaluate says what keys and environments are held to, as the gateway does", async () => {
+  const { data: apps } = (await sluice.admin("applications")) as { data: { id: string }[] };
+  const app = apps[0]!.id;
+  await sluice.admin(`applications/${app}/configs/held`, { method: "PUT", body: { models: ["echo"] } });
+  const mint = (body: object) =>
+    sluice.admin("keys", { method: "POST", body: { application: app, env: "held", ...body } }) as Promise<{
+      id: string;
+      key: string;
+    }>;
+  const plain = await mint({});
+  const held = await mint({ surfaces: ["chat"], models: ["echo*"] });
+  const elsewhere = await mint({ networks: ["192.0.2.0/24"] });
+  const message = { messages: [{ role: "user", content: "hello" }], max_tokens: 10 };
+  const cases = [
+    [plain, "chat", "echo", ""],
+    [plain, "chat", "echo-2", "model_not_allowed"],
+    [held, "chat", "echo", ""],
+    [held, "messages", "echo", "surface_not_allowed"],
+    [elsewhere, "chat", "echo", "network_not_allowed"],
+  ] as const;
+  for (const [key, surface, model, code] of cases) {
+    const body = { model, ...message };
+    const asked = { surface, app, env: "held", key: key.id, address: "127.0.0.1", body };
+    const said = await sluice.admin("evaluate", { method: "POST", body: asked });
+    const path = surface === "chat" ? "/v1/chat/completions" : "/v1/messages";
+    const answer = await sluice.post(path, body, { authorization: `Bearer ${key.key}` });
+    expect([said.code, answer.status]).toEqual([code, code === "" ? 200 : 403]);
+    expect(await answer.text()).toContain(code);
+  }
+  // Where it would come from is looked at only if it is said.
+  const unsaid = { surface: "chat", app, env: "held", key: elsewhere.id, body: { model: "echo", ...message } };
+  expect(await sluice.admin("evaluate", { method: "POST", body: unsaid })).toMatchObject({ decision: "allow" });
+}, 60_000);

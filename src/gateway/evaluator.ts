@@ -2,11 +2,13 @@ import type { EvaluatedRequest, Evaluation, Evaluations } from "../core/evaluate
 import type { Counters } from "../core/limits.ts";
 import type { DecisionRow, Logger, Recorder } from "../core/ports.ts";
 import { toStored } from "../core/recorded-decision.ts";
+import type { HeldTo } from "../core/restrictions.ts";
 import { LiveSnapshot } from "../core/snapshot.ts";
 import { createAdmission } from "./admission.ts";
 import { Call, policyFailures } from "./call.ts";
 import type { GatewayDeps, GatewayMetrics } from "./deps.ts";
 import { createDryCounters, type WindowOf } from "./dry-counters.ts";
+import { holdToOrigin } from "./held-to.ts";
 
 /** What the evaluator has of the data plane: what it judges with, and nothing that counts, records or sends. */
 export interface EvaluatorDeps
@@ -79,6 +81,7 @@ async function evaluate(deps: DryDeps, request: EvaluatedRequest): Promise<Evalu
   const call = new Call(dry, surface, policyFailures(dry), nothing);
   call.identity = identity;
   try {
+    if (identity.heldTo !== undefined) holdToOrigin(originsOf(identity.heldTo, address), surface, () => address);
     const format = deps.formats.find((known) => known.surface === surface)!;
     const refusal = await createAdmission(dry)(call, format, encoder.encode(JSON.stringify(body)), {
       request: new Request("http://dry-run.invalid/"),
@@ -97,6 +100,11 @@ async function evaluate(deps: DryDeps, request: EvaluatedRequest): Promise<Evalu
   } finally {
     call.snapshot.leave();
   }
+}
+
+/** What can be asked of where a request comes from: nothing of its network while that does not matter. */
+function originsOf(heldTo: readonly HeldTo[], address: string): readonly HeldTo[] {
+  return address === "" ? heldTo.map((held) => ({ ...held, networks: null })) : heldTo;
 }
 
 /** The data plane with nothing behind it. */
