@@ -1,8 +1,9 @@
 /**
  * `bun run soak records [--requests 50000] [--clients 64]`: calls through a gateway over PostgreSQL, which is killed and
- * started again meanwhile; once with enough time to try again and once with too little, with few and with many decisions
- * that have records of their own. Exits 1 when records are neither stored nor counted as dropped, or when the ledger, its
- * sums and the provider's figures are not the same to the nano-dollar.
+ * started again meanwhile. Once with enough time to try again, few decisions that have records of their own, and prompts
+ * that come again, so that caches answer; once with too little time, many such decisions, and no prompt twice. Exits 1 when
+ * records are neither stored nor counted as dropped, or when the ledger, its sums and the provider's figures are not the
+ * same to the nano-dollar.
  */
 import { parseArgs } from "node:util";
 import { postgresIsMissing } from "../../src/store/postgres-harness.ts";
@@ -28,8 +29,11 @@ const common = {
   progress: (line: string) => console.log(`  ${line}`),
 };
 const plans: readonly (readonly [string, RecordsPlan])[] = [
-  ["tried again for long", { ...common, awayMs: 2_000, retrySeconds: 30, factsPercent: 0 }],
-  ["tried again for too short a time", { ...common, awayMs: 5_000, retrySeconds: 0.5, factsPercent: 50 }],
+  ["tried again for long", { ...common, awayMs: 2_000, retrySeconds: 30, factsPercent: 0, prompts: 97 }],
+  [
+    "tried again for too short a time",
+    { ...common, awayMs: 5_000, retrySeconds: 0.5, factsPercent: 50, prompts: requests! },
+  ],
 ];
 let bad = 0;
 for (const [name, plan] of plans) {

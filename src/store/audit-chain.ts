@@ -43,8 +43,10 @@ export async function noteChanges(tx: Transaction<Tables>, changes: readonly Aud
     .executeTakeFirstOrThrow();
   const before = Number(last_seq) - changes.length;
   let prev = last_hash;
-  const rows = changes.map(({ at, organisation = null, actor, action, subject, detail }, i): Row<"audit"> => {
+  const rows = changes.map(({ at, organisation = null, action, detail, ...change }, i): Row<"audit"> => {
     const seq = before + i + 1;
+    const actor = storable(change.actor);
+    const subject = storable(change.subject);
     const row = { seq, at, organisation, actor, action, subject, detail: JSON.stringify(detail), prev };
     prev = hashEntry(row);
     return { ...row, hash: prev };
@@ -58,4 +60,9 @@ export async function noteChanges(tx: Transaction<Tables>, changes: readonly Aud
   }
   await tx.updateTable("audit_head").set({ last_hash: prev }).where("name", "=", "audit").execute();
   noted.add(tx);
+}
+
+/** A text as every database gives it back: what PostgreSQL cannot store would be hashed and then read as something else. */
+function storable(text: string): string {
+  return text.toWellFormed().replaceAll("\0", "\ufffd");
 }

@@ -46,6 +46,19 @@ describe("the audit log", () => {
     expect(await store.audit.verify([head])).toEqual({ valid: true, entries: 6, head, firstBad: null });
   });
 
+  testEngines("holds, whatever texts actors and subjects consist of", async () => {
+    await using store = await temporaryStore();
+    await store.trail.note({
+      actor: "ann\u0000\ud800",
+      action: "change",
+      subject: "app \udc00",
+      detail: { name: "\ud800\u0000" },
+    });
+    const [entry] = await store.audit.after(0, 10);
+    expect(entry).toMatchObject({ actor: "ann\ufffd\ufffd", subject: "app \ufffd", detail: { name: "\ud800\u0000" } });
+    expect(await store.audit.verify()).toMatchObject({ valid: true, entries: 1 });
+  });
+
   testEngines("is read newest first, page after page, by what is wanted", async () => {
     await using store = await temporaryStore();
     for (let i = 0; i < 9; i += 1) {
@@ -155,6 +168,27 @@ describe("verifying 1,000 entries", () => {
     expect(Object.keys(tried).sort()).toEqual([...columns].sort());
     expect(await store.audit.verify()).toMatchObject({ valid: true, entries: count });
   }, 60_000);
+
+  test("would find every byte of every column of every entry: no flip leaves an entry's hash as it was", async () => {
+    await using at = await filled();
+    const rows = at.file.query<Row<"audit">, []>("select * from audit order by seq").all();
+    let flips = 0;
+    for (const row of rows) {
+      for (const column of columns) {
+        if (column === "hash") continue;
+        const value = row[column];
+        for (let byte = 0; byte < sizeOf(value); byte += 1) {
+          const changed = flip(value, byte, (byte + row.seq) % 8);
+          const read = changed instanceof Uint8Array ? new TextDecoder().decode(changed) : changed;
+          if (hashEntry({ ...row, [column]: read }) === row.hash)
+            throw new Error(`${column} of ${row.seq}, byte ${byte}`);
+          flips += 1;
+        }
+      }
+    }
+    expect(rows).toHaveLength(count);
+    expect(flips).toBeGreaterThan(count * 100);
+  });
 
   testEngines(
     "finds entries that were removed, exchanged, moved, added or cut off, and a head that was changed",

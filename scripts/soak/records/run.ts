@@ -13,6 +13,8 @@ export interface RecordsPlan {
   readonly retrySeconds: number;
   /** Of the decisions in which nothing fires, how many in a hundred have records of their own. */
   readonly factsPercent: number;
+  /** How many different prompts there are: with few the caches answer, with one for each request they never do. */
+  readonly prompts: number;
   readonly progress: (line: string) => void;
 }
 
@@ -117,9 +119,9 @@ async function callAll(plan: RecordsPlan, sluice: Harness, server: PostgresServe
   };
   const client = async () => {
     while (next < plan.requests) {
-      const n = next;
+      if (killAt.includes(next)) outage = outage.then(kill);
+      const n = next % plan.prompts;
       next += 1;
-      if (killAt.includes(n)) outage = outage.then(kill);
       const content = `${n} ${n % 5 === 0 ? "a longer text, so that a rule has something to say of it: ".repeat(2) : ""}`;
       const answer = await sluice.post("/v1/chat/completions", {
         model: "gpt-4o",
