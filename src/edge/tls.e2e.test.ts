@@ -110,6 +110,19 @@ describe("HTTPS", () => {
     }
   });
 
+  test("is found alive by the image's health check, as HTTP is", async () => {
+    const dockerfile = await Bun.file(join(import.meta.dir, "..", "..", "Dockerfile")).text();
+    const [, command] = /^HEALTHCHECK[^[]*?CMD (\[.*\])$/m.exec(dockerfile) ?? [];
+    const [, ...args] = JSON.parse(command!) as string[];
+    const plain = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => Response.json({ status: "ok" }) });
+    const gone = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response(null, { status: 503 }) });
+    const check = (at: number) =>
+      Bun.spawn([process.execPath, ...args], { env: { ...process.env, SLUICE_PORT: String(at) }, stderr: "ignore" })
+        .exited;
+    expect([await check(port), await check(plain.port!), await check(gone.port!)]).toEqual([0, 0, 1]);
+    await Promise.all([plain.stop(true), gone.stop(true)]);
+  });
+
   test("takes no connection in plain text and none of an old version", async () => {
     expect(fetch(`http://127.0.0.1:${port}/healthz`)).rejects.toThrow();
     expect(open({ minVersion: "TLSv1", maxVersion: "TLSv1.1" })).rejects.toThrow();
