@@ -60,18 +60,31 @@ export function createSums(rollup: Rollup, columns: readonly string[]) {
   const group = by.map(place);
   const amounts = sums.map(({ how, of }) => ({ how, at: place(of) }));
   const totals = new Map<string, Value[]>();
+  /** What the row before was added to: most often it is that of the next one, too, and needs no key then. */
+  let latest: Value[] = [];
+
+  const isLatest = (start: number, row: readonly Value[]): boolean => {
+    if (latest[0] !== start) return false;
+    for (let i = 0; i < group.length; i += 1) if (latest[i + 1] !== row[group[i]!]) return false;
+    return true;
+  };
+
+  const totalOf = (start: number, row: readonly Value[]): Value[] => {
+    const key = JSON.stringify([start, ...group.map((i) => row[i])]);
+    let total = totals.get(key);
+    if (total === undefined) {
+      total = [start, ...group.map((i) => row[i]!), ...amounts.map(() => 0)];
+      totals.set(key, total);
+    }
+    return total;
+  };
 
   return {
     add(row: readonly Value[]): void {
       const at = Number(row[time]);
       const start = at - (at % period.ms);
-      let key = String(start);
-      for (const i of group) key += `\n${row[i]}`;
-      let total = totals.get(key);
-      if (total === undefined) {
-        total = [start, ...group.map((i) => row[i]!), ...amounts.map(() => 0)];
-        totals.set(key, total);
-      }
+      if (!isLatest(start, row)) latest = totalOf(start, row);
+      const total = latest;
       const first = 1 + group.length;
       for (let i = 0; i < amounts.length; i += 1) {
         total[first + i] = (total[first + i] as number) + amountOf(amounts[i]!.how, row[amounts[i]!.at]);
