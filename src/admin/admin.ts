@@ -90,7 +90,9 @@ export function createAdmin(deps: AdminDeps) {
         const wait = cause.code === "too_many_failures" ? { "retry-after": String(cause.details.seconds) } : {};
         return toResponse(toProblem(cause, path), wait);
       }
-      if (cause instanceof ValidationError && cause.type !== "response") return toResponse(toInputProblem(cause, path));
+      if (cause instanceof ValidationError && cause.type !== "response") {
+        return toResponse(toInputProblem(cause, path, new URL(request.url).searchParams));
+      }
       const id = crypto.randomUUID();
       deps.logger.error({ err: cause, id, method: request.method, path }, "an admin request failed unexpectedly");
       return toResponse(toInternalProblem(id, path));
@@ -159,7 +161,7 @@ function parseJson(bytes: Uint8Array): unknown {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     return /toString|valueOf|\\u/.test(text) ? JSON.parse(text, (_, value) => printable(value)) : JSON.parse(text);
   } catch (cause) {
-    const problem = cause instanceof Error ? cause.message : String(cause);
+    const problem = (cause instanceof Error ? cause.message : String(cause)).replace(/^JSON Parse error: /, "");
     throw new SluiceError("malformed_json", { problem }, { cause });
   }
 }

@@ -1,6 +1,10 @@
-import { type Static, t, type ValidationError } from "elysia";
+import { type ValueError, ValueErrorType } from "@sinclair/typebox/errors";
+import { type Static, type TSchema, t, type ValidationError } from "elysia";
 import { PolicyRefused } from "../core/policy-control.ts";
 import { type ErrorCode, errorCatalogue, SluiceError } from "../errors.ts";
+import { nearestVariant } from "../sdk/config.ts";
+import { describeSchema, describeValue } from "../sdk/describe.ts";
+import { suggestion } from "../sdk/suggest.ts";
 
 /** RFC 9457 problem details: what every failure of the control plane looks like. */
 export const problemSchema = t.Object(
@@ -55,39 +59,60 @@ export function toProblem(error: SluiceError, instance: string): Problem {
   return { ...shown, problems: error.problems.map(({ code, item, message, at }) => ({ code, item, message, ...at })) };
 }
 
-/** The problem of input that its schema does not accept: every place that is wrong, once. */
-export function toInputProblem(error: ValidationError, instance: string): Problem {
+/**
+ * The problem of input that its schema does not accept: every place that is wrong, once, with what was received there and
+ * what is accepted.
+ */
+export function toInputProblem(error: ValidationError, instance: string, query: URLSearchParams): Problem {
   const errors = new Map<string, string>();
-  for (const found of error.all as readonly FoundError[]) {
-    const pointer = found.path ?? "";
+  for (const found of flatten(error.all as unknown as readonly ValueError[])) {
+    const pointer = found.path || unnamed(error, query);
     if (!errors.has(pointer)) errors.set(pointer, describe(found));
   }
-  // Numbers in a query are turned into numbers first, and what fails then is told without its name.
   const where = error.type === "property" ? "query" : error.type;
   const [pointer, what] = [...errors][0] ?? ["", "It is not valid"];
   const shown = problem(
     "invalid_input",
-    `The ${where} is not accepted. ${pointer && `${pointer}: `}${what}.`,
+    `The ${where} is not accepted. ${pointer && `${pointer}: `}${what}${what.endsWith("?") ? "" : "."}`,
     instance,
   );
   return { ...shown, errors: [...errors].map(([at, detail]) => ({ pointer: at, detail })) };
 }
 
-/** What is read of a validator's finding. */
-interface FoundError {
-  readonly path?: string;
-  readonly summary?: string;
-  readonly message?: string;
-  readonly value?: unknown;
-  readonly schema?: { readonly enum?: readonly unknown[]; readonly anyOf?: readonly { readonly type?: unknown }[] };
+/** Numbers in a query are turned into numbers first, and what fails then is told without its name: it is where the value is. */
+function unnamed({ type, value }: ValidationError, query: URLSearchParams): string {
+  const name = type === "property" && [...query].find(([, text]) => text !== "" && Number(text) === value)?.[0];
+  return name ? `/${name}` : "";
 }
 
-function describe({ summary, message, value, schema }: FoundError): string {
-  if (value !== undefined && schema?.enum !== undefined) {
-    return `Got ${JSON.stringify(value)}; accepted: ${schema.enum.join(", ")}`;
+/** Findings, with those inside the one of several forms that a value comes closest to. */
+function flatten(found: readonly ValueError[]): ValueError[] {
+  return found.flatMap((one) => {
+    const within = one.type === ValueErrorType.Union ? nearestVariant(one) : undefined;
+    return within === undefined ? [one] : flatten(within);
+  });
+}
+
+function describe({ type, path, value, schema }: ValueError): string {
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  if (type === ValueErrorType.ObjectAdditionalProperties) {
+    const { properties, patternProperties } = schema as { properties?: object; patternProperties?: object };
+    const [pattern] = Object.keys(patternProperties ?? {});
+    if (pattern !== undefined) return `Got the name '${name}'; want one matching ${pattern}`;
+    return `Property '${name}' is not known${suggestion(name, Object.keys(properties ?? {}), "accepted")}`;
   }
-  if (schema?.anyOf?.some(({ type }) => type === "integer")) return `Got ${JSON.stringify(value)}; want a whole number`;
-  return summary ?? message ?? "It is not valid";
+  const wanted = want(schema);
+  if (type === ValueErrorType.ObjectRequiredProperty || value === undefined) {
+    return name === "" ? `Got nothing; ${wanted}` : `Property '${name}' is missing; ${wanted}`;
+  }
+  return `Got ${describeValue(value)}; ${wanted}`;
+}
+
+function want(schema: TSchema): string {
+  if (Array.isArray(schema.enum)) return `accepted: ${schema.enum.join(", ")}`;
+  // A number in a query is one, or a text that is turned into one.
+  const number = (schema.anyOf as readonly TSchema[] | undefined)?.find(({ type }) => type === "integer");
+  return `want ${describeSchema(number ?? schema)}`;
 }
 
 /** The problem of a failure nobody foresaw: nothing of it but an id that the log has too. */

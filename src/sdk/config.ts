@@ -90,7 +90,7 @@ function problemsOf(root: TSchema, config: unknown, errors: readonly ValueError[
 }
 
 /** The complaints of the union's variant that the value comes closest to; `undefined` when it resembles none. */
-function nearestVariant(error: ValueError): ValueError[] | undefined {
+export function nearestVariant(error: ValueError): ValueError[] | undefined {
   const variants = error.errors.map((iterator) => [...iterator]);
   const alike = variants.filter((complaints) => complaints.every(({ path }) => path !== error.path));
   if (typeof error.value !== "object" || alike.length === 0) return undefined;
