@@ -97,7 +97,7 @@ export function auditRoutes(deps: AdminDeps) {
   const list = async (query: Shown<typeof pageQuery>, request: Request) =>
     showPage(await readPage(query, request)(toPageRequest(query)), show);
   const listCsv = async (query: Shown<typeof pageQuery>, request: Request): Promise<Response> =>
-    listAsCsv("audit", entrySchema, { request, query }, readPage(query, request), show);
+    listAsCsv("audit", entrySchema, { request, query, logger: deps.logger }, readPage(query, request), show);
 
   return routes("/audit")
     .get(

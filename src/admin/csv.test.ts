@@ -1,3 +1,4 @@
+import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { append, decisionRow, usageRow } from "../store/testing.ts";
 import { startTestAdmin } from "./testing.ts";
@@ -86,4 +87,28 @@ describe("CSV", () => {
     ];
     expect(table.map((row) => row[head.indexOf("model")])).toEqual(formulas.map((text) => `'${text}`));
   });
+});
+
+test.each([
+  ["usage/records?format=csv", "alter table usage rename to away"],
+  ["decisions/export", "drop view decision_log"],
+])("what breaks %s off is in the log", async (route, fault) => {
+  await using admin = await startTestAdmin();
+  const ids = Array.from({ length: 450 }, (_, i) => `req_${i}`);
+  await append(admin.store, {
+    usage: ids.map((requestId) => usageRow({ requestId })),
+    decisions: ids.map((requestId) => decisionRow({ requestId })),
+  });
+  const answer = await admin.app.handle(
+    new Request(`http://localhost/admin/v1/${route}`, { headers: { authorization: `Bearer ${admin.adminKey}` } }),
+  );
+  const reader = answer.body!.getReader();
+  await reader.read();
+  using database = new Database(admin.path);
+  database.run(fault);
+  const rest = async () => {
+    while (!(await reader.read()).done);
+  };
+  await expect(rest()).rejects.toThrow();
+  expect(admin.logger.lines.join("\n")).toContain("an answer was broken off");
 });

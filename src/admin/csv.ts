@@ -1,6 +1,7 @@
 import { stringify } from "csv-stringify/sync";
 import { t } from "elysia";
 import type { Page, PageRequest } from "../core/control.ts";
+import type { Logger } from "../core/ports.ts";
 import { oneOf, toPageRequest } from "./schemas.ts";
 import { streamed } from "./streams.ts";
 
@@ -22,6 +23,13 @@ export function wantsCsv(request: Request, format: "json" | "csv" | undefined): 
   return format === undefined ? /^\s*text\/csv\b/i.test(request.headers.get("accept") ?? "") : format === "csv";
 }
 
+/** What a list is asked with. */
+interface ListedAsCsv {
+  readonly request: Request;
+  readonly query: { limit?: number; cursor?: string };
+  readonly logger: Pick<Logger, "error">;
+}
+
 /**
  * A list as CSV (RFC 4180): a row of names, then a row for each entry. Values that are no single ones stand as JSON. What
  * a spreadsheet would take for a formula is marked as text.
@@ -33,7 +41,7 @@ export function wantsCsv(request: Request, format: "json" | "csv" | undefined): 
 export async function listAsCsv<T>(
   name: string,
   entry: { readonly properties: object },
-  { request, query }: { readonly request: Request; readonly query: { limit?: number; cursor?: string } },
+  { request, query, logger }: ListedAsCsv,
   read: (page: PageRequest) => Promise<Page<T>>,
   show: (value: T) => object,
 ): Promise<Response> {
@@ -47,7 +55,7 @@ export async function listAsCsv<T>(
   }
   // Before the answer begins: what the list refuses is told as a problem then.
   const first = await read({ limit: rowsAtOnce, after: query.cursor ?? null });
-  return streamed(wholeOf(first, read), (values) => (values === null ? head : encode(values)), headersOf(name));
+  return streamed(wholeOf(first, read), (values) => (values === null ? head : encode(values)), headersOf(name), logger);
 }
 
 /** A table that is in memory as CSV, as {@link listAsCsv} writes it. */

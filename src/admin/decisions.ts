@@ -135,7 +135,7 @@ export function decisionRoutes(deps: AdminDeps) {
     await deps.recorder.flush();
     const read = async (page: PageRequest) =>
       filter === null ? { data: [], next: null } : await deps.decisions.list(page, filter);
-    return listAsCsv("decisions", decisionSchema, { request, query }, read, showDecision);
+    return listAsCsv("decisions", decisionSchema, { request, query, logger: deps.logger }, read, showDecision);
   };
 
   const list = async (query: Shown<typeof pageQuery>, request: Request) => {
@@ -216,10 +216,11 @@ export function decisionRoutes(deps: AdminDeps) {
         await deps.recorder.flush();
         const lines = (rows: readonly StoredDecision[]) =>
           rows.map((row) => `${JSON.stringify(showDecision(row))}\n`).join("");
-        return streamed(batches(filter), lines, {
+        const headers = {
           "content-type": "application/x-ndjson",
           "content-disposition": 'attachment; filename="decisions.ndjson"',
-        });
+        };
+        return streamed(batches(filter), lines, headers, deps.logger);
       },
       {
         query: t.Object(filterMembers, { additionalProperties: false }),

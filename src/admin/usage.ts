@@ -226,7 +226,7 @@ export function usageRoutes(deps: AdminDeps) {
     const filter = await readFilter(deps, query, request);
     await deps.recorder.flush();
     const read = (page: PageRequest) => deps.usage.list(page, filter);
-    return listAsCsv("usage-records", recordSchema, { request, query }, read, showRecord);
+    return listAsCsv("usage-records", recordSchema, { request, query, logger: deps.logger }, read, showRecord);
   };
 
   const summarize = async (query: Shown<typeof summaryQuery>, request: Request) => {
