@@ -21,6 +21,7 @@ import { listen } from "./edge/listen.ts";
 import { type CertificateKeeper, keepCertificate } from "./edge/tls.ts";
 import { createDryRuns } from "./gateway/dry-run.ts";
 import { createEvaluator } from "./gateway/evaluator.ts";
+import { needsCounting } from "./gateway/facts.ts";
 import { createGateway } from "./gateway/gateway.ts";
 import { createCalendar } from "./limits/calendar.ts";
 import { createMemoryCounters } from "./limits/memory.ts";
@@ -178,6 +179,8 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
     onOverlay: metrics.overlay,
   });
   const overlays = createOverlayArchive({ dataDir: values.data_dir });
+  // Once everything is there; a set that is loaded before does not count.
+  let warmTokens = (): void => undefined;
   const policies = await createPolicyService({
     ...loading,
     logger,
@@ -190,6 +193,7 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
       const { result, revision, problems } = event;
       const shown = problems.map(({ code, file, line, column, message }) => ({ code, file, line, column, message }));
       activity.tell({ kind: "policies", at: clock.now(), load: { result, revision, problems: shown } });
+      warmTokens();
     },
     onStatus: metrics.policyStatus,
   });
@@ -348,8 +352,13 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
   const listener = listen(app, { hostname: values.host, port: values.port, certificate: certificate?.current });
   certificate?.onRenewed(listener.renew);
   const host = values.host.includes(":") ? `[${values.host}]` : values.host;
-  // In the background: the first request may come before the encodings are there, and then waits for them.
-  tokens.warm(["o200k_base"]).catch((error: unknown) => logger.warn({ err: error }, "the token counter is not warm"));
+  // In the background: the first request may come before the encodings are there, and then waits for them. Where no policy
+  // reads a count, their 40 MB and the thread that holds them are spared until some answer has to be counted.
+  warmTokens = () => {
+    if (closing || !needsCounting(policies.live.current.policies)) return;
+    tokens.warm(["o200k_base"]).catch((error: unknown) => logger.warn({ err: error }, "the token counter is not warm"));
+  };
+  warmTokens();
 
   return {
     url: `${certificate === undefined ? "http" : "https"}://${host}:${listener.port}`,

@@ -4,7 +4,7 @@ import { emptyFacts, type FactName, type Facts } from "../core/facts.ts";
 import type { Identity } from "../core/identity.ts";
 import type { LocalTime } from "../core/local-time.ts";
 import { countingSurfaces } from "../core/phases.ts";
-import { notApplicable, type Verdict } from "../core/policy.ts";
+import { type CompiledPolicy, notApplicable, type Verdict } from "../core/policy.ts";
 import type { ModelPrice, Route, TokenCount, TokenCounter } from "../core/ports.ts";
 import type { RuleSet } from "../core/snapshot.ts";
 import type { AnswerSummary, RequestView, TokenUsage } from "../core/wire.ts";
@@ -113,6 +113,11 @@ export function addTokenFacts(
   if (counted instanceof Promise) return setTokensLater(facts, view, route, needsCost, counted, took, from);
   setTokens(facts, view, route, needsCost, counted);
   took?.("request.estimated_tokens", (performance.now() - from) / 1000);
+}
+
+/** Whether some requests will have their tokens counted, by what these policies read. */
+export function needsCounting(policies: readonly Pick<CompiledPolicy, "reads">[]): boolean {
+  return policies.some(({ reads }) => reads.includes("request.estimated_tokens") || readsCost(new Set(reads)));
 }
 
 function readsCost(reads: ReadonlySet<FactName>): boolean {
