@@ -64,7 +64,7 @@ const connectionGraceMs = 500;
 const lastTracesMs = 2000;
 
 /** How long the calls that are cut off at the end may take to be counted and closed. */
-const cutOffMs = 1000;
+const cutOffMs = 3000;
 
 /** A Sluice that listens. */
 export interface Running {
