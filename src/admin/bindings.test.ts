@@ -162,4 +162,26 @@ describe("tuning", () => {
     expect((await put("org/none", { mode: "enforce" })).status).toBe(404);
     expect((await put("org/soft", { mode: "loud" })).status).toBe(400);
   });
+
+  test("makes no mode looser than it is for all, where an operator of one organisation tunes it", async () => {
+    await using admin = await start();
+    const named = { name: "one", role: "author", organisation: "default" };
+    const { key } = (await admin.call("POST", "/admin/v1/admin-keys", { body: named })).json();
+    const content = "rules: [{ id: no, when: request.stream, then: deny }]\n";
+    await admin.call("POST", policies, { body: { id: "db/no", content } });
+    await admin.call("PUT", `${policies}/org/soft/mode`, { body: { mode: "enforce" } });
+    const put = async (id: string, mode: string | null) => {
+      const answer = await admin.call("PUT", `${policies}/${id}/mode`, { key, body: { mode, application: "chat" } });
+      return [answer.status, answer.json().code];
+    };
+    for (const id of ["db/no", "org/soft"]) {
+      expect(await put(id, "audit")).toEqual([403, "insufficient_scope"]);
+      expect(await put(id, "warn")).toEqual([403, "insufficient_scope"]);
+      expect(await put(id, "enforce")).toEqual([200, undefined]);
+      expect(await put(id, null)).toEqual([200, undefined]);
+      expect(await effective(admin, "chat", id)).toMatchObject([{ mode: "enforce" }]);
+    }
+    const audited = await admin.call("PUT", `${policies}/db/no/mode`, { body: { mode: "audit", application: "chat" } });
+    expect(audited.status).toBe(200);
+  });
 });

@@ -1,9 +1,11 @@
 import { t } from "elysia";
+import { type Mode, modeRank } from "../core/decision.ts";
 import type { PolicyOverlay, PolicySetting } from "../core/overlay.ts";
 import { SluiceError } from "../errors.ts";
 import type { AdminDeps } from "./deps.ts";
 import { actorOf, operatorOf } from "./operator.ts";
 import { paramsSchema, requirePolicy, settled, toParams } from "./policy-input.ts";
+import { listPolicies } from "./policy-view.ts";
 import { problems } from "./problems.ts";
 import { resolveReached } from "./reach.ts";
 import { defined, found, idParams, ifMatchHeaders, oneOf, readIfMatch, routes, type Shown, toEtag } from "./schemas.ts";
@@ -73,6 +75,15 @@ export function policyTuningRoutes(deps: AdminDeps) {
       throw new SluiceError("insufficient_scope", { problem });
     }
     return applicationId(request, idOrName);
+  };
+  /** An operator of one organisation tightens what all share, and loosens nothing of it. */
+  const holdToShared = (request: Request, policy: string, wanted: Mode | null) => {
+    const { organisation } = operatorOf(request);
+    const shared = listPolicies(deps).find(({ id }) => id === policy)?.mode;
+    if (organisation === null || wanted === null || shared === undefined || modeRank[wanted] >= modeRank[shared])
+      return;
+    const problem = `For all organisations the mode is '${shared}', and this credential is for '${organisation}' alone`;
+    throw new SluiceError("insufficient_scope", { problem });
   };
   const find = (policy: string, app: string) =>
     deps.policyControl.overlay().settings.find((setting) => setting.policy === policy && setting.application === app);
@@ -160,6 +171,7 @@ export function policyTuningRoutes(deps: AdminDeps) {
       async ({ params: { id }, body, headers, set, request }) => {
         await requirePolicy(deps, request, id);
         const app = await tunedApplication(request, body.application);
+        holdToShared(request, id, body.mode);
         const change = defined({ mode: body.mode });
         const { etag, shown } = await tune(id, app, change, headers["if-match"], request);
         set.headers.etag = etag;
@@ -173,7 +185,8 @@ export function policyTuningRoutes(deps: AdminDeps) {
         detail: needing("policy:write", {
           tags,
           summary: "Make a policy's mode stricter",
-          description: "audit, then warn, then enforce; never looser than git says. null takes it back.",
+          description:
+            "audit, then warn, then enforce; never looser than git says, nor, for an operator of one organisation, than it is for all. null takes it back.",
           operationId: "tunePolicyMode",
         }),
       },

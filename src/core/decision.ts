@@ -9,6 +9,9 @@ export type Effect = (typeof effects)[number];
 /** What a hit of a policy does: stop the request, add a warning to the answer, or only be recorded. */
 export type Mode = "enforce" | "warn" | "audit";
 
+/** How strict modes are, compared to each other. */
+export const modeRank: Readonly<Record<Mode, number>> = { audit: 0, warn: 1, enforce: 2 };
+
 /** What an error inside a policy counts as. The default everywhere is `deny`. */
 export type OnError = "deny" | "warn" | "allow";
 

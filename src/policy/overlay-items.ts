@@ -1,4 +1,4 @@
-import type { Mode } from "../core/decision.ts";
+import { type Mode, modeRank } from "../core/decision.ts";
 import {
   type BreakGlass,
   maxBreakGlassMs,
@@ -74,8 +74,6 @@ function within(spec: ParamContent, value: ParamValue): ParamValue | undefined {
   return valueProblem(spec, nearest) === null ? nearest : undefined;
 }
 
-const rank: Readonly<Record<Mode, number>> = { audit: 0, warn: 1, enforce: 2 };
-
 /** The mode that a setting asks for, if it is not looser than that of git's file; else `null`, noted. */
 export function fittingMode(
   { policy, application, mode }: PolicySetting,
@@ -83,8 +81,8 @@ export function fittingMode(
   ofGit: boolean,
   note: Note,
 ): Mode | null {
-  if (mode === null || !ofGit || rank[mode] >= rank[said]) return mode;
-  const accepted = (Object.keys(rank) as Mode[]).filter((other) => rank[other] >= rank[said]).sort();
+  if (mode === null || !ofGit || modeRank[mode] >= modeRank[said]) return mode;
+  const accepted = (Object.keys(modeRank) as Mode[]).filter((other) => modeRank[other] >= modeRank[said]).sort();
   const message = `the mode ${mode} is looser than ${said}, which git says; accepted: ${accepted.join(", ")}`;
   note("C063", itemNames.setting(policy, application), message);
   return null;
