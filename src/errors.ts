@@ -49,7 +49,7 @@ export const errorCatalogue = {
   // Control plane
   unauthenticated: [
     401,
-    "Send an admin key or a token as 'authorization: Bearer <key>'. Gateway keys do not work here.",
+    "{problem}. Send an admin key or a token as 'authorization: Bearer <key>'. Gateway keys do not work here.",
   ],
   insufficient_scope: [403, "This credential does not allow that. {problem}."],
   too_many_failures: [429, "Too many credentials from this address were not valid; try again in {seconds} s."],

@@ -60,6 +60,22 @@ describe("every route", () => {
     expect((await admin.store.applications.find("chat"))?.disabled).toBe(false);
   });
 
+  test.each([
+    ["none", null, "No credential was sent."],
+    ["no bearer", "Basic abc", "The authorization header holds no 'Bearer <key>'."],
+    ["one that nobody has", "Bearer sla_none", "The credential that was sent is not valid here."],
+  ])(
+    "with %s as its credential is told what is wrong with it; where it came from is logged",
+    async (_, sent, detail) => {
+      await using admin = await startTestAdmin();
+      const headers = sent === null ? {} : { authorization: sent };
+      const refused = await admin.call("GET", "/admin/v1/status", { key: null, headers });
+      expect([refused.status, refused.json().detail]).toEqual([401, expect.stringContaining(detail)]);
+      expect(admin.logger.lines.at(-1)).toContain("address");
+      expect(admin.logger.lines.join()).not.toContain("sla_none");
+    },
+  );
+
   test("of a single thing is 404 for an id that nothing has", async () => {
     await using admin = await startTestAdmin();
     const single = operations.filter(({ path }) => path.includes("{id}"));

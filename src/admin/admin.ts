@@ -50,10 +50,10 @@ export function createAdmin(deps: AdminDeps) {
     const operator = await deps.operators.identify(request.headers.get("authorization"), addressOf(request));
     if (operator === null) {
       deps.logger.warn(
-        { method: request.method, path },
+        { method: request.method, path, address: addressOf(request) },
         "a request to the admin surface was refused: no valid credential",
       );
-      throw new SluiceError("unauthenticated");
+      throw new SluiceError("unauthenticated", { problem: whatIsWrong(request.headers.get("authorization")) });
     }
     try {
       holdTo(requirements, operator, request.method, route);
@@ -131,6 +131,13 @@ export function createAdmin(deps: AdminDeps) {
   return admin
     .all("/*", ({ request, path }) => unknownRoute(request, path), { detail: { hide: true } })
     .all("", ({ request, path }) => unknownRoute(request, path), { detail: { hide: true } });
+}
+
+/** Of a credential that is not valid. More would help whoever tries some. */
+function whatIsWrong(authorization: string | null): string {
+  if (authorization === null) return "No credential was sent";
+  if (!/^bearer +\S+\s*$/i.test(authorization)) return "The authorization header holds no 'Bearer <key>'";
+  return "The credential that was sent is not valid here";
 }
 
 function unknownRoute({ method }: Request, path: string): never {

@@ -87,6 +87,9 @@ describe("evaluate", () => {
     });
     expect(await known.evaluate({ env: "night", at: "2026-01-31T03:00:00Z" })).toMatchObject({ code: "at_night" });
     expect(await known.evaluate({ env: "night", at: "2026-01-31T09:00:00Z" })).toMatchObject({ decision: "allow" });
+    expect(await known.evaluate({ address: "2001:db8::7" })).toMatchObject({ decision: "allow" });
+    const detail = "'address' is no IP address: got 'here', want one such as 192.0.2.7 or 2001:db8::7.";
+    expect(await known.evaluate({ address: "here" })).toMatchObject({ status: 400, code: "invalid_input", detail });
     const warned = await known.evaluate({ env: "plan", headers: { "x-plan": "free", "sluice-user": "ann" } });
     expect(warned).toMatchObject({ decision: "warn", warnings: ["free_plan"], refusal: null });
     // As in every record, names of people stand as hashes.

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { t } from "elysia";
 import type { Evaluate, EvaluatedRequest, Evaluation } from "../core/evaluate.ts";
 import { surfaces } from "../core/phases.ts";
@@ -198,6 +199,10 @@ export function evaluateRoutes(deps: AdminDeps) {
     const identity =
       app === undefined ? nobody(own ?? "default", env) : await identityOf(deps, request, app, { env, key });
     const time = readOptionalTime("at", at);
+    if (address !== "" && isIP(address) === 0) {
+      const problem = `'address' is no IP address: got '${address}', want one such as 192.0.2.7 or 2001:db8::7.`;
+      throw new SluiceError("invalid_input", { problem });
+    }
     return { surface, identity, headers, address, body, ...(time !== undefined && { at: time }) };
   };
 

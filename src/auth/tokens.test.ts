@@ -59,6 +59,22 @@ describe("a token", () => {
     expect(await open().identify(await make())).toBeNull();
   });
 
+  test.each([
+    ["expired", () => sign({ ...good, exp: now - 31 }), '"exp" claim timestamp check failed'],
+    ["without an end", () => sign({ sub: "ann" }), 'missing required "exp" claim'],
+    ["signed with another secret", () => sign(good, "HS256", other), "signature verification failed"],
+    ["not signed", async () => forge({ alg: "none" }, good, "AA"), "its algorithm is none of those that keys are configured"],
+    ["with an empty organisation", () => sign({ ...good, organisation: "" }), "its sub or its organisation"],
+  ])("%s: the log says why it is refused, and nothing of it", async (_, make, reason) => {
+    const told: unknown[] = [];
+    const logger = { warn: (...line: unknown[]) => void told.push(line) };
+    expect(await open({ logger }).identify(await make())).toBeNull();
+    expect(told).toEqual([
+      [{ reason: expect.stringContaining(reason) }, "a token (JWT) of the admin surface was refused"],
+    ]);
+    expect(JSON.stringify(told)).not.toMatch(/\bann\b/);
+  });
+
   test("may be as late or early as clocks are off", async () => {
     expect(await open().identify(await sign({ ...good, exp: now - 29, nbf: now + 29 }))).not.toBeNull();
   });

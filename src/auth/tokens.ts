@@ -7,7 +7,7 @@ import {
   jwtVerify,
 } from "jose";
 import { type AdminScope, adminScopes, type Operator, roleScopes } from "../core/operators.ts";
-import type { Clock } from "../core/ports.ts";
+import type { Clock, Logger } from "../core/ports.ts";
 import { SluiceError } from "../errors.ts";
 import { TokenSettingError } from "./token-setting-error.ts";
 
@@ -25,6 +25,8 @@ export interface TokenOptions {
   readonly claims: TokenClaims;
   /** Whether a token without an organisation is refused, instead of being good for all. */
   readonly organisationRequired: boolean;
+  /** Told why a token was refused, which its sender is not. Absent: nobody is. */
+  readonly logger?: Pick<Logger, "warn"> | undefined;
 }
 
 /** Names of claims: of several the first that is there. A name with dots may be a path, as `realm_access.roles`. */
@@ -77,7 +79,7 @@ const subjectPattern = /^[^\p{C}\s]{1,128}$/u;
  * @throws TokenSettingError when the secret is too short
  */
 export function createTokens(options: TokenOptions): Tokens {
-  const { clock, jwks, issuer, audience } = options;
+  const { clock, jwks, issuer, audience, logger } = options;
   const secret = options.secret === undefined ? undefined : new TextEncoder().encode(options.secret);
   if (secret !== undefined && secret.length < leastSecretBytes) {
     const problem = `The secret of tokens (jwt.secret) has ${secret.length} bytes; at least ${leastSecretBytes} are needed.`;
@@ -103,6 +105,12 @@ export function createTokens(options: TokenOptions): Tokens {
     return null;
   };
 
+  /** Never with anything of the token, save names of claims. */
+  const refuse = (reason: string): null => {
+    logger?.warn({ reason }, "a token (JWT) of the admin surface was refused");
+    return null;
+  };
+
   return {
     async identify(presented) {
       if (presented.length > maxLength || !tokenPattern.test(presented)) return null;
@@ -112,10 +120,12 @@ export function createTokens(options: TokenOptions): Tokens {
       } catch (error) {
         if (error instanceof SluiceError) throw error;
         // Whatever is wrong with a token, it is not valid. Type errors are of headers that no library takes.
-        if (error instanceof errors.JOSEError || error instanceof TypeError) return null;
+        if (error instanceof errors.JOSEError) return refuse(error.message.slice(0, 200));
+        if (error instanceof TypeError) return refuse("its header cannot be read");
         throw error;
       }
-      return payload === null ? null : toOperator(payload, options);
+      if (payload === null) return refuse("its algorithm is none of those that keys are configured for");
+      return toOperator(payload, options) ?? refuse("its sub or its organisation cannot be used");
     },
   };
 }

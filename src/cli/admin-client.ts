@@ -71,7 +71,11 @@ async function askerOf(command: Command): Promise<(path: string, asking: Asking)
     const target = new URL(`/admin/v1/${path}`, url);
     const authorized = { authorization: `Bearer ${key}`, "content-type": "application/json", ...headers };
     const answer = await fetch(target, { ...asking, headers: authorized }).catch((error: Error) => {
-      const advice = "say with --url or SLUICE_URL where it listens";
+      // Bun tells it by its code alone.
+      const untrusted = /CERT|certificate/i.test(`${(error as { code?: unknown }).code} ${error.message}`);
+      const advice = untrusted
+        ? "name the file of its certificate's authority in NODE_EXTRA_CA_CERTS"
+        : "say with --url or SLUICE_URL where it listens";
       throw new AdminRefusal(0, "unreachable", `no gateway answers at ${url}; ${advice} (${error.message})`);
     });
     if (answer.ok) return answer;

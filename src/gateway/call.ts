@@ -328,7 +328,8 @@ export class Call implements Content {
     try {
       const price = this.route?.model.price ?? null;
       const free = countingSurfaces.has(this.surface);
-      const costNano = free ? 0 : price === null ? null : costNanoUsd(usage, price);
+      // What used nothing cost nothing, whatever the price: refused calls are none of those whose cost is unknown.
+      const costNano = free || usage.totalTokens === 0 ? 0 : price === null ? null : costNanoUsd(usage, price);
       this.#settle(free ? unused : usage, costNano);
       if (ending.summary !== undefined) this.#judgeUsage(ending, usage, costNano, provenance);
       this.#write(ending, usage, costNano, provenance);

@@ -64,6 +64,8 @@ describe.each(calls)("a key on the surface %s", (surface, path, body) => {
     else expect(shape.error?.message ?? shape.message).toContain(said);
     const row = await gateway.ledger(refused.headers.get("sluice-request-id"));
     expect(row).toMatchObject({ status: 403, code, key: id, app: "demo", org: "default", surface, total_tokens: 0 });
+    // Nothing was used: that is no cost, not an unknown one.
+    expect(row.cost_usd).toBe(0);
     expect(row.model).toBe(code === "model_not_allowed" ? "gpt-4o" : "");
   });
 });
@@ -93,6 +95,9 @@ test("models that a key is not for are not listed to it, nor from where it may n
   expect((await get(["gpt-4o"], "/v1/models/echo")).status).toBe(404);
   const refused = await get(["*"], "/v1/models", "192.0.2.1");
   expect([refused.status, refused.body.error.code]).toEqual([403, "network_not_allowed"]);
+  expect(refused.body.error.type).toBe("permission_error");
+  const unknown = await fetch(`${gateway.url}/v1/models`, { headers: { authorization: "Bearer slc_none" } });
+  expect(await unknown.json()).toMatchObject({ error: { type: "authentication_error", code: "invalid_key" } });
 });
 
 test("an environment's models hold all its keys, from the next request on", async () => {

@@ -95,7 +95,7 @@ async function answer(
     const type = status === 404 ? "not_found_error" : status === 403 ? "permission_error" : "authentication_error";
     const shape = anthropic
       ? { type: "error", error: { type, message, code } }
-      : { error: { message, type: "invalid_request_error", code, param: null } };
+      : { error: { message, type: status === 404 ? "invalid_request_error" : type, code, param: null } };
     return Response.json(shape, { status });
   }
 }

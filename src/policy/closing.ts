@@ -70,9 +70,10 @@ function heldBy({ override, mode }: DecisionReason): string {
 function wouldPass(denying: readonly Told[], inputs: ClosingInputs): string {
   const withPasses = denying.filter(({ rule }) => rule?.passes !== undefined);
   const rest = denying.filter((one) => !withPasses.includes(one));
-  const conditions = withPasses.map(({ rule, reason }) => {
-    return denying.length === 1 ? rule!.passes! : `${rule!.passes} for ${nameOf(reason)}`;
-  });
+  const same = rest.length === 0 && new Set(withPasses.map(({ rule }) => rule!.passes)).size === 1;
+  const conditions = same
+    ? [withPasses[0]!.rule!.passes!]
+    : withPasses.map(({ rule, reason }) => `${rule!.passes} for ${nameOf(reason)}`);
   if (rest.length === 0) return `it would have passed with ${conditions.join(", and ")}${unless(withPasses, inputs)}`;
   const unclear = rest.map((one) => whyUnclear(one)).join(", and ");
   if (conditions.length === 0) return unclear;

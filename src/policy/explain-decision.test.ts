@@ -105,6 +105,16 @@ describe("a recorded decision", () => {
     );
   });
 
+  test("of several refusals that the same would have kept quiet says it once", async () => {
+    const twice = await load({ ...files, "org/cap2.policy.yaml": files["org/cap.policy.yaml"] });
+    const { closing } = explainDecision(recordOf({ request: { max_tokens: 500 } }, twice), twice);
+    await twice.retire();
+    expect(closing).toStartWith(
+      "Refused by org/cap (over), org/cap2 (over); it would have passed with request.max_tokens (500) at most 100",
+    );
+    expect(closing.split("at most 100")).toHaveLength(2);
+  });
+
   test("that passed says so, and what would have had to be for rules without effect", () => {
     const audited = explainDecision(recordOf({ request: { max_tokens: 20 } }), snapshot);
     expect(audited.closing).toBe(
