@@ -63,7 +63,11 @@ describe("a token", () => {
     ["expired", () => sign({ ...good, exp: now - 31 }), '"exp" claim timestamp check failed'],
     ["without an end", () => sign({ sub: "ann" }), 'missing required "exp" claim'],
     ["signed with another secret", () => sign(good, "HS256", other), "signature verification failed"],
-    ["not signed", async () => forge({ alg: "none" }, good, "AA"), "its algorithm is none of those that keys are configured"],
+    [
+      "not signed",
+      async () => forge({ alg: "none" }, good, "AA"),
+      "its algorithm is none of those that keys are configured",
+    ],
     ["with an empty organisation", () => sign({ ...good, organisation: "" }), "its sub or its organisation"],
   ])("%s: the log says why it is refused, and nothing of it", async (_, make, reason) => {
     const told: unknown[] = [];
