@@ -16,6 +16,7 @@ import { evaluateRoutes } from "./evaluate.ts";
 import { exceptionRoutes } from "./exceptions.ts";
 import { explainRoutes } from "./explain.ts";
 import { createIdempotency, readCreations } from "./idempotency.ts";
+import { exceedsDepth } from "./json-depth.ts";
 import { keyRoutes } from "./keys.ts";
 import { limitRoutes } from "./limits.ts";
 import { maintenanceRoutes } from "./maintenance.ts";
@@ -36,6 +37,12 @@ import { usageRoutes } from "./usage.ts";
 
 /** Largest body that the control plane reads. */
 const maxBodyBytes = 2 * 1024 * 1024;
+
+/**
+ * Deepest nesting of a body: a little more than that of the requests which stand in some. What looks at bodies does so
+ * recursively: it takes seconds for what is nested without end, and then fails.
+ */
+const maxBodyDepth = 520;
 
 /**
  * The control plane under `/admin/v1`: an Elysia instance of its own, whose hooks run for its routes alone.
@@ -166,6 +173,7 @@ async function readJson(request: Request): Promise<unknown> {
 function parseJson(bytes: Uint8Array): unknown {
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    if (exceedsDepth(text, maxBodyDepth)) throw new Error(`it is nested deeper than ${maxBodyDepth} levels`);
     return /toString|valueOf|\\u/.test(text) ? JSON.parse(text, (_, value) => printable(value)) : JSON.parse(text);
   } catch (cause) {
     const problem = (cause instanceof Error ? cause.message : String(cause)).replace(/^JSON Parse error: /, "");
