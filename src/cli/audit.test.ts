@@ -21,7 +21,10 @@ test("sluice audit verify names the first bad entry, and finds a log that was cu
   });
   file.run("delete from audit where seq > 2");
   file.run("update audit_head set last_seq = 2, last_hash = (select hash from audit where seq = 2)");
-  expect(await verify("--format", "json")).toMatchObject({ code: 3, out: expect.stringContaining('"seq": 3') });
+  expect(await verify("--format", "json")).toMatchObject({
+    code: 3,
+    out: expect.stringContaining('"first_bad": {\n    "seq": 3'),
+  });
   // The head that the verb itself kept was what told; without it one that was noted elsewhere tells.
   await rm(`${store.folder}/audit-head`);
   expect(await verify("--head", `4:${hash}`)).toMatchObject({ code: 3 });

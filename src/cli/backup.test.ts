@@ -103,6 +103,11 @@ describe("sluice backup and restore", () => {
     const nonsense = join(database.folder, "nonsense");
     await Bun.write(nonsense, "not a database at all");
     expect((await run(database, "restore", nonsense, "--replace")).err).toContain("is no backup of Sluice's");
+    const [own, other] = "url" in database.location ? ["PostgreSQL", "SQLite"] : ["SQLite", "PostgreSQL"];
+    await Bun.write(nonsense, { SQLite: "SQLite format 3\0", PostgreSQL: "PGDMP" }[other as "SQLite"]);
+    expect((await run(database, "restore", nonsense, "--replace")).err).toContain(
+      `is a backup of ${other}; it cannot be restored into ${own}`,
+    );
     await database.run("insert into migrations values ('9999_later.sql', '', 0)");
     const newer = join(database.folder, "newer");
     expect((await run(database, "backup", newer)).code).toBe(0);

@@ -44,7 +44,9 @@ export async function explainingDatabase(act: () => Promise<void>): Promise<void
 /** What is wrong with a database, for whoever runs a verb; `null` for anything else. */
 export function explainDatabaseError(error: unknown): string | null {
   if (error instanceof SluiceError && error.code === "database_unavailable") {
-    return `the database cannot be used: ${describeError(error.cause)}`;
+    const cause = describeError(error.cause);
+    const advice = cause.includes("does not support SSL") ? "; ?sslmode=disable in its URL does without" : "";
+    return `the database cannot be used: ${cause}${advice}`;
   }
   return error instanceof MigrationError || error instanceof BackupError ? error.message : null;
 }

@@ -40,6 +40,9 @@ test("an anchor keeps the newest head, and says so when it cannot be read", asyn
   const at = (seq: number) => ({ seq, hash: String(seq % 10).repeat(64) });
   await Promise.all([anchor.keep(at(2)), anchor.keep(at(30)), anchor.keep(at(4))]);
   expect(await anchor.read()).toEqual(at(30));
+  // The data folder of who looks at a database elsewhere may not be there yet.
+  await createAuditAnchor(`${store.folder}/new/folder/audit-head`).keep(at(5));
+  expect(await createAuditAnchor(`${store.folder}/new/folder/audit-head`).read()).toEqual(at(5));
   await writeFile(path, "30 x\n");
   await expect(anchor.read()).rejects.toThrow("does not hold the head of an audit log");
   await expect(anchorAudit(store.audit, anchor, createTestLogger()).verify()).rejects.toThrow("does not hold");

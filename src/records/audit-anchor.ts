@@ -1,4 +1,5 @@
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { AuditAnchor, AuditHead, AuditLog } from "../core/audit.ts";
 import type { Logger } from "../core/ports.ts";
 
@@ -29,6 +30,7 @@ export function createAuditAnchor(path: string): AuditAnchor {
     if (kept !== null && kept.seq >= head.seq) return;
     // Whole or not at all, whenever the process ends.
     const next = `${path}.${process.pid}`;
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await writeFile(next, `${head.seq} ${head.hash}\n`, { mode: 0o600 });
     await rename(next, path);
   };

@@ -54,8 +54,21 @@ export async function backUp(location: DatabaseLocation, file: string): Promise<
  */
 export async function restore(location: DatabaseLocation, options: RestoreOptions): Promise<void> {
   if (!(await isThere(options.file))) throw new BackupError(`there is no ${options.file}`);
+  await requireKind(options.file, "path" in location ? "SQLite" : "PostgreSQL");
   if ("path" in location) return (await import("./sqlite-backup.ts")).restoreSqlite(location.path, options);
   await (await import("./postgres-backup.ts")).restorePostgres(parsePostgresUrl(location.url)!, options);
+}
+
+/** What backups of each kind of database begin with. */
+const beginnings = { SQLite: "SQLite format 3\0", PostgreSQL: "PGDMP" } as const;
+
+/** Refuses a backup of the other kind of database; what is none at all is told later. */
+async function requireKind(file: string, kind: keyof typeof beginnings): Promise<void> {
+  const bytes = await Bun.file(file).slice(0, 16).text();
+  const other = kind === "SQLite" ? "PostgreSQL" : "SQLite";
+  if (bytes.startsWith(beginnings[other])) {
+    throw new BackupError(`${file} is a backup of ${other}; it cannot be restored into ${kind}`);
+  }
 }
 
 /** Refuses a backup whose migrations are not the first ones of those that are known here. */
