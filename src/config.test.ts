@@ -309,6 +309,11 @@ models:
     };
     expect(load({ env: authority }).warnings).toEqual([expect.stringContaining("without jwt.audience")]);
     expect(load({ env: { ...authority, SLUICE_JWT_AUDIENCE: "sluice" } }).warnings).toEqual([]);
+    const from = (url: string) => load({ env: { ...authority, SLUICE_JWT_AUDIENCE: "sluice", SLUICE_JWKS_URL: url } });
+    expect(from("http://id.example.org/jwks").warnings).toEqual([expect.stringContaining("not https")]);
+    for (const own of ["http://127.0.0.1:9000/jwks", "http://localhost/jwks", "http://[::1]/jwks"]) {
+      expect(from(own).warnings).toEqual([]);
+    }
   });
 
   test("where traces go is read from OpenTelemetry's own variables", () => {

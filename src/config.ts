@@ -576,12 +576,20 @@ export function loadConfig({ argv, env, cwd, readFile = readText }: ConfigInput)
       `jwks.url is set without ${missing}: tokens that the authority issues for other programs are good here`,
     );
   }
+  if (jwks.url !== undefined && !isPrivate(new URL(jwks.url))) {
+    warnings.push("jwks.url is not https: who is on the way there can put keys of their own into the answer");
+  }
   return {
     values: { ...values, providers, models } as ConfigValues,
     warnings,
     secrets: () => secrets,
     describe: () => [...rows, ...routingRows],
   };
+}
+
+/** Whether nobody else can read or change what is sent there and back. */
+function isPrivate({ protocol, hostname }: URL): boolean {
+  return protocol === "https:" || /^(localhost|127\.[\d.]+|\[::1\])$/.test(hostname);
 }
 
 function readConfigFile(
