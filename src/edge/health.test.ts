@@ -103,6 +103,9 @@ describe("the gateway's health", () => {
   test("is degraded before records are lost", () => {
     const { health } = setUp({ recorder: { dropped: { usage: 0, decision: 0 }, accepting: false } });
     expect(health.readiness()).toMatchObject({ status: "degraded", parts: [{ name: "records", state: "degraded" }] });
+    expect(health.readiness().parts[0]?.problem).toStartWith(
+      "they wait to be stored: the database does not take them, or",
+    );
   });
 
   test("is not ready without valid policies, and while it ends", () => {

@@ -106,8 +106,10 @@ function watchLosses({ recorder, clock }: Pick<HealthSources, "recorder" | "cloc
     known = total;
     const lost = `${usage} usage and ${decision} decision records were lost since the start`;
     if (clock.now() < until) return { state: "degraded", detail: lost };
-    if (!recorder.accepting)
-      return { state: "degraded", detail: `they wait to be stored, and nearly as many as may; ${lost}` };
+    if (!recorder.accepting) {
+      const why = "the database does not take them, or nearly as many wait as may";
+      return { state: "degraded", detail: `they wait to be stored: ${why}; ${lost}` };
+    }
     return { state: "ready", detail: total === 0 ? "none was lost since the start" : lost };
   };
 }

@@ -53,7 +53,7 @@ describe("a line of the log", () => {
     const { err } = JSON.parse(
       written([], { err: new SluiceError("upstream_unreachable", { provider: "p" }, { cause }) }),
     );
-    expect(err).toMatchObject({ code: "upstream_unreachable", message: expect.any(String) });
+    expect(err).toMatchObject({ type: "SluiceError", code: "upstream_unreachable", message: expect.any(String) });
     expect(err.stack).toContain("logger.test.ts");
     expect(JSON.stringify(err)).toContain("refused");
   });

@@ -31,6 +31,8 @@ export function createLogger({ level, secrets = [], destination }: LoggerOptions
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
+      // What is logged is plain already; looked at as an error once more it would be of the type Object.
+      serializers: { err: (err) => err },
       formatters: { log: (fields) => redactFields(fields, redact) as Record<string, unknown> },
       hooks: {
         logMethod([fields, message, ...rest], method) {
