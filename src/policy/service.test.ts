@@ -164,6 +164,8 @@ describe("a broken edit changes nothing:", () => {
     await until(() => run.service.status().state === "ready");
     expect(run.service.live.current).toBe(live);
     expect(run.service.status().problems).toEqual([]);
+    // Whoever read of the mistake in the log reads of its end there too.
+    expect(run.lines.at(-1)).toContain("the policies are in order again");
   });
 
   test("a folder that goes away leaves the set live", async () => {

@@ -169,6 +169,7 @@ export async function createPolicyService(options: PolicyServiceOptions): Promis
     tried = tree.digest;
     if (!anew && tree.digest === set?.tree.digest && tree.problems.length === 0) {
       // A broken edit was taken back, or the pinned revision is what the folder holds: it is live already.
+      if (inFolder.length > 0) logger.info({ revision: live.current.revision }, "the policies are in order again");
       inFolder = [];
       if (!isPinned()) origin = "folder";
       return;
