@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { until } from "../../../src/gateway/e2e-harness.ts";
 import { startGateway } from "../reload/gateway.ts";
 
 /** A long answer, and what carrying it did to the gateway's memory. */
@@ -54,7 +55,10 @@ export async function carryLarge(megabytes: number, how: keyof typeof policies):
       return { size, last };
     };
     // What every process needs once it has carried a stream at all is not what is looked for.
-    await carry(8 * 2 ** 20);
+    await carry(32 * 2 ** 20);
+    // The answer tells no usage and is counted, for which an encoding is loaded that stays.
+    const counted = /sluice_tokens_total\{kind="completion"[^}]*\} [1-9]/;
+    await until(async () => counted.test(await (await fetch(`${gateway.url}/metrics`)).text()));
     const before = (await gateway.memory()) / 2 ** 20;
     let most = before;
     const from = performance.now();
