@@ -201,6 +201,21 @@ describe("the activity stream", () => {
     await Promise.all([own, all, wanted].map(({ stop }) => stop()));
   });
 
+  test("leaves room for others, however many streams one organisation opens", async () => {
+    await using admin = await startTestAdmin();
+    const [{ key }, { key: other }] = [
+      await newKey(admin, "viewer", "default"),
+      await newKey(admin, "owner", "default"),
+    ];
+    const opened = [];
+    for (let i = 0; i < 30; i += 1) opened.push(await follow(admin, "", { key: i % 2 === 0 ? key : other }));
+    const statuses = opened.map(({ answer }) => answer.status);
+    expect([statuses.filter((one) => one === 200).length, statuses.at(-1)]).toEqual([25, 503]);
+    expect((await follow(admin)).answer.status).toBe(200);
+    await opened[0]!.stop();
+    expect((await follow(admin, "", { key })).answer.status).toBe(200);
+  });
+
   test("tells changes only to who may read the audit log", async () => {
     await using admin = await startTestAdmin();
     const { key } = await newKey(admin, "viewer", null);

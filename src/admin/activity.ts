@@ -57,6 +57,9 @@ const heartbeatMs = 15_000;
 /** How long clients wait before they come again. */
 const retryMs = 2_000;
 
+/** Most streams of one organisation's operators: of all that may be there, so many that the others have some. */
+const maxOfOrganisation = 25;
+
 const streamHeaders = {
   "content-type": "text/event-stream",
   "cache-control": "no-store",
@@ -74,6 +77,20 @@ data: {"decision_id":"dec_AaH9HvRXdSKZHVNwBtviUA_request","app":"chat","decision
 
 /** `/activity`. */
 export function activityRoutes(deps: AdminDeps) {
+  /** Streams that are open, by the organisation that their readers are of. */
+  const openOf = new Map<string, number>();
+  const holdToRoom = (organisation: string | null) => {
+    if (organisation !== null && (openOf.get(organisation) ?? 0) >= maxOfOrganisation) {
+      throw new SluiceError("too_many_followers", { max: maxOfOrganisation });
+    }
+  };
+  const count = (organisation: string | null, change: 1 | -1) => {
+    if (organisation === null) return;
+    const open = (openOf.get(organisation) ?? 0) + change;
+    if (open === 0) openOf.delete(organisation);
+    else openOf.set(organisation, open);
+  };
+
   return routes("/activity").get(
     "/stream",
     async ({ query, headers, request }) => {
@@ -81,8 +98,11 @@ export function activityRoutes(deps: AdminDeps) {
       // Whoever asks for the head reads nothing, and would never be seen to leave.
       if (request.method === "HEAD") return new Response(null, { headers: streamHeaders });
       const after = headers["last-event-id"] || null;
-      const follower = deps.activity.follow(wants, after);
       const { id, organisation, scopes } = operatorOf(request);
+      holdToRoom(organisation);
+      const follower = deps.activity.follow(wants, after);
+      count(organisation, 1);
+      const onEnd = () => count(organisation, -1);
       const authorization = request.headers.get("authorization");
       const mayGoOn = async () => {
         // No address: a credential that was good is no guess.
@@ -93,7 +113,7 @@ export function activityRoutes(deps: AdminDeps) {
       const resumes = after !== null;
       const every = deps.heartbeatMs ?? heartbeatMs;
       const whole = organisation === null;
-      return eventStream(follower, { mayGoOn, heartbeatMs: every, endsAfterMs, resumes, whole });
+      return eventStream(follower, { mayGoOn, onEnd, heartbeatMs: every, endsAfterMs, resumes, whole });
     },
     {
       query: streamQuery,
@@ -160,6 +180,8 @@ function organisationOf(event: ActivityEvent): string | null {
 interface StreamOptions {
   /** Asked with every heartbeat: a credential may be revoked while its stream runs. */
   readonly mayGoOn: () => Promise<boolean>;
+  /** Called once. */
+  readonly onEnd: () => void;
   readonly heartbeatMs: number;
   readonly endsAfterMs: number | undefined;
   readonly resumes: boolean;
@@ -172,7 +194,7 @@ interface StreamOptions {
  * feed, which has a bound and drops who is too slow.
  */
 function eventStream(follower: Follower, options: StreamOptions): Response {
-  const { mayGoOn, heartbeatMs: every, endsAfterMs, resumes, whole } = options;
+  const { mayGoOn, onEnd, heartbeatMs: every, endsAfterMs, resumes, whole } = options;
   const encoder = new TextEncoder();
   let wake: () => void = () => undefined;
   let beats = 0;
@@ -180,6 +202,7 @@ function eventStream(follower: Follower, options: StreamOptions): Response {
   let heart: ReturnType<typeof setInterval> | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const end = () => {
+    if (!over) onEnd();
     over = true;
     clearInterval(heart);
     clearTimeout(timer);
