@@ -44,6 +44,19 @@ describe("input that a schema does not accept is told with where, what was recei
     expect(told.detail).toStartWith("The body is not accepted. ");
   });
 
+  test("in a change of nothing, and in a map of too much", async () => {
+    await using admin = await startTestAdmin();
+    const labels = Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`l${i}`, ""]));
+    const nothing = await admin.call("PATCH", "/admin/v1/applications/chat", { body: {} });
+    expect((nothing.json() as Told).detail).toBe(
+      "The body is not accepted. Got an empty map; want at least one of name, team, labels, disabled.",
+    );
+    const much = await admin.call("POST", "/admin/v1/applications", { body: { name: "x", labels } });
+    expect((much.json() as Told).detail).toBe("The body is not accepted. /labels: Got a map of 33; want at most 32.");
+    const odd = await admin.call("POST", "/admin/v1/applications", { body: { name: "x", labels: { "a b/c~d": "" } } });
+    expect((odd.json() as Told).detail).toContain("Got the name 'a b/c~d'; want one matching");
+  });
+
   test.each([
     ["limit=0", "/limit: Got 0; want an integer from 1 to 200."],
     ["limit=5000", "/limit: Got 5000; want an integer from 1 to 200."],

@@ -94,12 +94,21 @@ function flatten(found: readonly ValueError[]): ValueError[] {
 }
 
 function describe({ type, path, value, schema }: ValueError): string {
-  const name = path.slice(path.lastIndexOf("/") + 1);
+  const name = path
+    .slice(path.lastIndexOf("/") + 1)
+    .replaceAll("~1", "/")
+    .replaceAll("~0", "~");
   if (type === ValueErrorType.ObjectAdditionalProperties) {
     const { properties, patternProperties } = schema as { properties?: object; patternProperties?: object };
     const [pattern] = Object.keys(patternProperties ?? {});
     if (pattern !== undefined) return `Got the name '${name}'; want one matching ${pattern}`;
     return `Property '${name}' is not known${suggestion(name, Object.keys(properties ?? {}), "accepted")}`;
+  }
+  if (type === ValueErrorType.ObjectMinProperties) {
+    return `Got an empty map; want at least one of ${Object.keys(schema.properties ?? {}).join(", ")}`;
+  }
+  if (type === ValueErrorType.ObjectMaxProperties) {
+    return `Got a map of ${Object.keys(value as object).length}; want at most ${schema.maxProperties}`;
   }
   const wanted = want(schema);
   if (type === ValueErrorType.ObjectRequiredProperty || value === undefined) {

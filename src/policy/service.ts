@@ -239,7 +239,7 @@ export async function createPolicyService(options: PolicyServiceOptions): Promis
       logger.error({ code, file, line, column }, formatProblem(problem));
     }
     const { revision } = live.current;
-    const stays = set === null ? "no policies are live" : `revision ${revision} stays live`;
+    const stays = set === null ? "none are live: requests get 503 until some load" : `revision ${revision} stays live`;
     logger.error({ problems: problems.length, revision }, `the policies were refused; ${stays}`);
   }
 
