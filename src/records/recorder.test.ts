@@ -1,5 +1,6 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
+import type { ActivityEvent } from "../core/activity.ts";
 import type { RecordBatch, RecordSink } from "../core/control.ts";
 import type { DecisionRow, UsageRow } from "../core/ports.ts";
 import { createTestLogger, decisionRow, temporaryStore, usageRow } from "../store/testing.ts";
@@ -46,6 +47,17 @@ const waited: number[] = [];
 const wait = async (ms: number) => void waited.push(ms);
 
 describe("a recorder", () => {
+  test("tells whoever follows of decisions, without prompts and facts, which can be long", async () => {
+    const told: ActivityEvent[] = [];
+    const activity = { wanted: true, tell: (event: ActivityEvent) => void told.push(event) };
+    const recorder = createRecorder({ sink: new GatedSink(), logger: createTestLogger(), activity });
+    recorder.decision(decisionRow({ requestId: "req_1", text: ["a long prompt"] }));
+    expect(told).toMatchObject([{ kind: "decision", decision: { requestId: "req_1" } }]);
+    expect(JSON.stringify(told)).not.toContain("prompt");
+    expect(told.map((event) => Object.keys(Reflect.get(event, "decision")).includes("facts"))).toEqual([false]);
+    await recorder.close();
+  });
+
   test("stores what it took when it is flushed, in order", async () => {
     await using store = await temporaryStore();
     const recorder = createRecorder({ sink: store.records, logger: createTestLogger(), intervalMs: 60_000 });

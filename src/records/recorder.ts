@@ -1,7 +1,7 @@
 import type { ActivitySink } from "../core/activity.ts";
 import type { RecordSink } from "../core/control.ts";
 import type { Finding } from "../core/decision.ts";
-import type { Logger, PlainDecision, Recorder, UsageRow } from "../core/ports.ts";
+import type { DecisionRow, Logger, PlainDecision, Recorder, UsageRow } from "../core/ports.ts";
 
 /** How a recorder works. */
 export interface RecorderOptions {
@@ -193,7 +193,7 @@ export function createRecorder({
       taken(1, decisions);
     },
     decision(row) {
-      if (activity?.wanted) activity.tell({ kind: "decision", at: row.ts, decision: row });
+      if (activity?.wanted) tellDecision(activity, row);
       if (closed || waiting >= maxQueue) return overflow(0, 1);
       open.decisions = append(open.decisions, sink.encodeDecision(row));
       taken(0, 1);
@@ -204,6 +204,11 @@ export function createRecorder({
       await flush();
     },
   };
+}
+
+/** A decision with a record of its own, without what can be long: readers that are behind hold thousands of them. */
+function tellDecision(activity: ActivitySink, { text: _text, facts: _facts, ...decision }: DecisionRow): void {
+  activity.tell({ kind: "decision", at: decision.ts, decision });
 }
 
 /** A decision that stands in its request's ledger row. */
