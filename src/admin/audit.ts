@@ -11,7 +11,7 @@ import {
   line,
   listOf,
   listQuery,
-  readOptionalTime,
+  readSpan,
   routes,
   type Shown,
   showPage,
@@ -88,9 +88,7 @@ export function auditRoutes(deps: AdminDeps) {
   const readPage = (query: Shown<typeof pageQuery>, request: Request) => {
     const { organisation: own } = operatorOf(request);
     const { organisation = own ?? undefined, actor, action, subject } = query;
-    const from = readOptionalTime("from", query.from);
-    const to = readOptionalTime("to", query.to);
-    const filter = defined({ organisation, actor, action, subject, from, to });
+    const filter = defined({ organisation, actor, action, subject, ...readSpan(query) });
     return async (page: PageRequest): Promise<Page<AuditEntry>> =>
       own !== null && organisation !== own ? { data: [], next: null } : await deps.audit.list(page, filter);
   };

@@ -13,7 +13,7 @@ import {
   listQuery,
   oneOf,
   readNames,
-  readOptionalTime,
+  readSpan,
   routes,
   type Shown,
   showPage,
@@ -114,8 +114,7 @@ export function decisionRoutes(deps: AdminDeps) {
       outcome: query.outcome,
       code: query.code,
       policy: query.policy,
-      from: readOptionalTime("from", query.from),
-      to: readOptionalTime("to", query.to),
+      ...readSpan(query),
     });
   };
 

@@ -71,6 +71,18 @@ describe("input that a schema does not accept is told with where, what was recei
     expect((refused.json() as Told).detail).toBe(`The query is not accepted. ${detail}`);
   });
 
+  test.each(["usage/summary", "usage/metrics", "decisions", "decisions/stats", "audit"])(
+    "as times between which nothing can lie: %s",
+    async (path) => {
+      await using admin = await startTestAdmin();
+      const ask = (from: string, to: string) => admin.call("GET", `/admin/v1/${path}?from=${from}&to=${to}`);
+      const refused = await ask("2026-01-31", "2026-01-30");
+      const detail = "'from' is later than 'to': got '2026-01-31' and '2026-01-30'.";
+      expect([refused.status, refused.json().detail]).toEqual([400, detail]);
+      expect((await ask("2026-01-30", "2026-01-30")).status).toBe(200);
+    },
+  );
+
   test("a body that is no JSON is told without the parser's name", async () => {
     await using admin = await startTestAdmin();
     const refused = await admin.call("POST", "/admin/v1/applications", { body: "{" });

@@ -148,6 +148,21 @@ export function readOptionalTime(name: string, text: string | undefined): number
 }
 
 /**
+ * Reads the times that a query selects by.
+ *
+ * @throws SluiceError `invalid_input`, also where nothing could lie between them
+ */
+export function readSpan(query: { readonly from?: string | undefined; readonly to?: string | undefined }) {
+  const from = readOptionalTime("from", query.from);
+  const to = readOptionalTime("to", query.to);
+  if (from !== undefined && to !== undefined && from > to) {
+    const problem = `'from' is later than 'to': got '${query.from}' and '${query.to}'.`;
+    throw new SluiceError("invalid_input", { problem });
+  }
+  return { from, to };
+}
+
+/**
  * Reads names separated by commas, each once.
  *
  * @throws SluiceError `invalid_input`

@@ -19,7 +19,7 @@ import {
   listOf,
   listQuery,
   oneOf,
-  readOptionalTime,
+  readSpan,
   routes,
   type Shown,
   showPage,
@@ -316,8 +316,7 @@ async function readFilter(deps: AdminDeps, query: FilterQuery, request: Request)
     model: query.model,
     provider: query.provider,
     decision: query.decision as UsageFilter["decision"],
-    from: readOptionalTime("from", query.from),
-    to: readOptionalTime("to", query.to),
+    ...readSpan(query),
   });
 }
 

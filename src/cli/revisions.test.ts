@@ -188,6 +188,11 @@ describe("sluice activate", () => {
   test("wants a key at all, exit 2, and a gateway, exit 1", async () => {
     const empty = mkdtempSync(join(tmpdir(), "sluice-activate-"));
     try {
+      const none = await sluice(["revisions", "--data-dir", empty]);
+      expect(none).toMatchObject({
+        code: 0,
+        err: `no revisions are kept in ${empty}; --data-dir names another folder\n`,
+      });
       const keyless = await sluice(["activate", "previous", "--data-dir", empty]);
       expect([keyless.code, keyless.err]).toEqual([2, expect.stringContaining("there is no admin key")]);
       using gone = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });

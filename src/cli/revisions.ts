@@ -16,6 +16,8 @@ export function register(program: Command): void {
       const { data_dir: dataDir, policies_dir: policiesDir } = readSettings(revisions).values;
       const store = createRevisionStore({ dataDir, policiesDir, clock: Date });
       const known = await store.list();
+      // An empty table looks like one of a folder that gateways use.
+      if (known.length === 0) console.error(`no revisions are kept in ${dataDir}; --data-dir names another folder`);
       const pin = await store.pin().catch((error: Error) => {
         console.error(`warning: ${error.message}`);
         return null;
