@@ -1,5 +1,6 @@
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
+import { statSync } from "node:fs";
 import { temporaryStore } from "./testing.ts";
 
 const chat = { organisation: "default", team: "", name: "chat", labels: {} };
@@ -46,6 +47,12 @@ test("two processes that change the same row in turns lose nothing", async () =>
   }
   expect(await child.exited).toBe(0);
   expect((await store.applications.find("chat"))?.version).toBe(101);
+});
+
+test("a database and the files beside it are their owner's alone", async () => {
+  await using store = await temporaryStore();
+  await store.applications.create(chat, "ann");
+  for (const end of ["", "-wal", "-shm"]) expect([end, statSync(store.path + end).mode & 0o777]).toEqual([end, 0o600]);
 });
 
 test("a database has the settings that make it fast and safe", async () => {

@@ -1,4 +1,5 @@
 import { Database } from "bun:sqlite";
+import { closeSync, openSync } from "node:fs";
 import { CompiledQuery, type Driver, Kysely, sql } from "kysely";
 import { BunSqliteDialect } from "kysely-bun-sqlite";
 import type { Engine } from "./engine.ts";
@@ -21,12 +22,25 @@ const migrationTimeoutMs = 60_000;
 const filePragmas = ["page_size = 16384"];
 
 /**
+ * Makes a file that is not there its owner's alone, whatever the folder's mode; the files beside it get the same. One that is
+ * there is not even opened: closing it would give up the locks of this process.
+ */
+function makePrivate(path: string): void {
+  try {
+    closeSync(openSync(path, "wx", 0o600));
+  } catch {
+    // It is there, or SQLite says what is wrong.
+  }
+}
+
+/**
  * Opens a SQLite database file, or one in memory for `:memory:`.
  *
  * Queries run on one connection, which Kysely hands to one user at a time. Rows of records are added to a file by
  * {@link SqliteWriter}; in memory, where there is only the one connection, they wait for their turn on it.
  */
 export function openSqlite(path: string): Engine {
+  if (path !== ":memory:") makePrivate(path);
   const database = new Database(path, { create: true, readwrite: true });
   for (const pragma of [...filePragmas, `busy_timeout = ${busyTimeoutMs}`, ...connectionPragmas]) {
     database.run(`pragma ${pragma}`);
