@@ -477,6 +477,15 @@ export function testCounters(name: string, make: MakeCounters): void {
       expect(await used()).toEqual([60, 60, 0]);
     });
 
+    test("a counter that is reset while it is at nothing forgets what open requests would settle, too", async () => {
+      const { want, reserve, settle, reset, usedOf } = await open();
+      const one = want("f", 100, 0, minute, "tokens");
+      await reserve("open", [one]);
+      expect(await reset("f")).toBe(false);
+      await settle("open", { tokens: 5 });
+      expect(await usedOf(one)).toBe(0);
+    });
+
     test("an empty reserve is granted", async () => {
       const { reserve } = await open();
       expect(await reserve("a", [])).toEqual({ granted: true, states: [], exhausted: [] });

@@ -216,9 +216,9 @@ export function createMemoryCounters({
       if (now > noneBefore) giveUp(now);
       const counter = counters.get(key);
       if (counter === undefined || counter.counted.owner !== id) return false;
-      if (counter.isIdle(now) || counter.usedAt(now) === 0) return false;
-      // Cells of the old one change nothing any more.
-      return counters.delete(key);
+      // Cells of the old one change nothing any more: also where it is at nothing yet, and an open request will settle more.
+      counters.delete(key);
+      return !counter.isIdle(now) && counter.usedAt(now) > 0;
     },
 
     close() {
