@@ -232,9 +232,8 @@ describe("a provider that fails before its answer", () => {
     at.first.behave = (socket, attempt) => void setTimeout(() => whole(500, error("slow"))(socket, attempt), 90);
     const outcome = await call("two", { at });
     // At most three fit, by the machine's pace; the second provider comes too late.
-    expect(outcome.status).toBe(500);
+    expect(outcome).toMatchObject({ status: 500, asked: [expect.any(Number), 0] });
     expect(outcome.asked[0]).toBeWithin(1, 4);
-    expect(outcome.asked[1]).toBe(0);
   });
 });
 
