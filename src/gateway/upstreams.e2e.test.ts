@@ -232,8 +232,9 @@ describe("a provider that fails before its answer", () => {
     at.first.behave = (socket, attempt) => void setTimeout(() => whole(500, error("slow"))(socket, attempt), 90);
     const outcome = await call("two", { at });
     // At most three fit, by the machine's pace; the second provider comes too late.
-    expect(outcome).toMatchObject({ status: 500, asked: [expect.any(Number), 0] });
-    expect(outcome.asked[0]).toBeWithin(1, 4);
+    const [first, second] = outcome.asked;
+    expect({ ...outcome, asked: second }).toMatchObject({ status: 500, asked: 0 });
+    expect(first).toBeWithin(1, 4);
   });
 });
 
