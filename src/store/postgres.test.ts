@@ -101,6 +101,29 @@ describe.skipIf(postgresIsMissing !== undefined)(`PostgreSQL ${postgresIsMissing
     await Promise.all([first, second]);
     await Promise.all([a.close(), b.close()]);
   });
+
+  test("gives back in order the connection of a transaction whose turn did not come in time", async () => {
+    await using database = await freshDatabase();
+    const limits = { poolSize: 1, connectTimeoutMs: 5_000, statementTimeoutMs: 200 };
+    const [a, b] = [await openEngine({ url: database.url }), await openEngine({ url: database.url, ...limits })];
+    const gate = Promise.withResolvers<void>();
+    const held = Promise.withResolvers<void>();
+    const first = a.db.transaction().execute(async () => {
+      held.resolve();
+      await gate.promise;
+    });
+    await held.promise;
+    const late = await b.db
+      .transaction()
+      .execute((tx) => sql`select 1`.execute(tx))
+      .catch((error: unknown) => error);
+    expect((late as SluiceError).code).toBe("database_unavailable");
+    expect((await sql<{ one: number }>`select 1 as one`.execute(b.db)).rows).toEqual([{ one: 1 }]);
+    gate.resolve();
+    await first;
+    await b.db.transaction().execute((tx) => sql`select 1`.execute(tx));
+    await Promise.all([a.close(), b.close()]);
+  });
 });
 
 describe.skipIf(postgresIsMissing !== undefined || Bun.which("openssl") === null)("TLS", () => {

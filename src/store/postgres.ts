@@ -86,7 +86,13 @@ class Dialect extends PostgresDialect {
     driver.beginTransaction = async (connection, settings) => {
       await begin(connection, settings);
       if (settings.isolationLevel !== undefined) return;
-      await connection.executeQuery(CompiledQuery.raw(`select pg_advisory_xact_lock(${turnLock})`));
+      try {
+        await connection.executeQuery(CompiledQuery.raw(`select pg_advisory_xact_lock(${turnLock})`));
+      } catch (error) {
+        // Kysely ends only what has begun: whoever uses the connection next would find itself in a transaction that failed.
+        await driver.rollbackTransaction(connection).catch(() => undefined);
+        throw error;
+      }
     };
     return driver;
   }
