@@ -55,18 +55,19 @@ export class Lane implements SlowStart {
   /**
    * Takes a place among those under way; {@link leave} gives it back.
    *
+   * @param leftMs how long it is worth waiting for one
    * @returns whether there was one; a promise for one that has to wait for its turn
    */
-  enter(call: UpstreamCall): boolean | Promise<boolean> {
+  enter(call: UpstreamCall, leftMs: number): boolean | Promise<boolean> {
     if (this.#inFlight < this.settings.maxInFlight) {
       this.#inFlight += 1;
       return true;
     }
-    return this.#queue.length < this.settings.maxQueue && this.#queueUp(call);
+    return this.#queue.length < this.settings.maxQueue && this.#queueUp(call, leftMs);
   }
 
-  #queueUp(call: UpstreamCall): Promise<boolean> {
-    const signal = call.begin(this.settings.queueMs);
+  #queueUp(call: UpstreamCall, leftMs: number): Promise<boolean> {
+    const signal = call.begin(Math.min(this.settings.queueMs, leftMs));
     return new Promise((resolve) => {
       const decided = (turn: boolean) => {
         signal.removeEventListener("abort", givenUp);

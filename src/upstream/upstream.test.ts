@@ -21,7 +21,7 @@ function scripted(answers: Record<string, readonly Answer[]>, changes: Partial<U
   const errors: string[] = [];
   const retries: string[] = [];
   const states: string[] = [];
-  const time = { now: 1_000_000 };
+  const time = { now: 1_000_000, late: 0 };
   const upstream = createUpstream({
     transport: async (request) => {
       const { provider } = request.target;
@@ -42,7 +42,7 @@ function scripted(answers: Record<string, readonly Answer[]>, changes: Partial<U
     random: () => 1,
     wait: async (ms) => {
       waited.push(ms);
-      time.now += ms;
+      time.now += ms + time.late;
     },
     probe: async () => true,
   });
@@ -170,6 +170,13 @@ describe("further attempts", () => {
     // The second wait, of a second, would have ended after it.
     expect([asked, waited]).toEqual([["a", "a"], [500]]);
     expect((await upstream.send(new TestCall([a, b]))).target).toBe(b);
+  });
+
+  test("stop when a wait took longer than it should have: the last answer is passed on", async () => {
+    const { upstream, asked, retries, time } = scripted({ a: [status(500)], b: [ok()] }, { retry_budget_seconds: 1.2 });
+    time.late = 800;
+    const { response, target } = await upstream.send(new TestCall([a, b]));
+    expect([response.status, target, asked, retries]).toEqual([500, a, ["a"], []]);
   });
 
   test("and the answer are bounded together by the time of the whole call", async () => {
@@ -342,6 +349,37 @@ describe("more than may be under way at once", () => {
     await upstream.send(new TestCall([a]));
     void upstream.send(new TestCall([a]));
     await expect(upstream.send(new TestCall([a]))).rejects.toMatchObject({ code: "upstream_unavailable" });
+  });
+
+  test("wait for their turn within the time of the whole call", async () => {
+    const { upstream, time } = scripted({ a: [ok()] }, { ...settings, total_timeout_seconds: 6 });
+    const running = await upstream.send(new TestCall([a]));
+    const call = new TestCall([a]);
+    const waiting = upstream.send(call);
+    time.now += 4000;
+    running.release(false);
+    (await waiting).release(false);
+    // What was waited is not given to the attempt.
+    expect(call.waits).toEqual([5000, 2000]);
+  });
+
+  test("wait elsewhere only as long as further attempts may begin: then the answer that came is passed on", async () => {
+    const changes = { ...settings, retry_budget_seconds: 1 };
+    const { upstream, asked, retries, time } = scripted({ a: [status(500)], b: [ok()] }, changes);
+    const running = await upstream.send(new TestCall([b]));
+    for (const end of ["expire", "turn"] as const) {
+      asked.length = 0;
+      const call = new TestCall([a, b]);
+      const waiting = upstream.send(call);
+      await settle();
+      expect(call.waits.at(-1)).toBe(1000);
+      time.now += 1001;
+      if (end === "expire") call.expire();
+      else running.release(false);
+      const { response, target } = await waiting;
+      expect([response.status, target, asked, retries]).toEqual([500, a, ["a"], []]);
+    }
+    expect(upstream.status()).toMatchObject([{ inFlight: 0 }, { inFlight: 0, queued: 0 }]);
   });
 
   test("wait no longer than is set, and not for a client that is gone", async () => {

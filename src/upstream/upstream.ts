@@ -100,9 +100,11 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     const { retries, backoff, budgetMs, totalMs } = lane.settings;
     if (!failure.here || attempt > retries || !lane.admits) return false;
     const ms = backoffMs(backoff, attempt, failure.waitMs, random());
-    if (ms === null || clock.now() - startedAt + ms > Math.min(budgetMs, totalMs)) return false;
+    const begins = (inMs: number) => mayBegin(clock.now() - startedAt + inMs, budgetMs, totalMs);
+    if (ms === null || !begins(ms)) return false;
     await pause(ms, call.begin(Number.POSITIVE_INFINITY));
-    if (call.gone || !lane.admits) return false;
+    // The wait may have taken longer than it should have.
+    if (call.gone || !lane.admits || !begins(0)) return false;
     metrics.upstreamRetry(failure.target.provider, "retry");
     return true;
   }
@@ -161,15 +163,18 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     let busyMs = Number.POSITIVE_INFINITY;
     for (const target of call.targets) {
       const lane = laneOf(target);
-      const { budgetMs, totalMs } = lane.settings;
-      const spentMs = failure === undefined ? 0 : clock.now() - startedAt;
-      if (failure !== undefined && (call.gone || spentMs > budgetMs || spentMs >= totalMs)) break;
-      const entering = lane.admits && lane.enter(call);
+      const { totalMs } = lane.settings;
+      // The first attempt has all the time that the call has, those after it what is set for them.
+      const budgetMs = failure === undefined ? totalMs : lane.settings.budgetMs;
+      let spentMs = clock.now() - startedAt;
+      if (failure !== undefined && (call.gone || !mayBegin(spentMs, budgetMs, totalMs))) break;
+      const entering = lane.admits && lane.enter(call, Math.min(budgetMs, totalMs) - spentMs);
       let entered = entering === true;
       if (typeof entering === "object") {
         entered = await entering;
-        // Meanwhile the client may have gone, or the breaker opened.
-        if (entered && (call.gone || !lane.admits)) {
+        spentMs = clock.now() - startedAt;
+        // Meanwhile the client may have gone, the breaker opened, or the time be over.
+        if (entered && (call.gone || !lane.admits || !mayBegin(spentMs, budgetMs, totalMs))) {
           lane.leave();
           entered = false;
         }
@@ -205,6 +210,11 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       for (const lane of lanes.values()) lane.close();
     },
   };
+}
+
+/** Whether an attempt may begin so many milliseconds after the first. */
+function mayBegin(spentMs: number, budgetMs: number, totalMs: number): boolean {
+  return spentMs <= budgetMs && spentMs < totalMs;
 }
 
 /** No target could be asked. */
