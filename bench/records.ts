@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
-import type { UsageFilter, UsageGroup } from "../src/core/control.ts";
+import type { UsageFilter, UsageGroup } from "../src/core/usage.ts";
 import { openStore, type Store } from "../src/store/store.ts";
 import { decisionRow, usageRow } from "../src/store/testing.ts";
 import { body, inTurns, median, policies, runner, start, startSluice } from "./e2e.ts";

@@ -1,5 +1,6 @@
 import { t } from "elysia";
-import { type Application, type Changed, resourceOrders } from "../core/control.ts";
+import { type Changed, resourceOrders } from "../core/resources.ts";
+import type { Application } from "../core/tenants.ts";
 import { SluiceError } from "../errors.ts";
 import type { AdminDeps } from "./deps.ts";
 import { actorOf } from "./operator.ts";

@@ -1,6 +1,6 @@
 import { t } from "elysia";
 import type { AuditEntry, AuditHead } from "../core/audit.ts";
-import type { Page, PageRequest } from "../core/control.ts";
+import type { Page, PageRequest } from "../core/resources.ts";
 import { SluiceError } from "../errors.ts";
 import { asCsv, csvQuery, listAsCsv, wantsCsv } from "./csv.ts";
 import type { AdminDeps } from "./deps.ts";

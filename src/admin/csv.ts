@@ -1,7 +1,7 @@
 import { stringify } from "csv-stringify/sync";
 import { t } from "elysia";
-import type { Page, PageRequest } from "../core/control.ts";
 import type { Logger } from "../core/ports.ts";
+import type { Page, PageRequest } from "../core/resources.ts";
 import { oneOf, toPageRequest } from "./schemas.ts";
 import { streamed } from "./streams.ts";
 

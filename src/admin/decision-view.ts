@@ -1,6 +1,6 @@
 import { t } from "elysia";
-import type { StoredDecision } from "../core/control.ts";
 import { effects, type Tally } from "../core/decision.ts";
+import type { StoredDecision } from "../core/decision-log.ts";
 import { type FactSpec, factCatalogue, type ReplayClass } from "../core/facts.ts";
 import { phases } from "../core/phases.ts";
 import { oneOf, type Shown, showTime, time } from "./schemas.ts";

@@ -1,7 +1,8 @@
 import { t } from "elysia";
-import type { DecisionFilter, PageRequest, StoredDecision } from "../core/control.ts";
+import type { DecisionFilter, StoredDecision } from "../core/decision-log.ts";
 import { decisionGroups } from "../core/decision-stats.ts";
 import { phases, surfaces } from "../core/phases.ts";
+import type { PageRequest } from "../core/resources.ts";
 import { asCsv, csvQuery, listAsCsv, wantsCsv } from "./csv.ts";
 import { decisionSchema, effectSchema, showDecision } from "./decision-view.ts";
 import type { AdminDeps } from "./deps.ts";

@@ -1,33 +1,25 @@
 import type { Activity } from "../core/activity.ts";
 import type { AdminKeyMint, AdminKeys } from "../core/admin-keys.ts";
-import type { AuditLog } from "../core/audit.ts";
+import type { AuditLog, Trail } from "../core/audit.ts";
 import type { Candidates } from "../core/candidates.ts";
-import type {
-  Applications,
-  DecisionLog,
-  KeyCache,
-  KeyMint,
-  Keys,
-  Organisations,
-  PolicyDirectory,
-  Setting,
-  Status,
-  Teams,
-  Trail,
-  UsageLedger,
-} from "../core/control.ts";
+import type { DecisionLog } from "../core/decision-log.ts";
 import type { Environments } from "../core/environments.ts";
 import type { Evaluations } from "../core/evaluate.ts";
 import type { DryRuns, Explanations } from "../core/explain.ts";
 import type { IdempotencyStore } from "../core/idempotency.ts";
+import type { KeyCache, KeyMint, Keys } from "../core/keys.ts";
 import type { Counters } from "../core/limits.ts";
 import type { ModelDirectory } from "../core/models.ts";
 import type { OperatorDirectory } from "../core/operators.ts";
 import type { PolicyControl } from "../core/policy-control.ts";
+import type { PolicyDirectory } from "../core/policy-directory.ts";
 import type { PolicyStore } from "../core/policy-store.ts";
 import type { Clock, Logger, Recorder, TargetStatus } from "../core/ports.ts";
 import type { Retention } from "../core/retention.ts";
 import type { Revisions } from "../core/revisions.ts";
+import type { Setting, Status } from "../core/status.ts";
+import type { Applications, Organisations, Teams } from "../core/tenants.ts";
+import type { UsageLedger } from "../core/usage.ts";
 
 /** Everything the control plane works on. Nothing here is called before the first request. */
 export interface AdminDeps {

@@ -1,6 +1,7 @@
 import { t } from "elysia";
-import { type Application, type GatewayKey, type KeyStatus, keyStatuses, type MintedKey } from "../core/control.ts";
+import { type GatewayKey, type KeyStatus, keyStatuses, type MintedKey } from "../core/keys.ts";
 import { unrestricted } from "../core/restrictions.ts";
+import type { Application } from "../core/tenants.ts";
 import { SluiceError } from "../errors.ts";
 import type { AdminDeps } from "./deps.ts";
 import { envText } from "./environments.ts";

@@ -1,5 +1,5 @@
 import { t } from "elysia";
-import { type GatewayKey, keyOrders, keyStatuses } from "../core/control.ts";
+import { type GatewayKey, keyOrders, keyStatuses } from "../core/keys.ts";
 import { SluiceError } from "../errors.ts";
 import type { AdminDeps } from "./deps.ts";
 import {

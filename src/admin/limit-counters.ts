@@ -1,6 +1,7 @@
-import type { Organisation, Page } from "../core/control.ts";
 import { type CounterKey, readCounterKey } from "../core/counter-keys.ts";
 import type { InspectedCounter, LimitUnit } from "../core/limits.ts";
+import type { Page } from "../core/resources.ts";
+import type { Organisation } from "../core/tenants.ts";
 import type { AdminDeps } from "./deps.ts";
 
 /** A counter with what its key says. */

@@ -1,7 +1,8 @@
 import { t } from "elysia";
-import type { Organisation, Page, PageRequest } from "../core/control.ts";
 import { type CounterKey, readCounterKey } from "../core/counter-keys.ts";
 import { type InspectedCounter, type LimitScope, unlimited } from "../core/limits.ts";
+import type { Page, PageRequest } from "../core/resources.ts";
+import type { Organisation } from "../core/tenants.ts";
 import { SluiceError } from "../errors.ts";
 import type { AdminDeps } from "./deps.ts";
 import { allOrganisations, countersOf, readableAmount } from "./limit-counters.ts";

@@ -1,5 +1,6 @@
 import { t } from "elysia";
-import { type Organisation, resourceOrders } from "../core/control.ts";
+import { resourceOrders } from "../core/resources.ts";
+import type { Organisation } from "../core/tenants.ts";
 import { SluiceError } from "../errors.ts";
 import type { AdminDeps } from "./deps.ts";
 import { actorOf, reaches } from "./operator.ts";

@@ -1,9 +1,9 @@
 import { t } from "elysia";
-import type { PolicyProblem } from "../core/control.ts";
 import type { Identity } from "../core/identity.ts";
 import { policyStatuses } from "../core/overlay.ts";
 import { phases, surfaces } from "../core/phases.ts";
 import type { CompiledPolicy, Scope } from "../core/policy.ts";
+import type { PolicyProblem } from "../core/policy-directory.ts";
 import { compileScope } from "../core/scope.ts";
 import type { AdminDeps } from "./deps.ts";
 import { identityOf } from "./identities.ts";

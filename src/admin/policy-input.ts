@@ -1,7 +1,7 @@
 import { t } from "elysia";
-import type { Changed } from "../core/control.ts";
 import type { ParamValues } from "../core/overlay.ts";
 import type { DeclaredPolicy } from "../core/policy-control.ts";
+import type { Changed } from "../core/resources.ts";
 import { SluiceError } from "../errors.ts";
 import type { AdminDeps } from "./deps.ts";
 import { operatorOf } from "./operator.ts";

@@ -1,4 +1,5 @@
-import type { Application, GatewayKey } from "../core/control.ts";
+import type { GatewayKey } from "../core/keys.ts";
+import type { Application } from "../core/tenants.ts";
 import { SluiceError } from "../errors.ts";
 import type { AdminDeps } from "./deps.ts";
 import { operatorOf, reaches } from "./operator.ts";

@@ -1,5 +1,5 @@
 import { Elysia, type Static, type TSchema, t } from "elysia";
-import type { Page, PageRequest } from "../core/control.ts";
+import type { Page, PageRequest } from "../core/resources.ts";
 import { SluiceError } from "../errors.ts";
 
 /** One of some words. */

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { t } from "elysia";
-import type { Organisation, UsageFilter, UsageTotals } from "../core/control.ts";
+import type { Organisation } from "../core/tenants.ts";
+import type { UsageFilter, UsageTotals } from "../core/usage.ts";
 import { SluiceError } from "../errors.ts";
 import type { AdminDeps } from "./deps.ts";
 import { allOrganisations, countersOf } from "./limit-counters.ts";

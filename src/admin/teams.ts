@@ -1,5 +1,6 @@
 import { t } from "elysia";
-import { resourceOrders, type Team } from "../core/control.ts";
+import { resourceOrders } from "../core/resources.ts";
+import type { Team } from "../core/tenants.ts";
 import type { AdminDeps } from "./deps.ts";
 import { actorOf, reaches } from "./operator.ts";
 import { settled } from "./policy-input.ts";

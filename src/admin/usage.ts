@@ -1,14 +1,8 @@
 import { t } from "elysia";
-import {
-  type PageRequest,
-  type UsageFilter,
-  type UsageGroup,
-  type UsageMetrics,
-  type UsageTotals,
-  usageGroups,
-} from "../core/control.ts";
 import { effects } from "../core/decision.ts";
 import type { UsageRow } from "../core/ports.ts";
+import type { PageRequest } from "../core/resources.ts";
+import { type UsageFilter, type UsageGroup, type UsageMetrics, type UsageTotals, usageGroups } from "../core/usage.ts";
 import { SluiceError } from "../errors.ts";
 import { asCsv, csvQuery, listAsCsv, tableAsCsv, wantsCsv } from "./csv.ts";
 import type { AdminDeps } from "./deps.ts";

@@ -1,4 +1,5 @@
-import type { Application, Applications, KeyMint } from "../core/control.ts";
+import type { KeyMint } from "../core/keys.ts";
+import type { Application, Applications } from "../core/tenants.ts";
 import { SluiceError } from "../errors.ts";
 
 /** Who the audit log names for what is made at the first start. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import type { KeyCache, Keys } from "../core/control.ts";
 import type { Identity } from "../core/identity.ts";
+import type { KeyCache, Keys } from "../core/keys.ts";
 import { SluiceError } from "../errors.ts";
 import { createTestLogger, temporaryStore } from "../store/testing.ts";
 import { createKeyDirectory } from "./key-directory.ts";

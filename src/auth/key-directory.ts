@@ -1,8 +1,8 @@
 import { timingSafeEqual } from "node:crypto";
 import { LRUCache } from "lru-cache";
-import type { KeyCache, KeyHolder, Keys } from "../core/control.ts";
 import type { Identity } from "../core/identity.ts";
 import { toIdentity } from "../core/key-identity.ts";
+import type { KeyCache, KeyHolder, Keys } from "../core/keys.ts";
 import type { Clock, KeyDirectory, Logger } from "../core/ports.ts";
 import { SluiceError } from "../errors.ts";
 import { hashSecret, isKeyId, parseKey } from "./key-format.ts";

@@ -1,4 +1,4 @@
-import type { GatewayKey, KeyMint, KeyRequest, Keys, MintedKey } from "../core/control.ts";
+import type { GatewayKey, KeyMint, KeyRequest, Keys, MintedKey } from "../core/keys.ts";
 import type { Clock } from "../core/ports.ts";
 import { unrestricted } from "../core/restrictions.ts";
 import { formatKey, hashSecret, newKeyId, newSecret } from "./key-format.ts";

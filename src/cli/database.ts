@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { userInfo } from "node:os";
 import type { Command } from "commander";
-import type { Page, PageRequest } from "../core/control.ts";
+import type { Page, PageRequest } from "../core/resources.ts";
 import { SluiceError } from "../errors.ts";
 import { BackupError } from "../store/backup.ts";
 import { describeError } from "../store/engine-health.ts";

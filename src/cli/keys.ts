@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { createKeyMint } from "../auth/key-mint.ts";
-import type { GatewayKey } from "../core/control.ts";
+import type { GatewayKey } from "../core/keys.ts";
 import { SluiceError } from "../errors.ts";
 import { actor, all, printRows, withStore } from "./database.ts";
 import { addSettings } from "./settings.ts";

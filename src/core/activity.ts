@@ -1,6 +1,6 @@
 import type { AuditEntry } from "./audit.ts";
-import type { PolicyProblem } from "./control.ts";
 import type { Decision } from "./decision.ts";
+import type { PolicyProblem } from "./policy-directory.ts";
 import type { DecisionRow, UsageRow } from "./ports.ts";
 
 /** What can be followed: decisions, changes in the control plane, loads of the policies, and how the gateway is. */

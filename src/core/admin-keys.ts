@@ -1,5 +1,5 @@
-import type { Page, PageRequest } from "./control.ts";
 import type { Role } from "./operators.ts";
+import type { Page, PageRequest } from "./resources.ts";
 
 /** A key of the admin surface as it is kept: never the secret, only its digest. Times are milliseconds. */
 export interface AdminKey {

@@ -1,4 +1,4 @@
-import type { Page, PageRequest } from "./control.ts";
+import type { Page, PageRequest } from "./resources.ts";
 
 /** What somebody did in the control plane, to be noted. Holds no secret and no prompt text. */
 export interface AuditNote {
@@ -76,4 +76,9 @@ export interface AuditLog {
   verify(heads?: readonly AuditHead[]): Promise<AuditReport>;
   /** Calls back after each change of this process that was noted. Returns how to stop that. */
   onAdded(listener: () => void): () => void;
+}
+
+/** Notes who did what in the control plane, for what the repositories do not note by themselves. */
+export interface Trail {
+  note(change: Omit<AuditNote, "at">): Promise<void>;
 }

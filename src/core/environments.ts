@@ -1,4 +1,4 @@
-import type { Changed, Labels, Page, PageRequest } from "./control.ts";
+import type { Changed, Labels, Page, PageRequest } from "./resources.ts";
 import type { Restriction } from "./restrictions.ts";
 
 /**

@@ -1,4 +1,4 @@
-import type { StoredDecision } from "./control.ts";
+import type { StoredDecision } from "./decision-log.ts";
 import type { DryRequest } from "./explain.ts";
 import type { Snapshot } from "./snapshot.ts";
 

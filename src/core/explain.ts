@@ -1,5 +1,5 @@
-import type { StoredDecision } from "./control.ts";
 import type { Effect, Mode, Tally } from "./decision.ts";
+import type { StoredDecision } from "./decision-log.ts";
 import type { FactName } from "./facts.ts";
 import type { Identity } from "./identity.ts";
 import type { Phase, Surface } from "./phases.ts";

@@ -1,6 +1,6 @@
-import type { KeyHolder } from "./control.ts";
 import type { EnvironmentConfig } from "./environments.ts";
 import type { Identity } from "./identity.ts";
+import type { KeyHolder } from "./keys.ts";
 import { type HeldTo, isUnrestricted, type Restriction } from "./restrictions.ts";
 
 /** What an identity is made of. */

@@ -1,5 +1,5 @@
-import type { Changed, Versioned } from "./control.ts";
 import type { Catalogue, ModelPrice } from "./ports.ts";
+import type { Changed, Versioned } from "./resources.ts";
 
 /** Whether the control plane has switched a model off, or on again. A model without a state is on. */
 export interface ModelState extends Versioned {

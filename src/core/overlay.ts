@@ -1,6 +1,6 @@
-import type { Versioned } from "./control.ts";
 import type { Mode } from "./decision.ts";
 import type { Scope } from "./policy.ts";
+import type { Versioned } from "./resources.ts";
 
 /** A value that a param can have. */
 export type ParamValue = string | number | boolean | readonly string[];

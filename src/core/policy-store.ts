@@ -1,4 +1,3 @@
-import type { Changed, Page, PageRequest } from "./control.ts";
 import type { Mode } from "./decision.ts";
 import type {
   BreakGlass,
@@ -10,6 +9,7 @@ import type {
   PolicySetting,
   PolicyStatus,
 } from "./overlay.ts";
+import type { Changed, Page, PageRequest } from "./resources.ts";
 
 /** What can be changed in a database policy. Absent means unchanged. */
 export interface PolicyEdit {

@@ -1,5 +1,5 @@
-import type { DecisionReason, StoredDecision } from "./control.ts";
 import type { Finding } from "./decision.ts";
+import type { DecisionReason, StoredDecision } from "./decision-log.ts";
 import { recordedModification } from "./modifiable.ts";
 import type { DecisionRow } from "./ports.ts";
 

@@ -1,4 +1,5 @@
-import type { Page, PageRequest, PolicyState } from "./control.ts";
+import type { PolicyState } from "./policy-directory.ts";
+import type { Page, PageRequest } from "./resources.ts";
 
 /** What git says of the folder that a policy set came from. */
 export interface GitLabel {

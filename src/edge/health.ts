@@ -1,7 +1,7 @@
 import type { ChangesHealth } from "../core/changes.ts";
-import type { Status } from "../core/control.ts";
 import type { Readiness } from "../core/health.ts";
 import type { Clock, Recorder, TargetStatus } from "../core/ports.ts";
+import type { Status } from "../core/status.ts";
 import type { CertificateHealth } from "./tls.ts";
 
 /** How a part is, in its own words. */

@@ -1,6 +1,6 @@
-import type { DecisionReason } from "../core/control.ts";
 import type { Effect } from "../core/decision.ts";
 import { noPolicyCode } from "../core/decision.ts";
+import type { DecisionReason } from "../core/decision-log.ts";
 import type { ExplainedPolicy, RuleExplanation } from "../core/explain.ts";
 import type { FactName } from "../core/facts.ts";
 import type { CompiledPolicy } from "../core/policy.ts";

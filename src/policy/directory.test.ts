@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createCel } from "../cel/cel.ts";
-import type { PolicyDirectory } from "../core/control.ts";
+import type { PolicyDirectory } from "../core/policy-directory.ts";
 import { discoverPlugins } from "../registry/registry.ts";
 import { createPolicyDirectory } from "./directory.ts";
 import { createPolicyService, type PolicyService } from "./service.ts";

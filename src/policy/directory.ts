@@ -1,4 +1,4 @@
-import type { PolicyDirectory, PolicyType } from "../core/control.ts";
+import type { PolicyDirectory, PolicyType } from "../core/policy-directory.ts";
 import { compileTree, type LoadOptions } from "./load.ts";
 import type { Problem } from "./problem.ts";
 import type { PolicyService } from "./service.ts";

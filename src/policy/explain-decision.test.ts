@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { StoredDecision } from "../core/control.ts";
 import { decisionIdOf, withDefault } from "../core/decision.ts";
+import type { StoredDecision } from "../core/decision-log.ts";
 import { evaluate } from "../core/engine.ts";
 import { emptyFacts, type Facts } from "../core/facts.ts";
 import { recordFacts } from "../core/recorded-facts.ts";

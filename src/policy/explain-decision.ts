@@ -1,5 +1,5 @@
-import type { DecisionReason, StoredDecision } from "../core/control.ts";
 import { withDefault } from "../core/decision.ts";
+import type { DecisionReason, StoredDecision } from "../core/decision-log.ts";
 import { evaluate } from "../core/engine.ts";
 import type {
   DecisionExplanation,

@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import type { StoredDecision } from "../core/control.ts";
+import type { StoredDecision } from "../core/decision-log.ts";
 import type { DecisionExplanation, Explanations } from "../core/explain.ts";
 import { emptyOverlay } from "../core/overlay.ts";
 import type { Logger } from "../core/ports.ts";

@@ -1,9 +1,9 @@
-import type { Status } from "../core/control.ts";
 import type { FactName, Facts } from "../core/facts.ts";
 import type { BreakGlass, Maintenance, PolicyOverlay, Temporary } from "../core/overlay.ts";
 import type { Surface } from "../core/phases.ts";
 import { type CompiledPolicy, notApplicable } from "../core/policy.ts";
 import { compileScope } from "../core/scope.ts";
+import type { Status } from "../core/status.ts";
 import { factsOf, identityOf } from "./exceptions.ts";
 
 /** Id of the policy that refuses while there is maintenance. It sorts before all others, so that it is the one told. */

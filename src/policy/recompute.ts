@@ -1,5 +1,5 @@
-import type { DecisionReason, StoredDecision } from "../core/control.ts";
 import { type Decision, extend, type Finding, noPolicyCode, withDefault } from "../core/decision.ts";
+import type { DecisionReason, StoredDecision } from "../core/decision-log.ts";
 import { errorFinding, evaluate, recheck, toFinding } from "../core/engine.ts";
 import type { ExplainedPolicy, ExplainedStep, HiddenFacts } from "../core/explain.ts";
 import type { Facts } from "../core/facts.ts";

@@ -1,4 +1,4 @@
-import type { PageRequest } from "../core/control.ts";
+import type { PageRequest } from "../core/resources.ts";
 import type { Pin, Revision, Revisions, ShownRevision } from "../core/revisions.ts";
 import { SluiceError } from "../errors.ts";
 import { type DiffKnowledge, diffTrees } from "./diff.ts";

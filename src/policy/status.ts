@@ -1,4 +1,4 @@
-import type { Status } from "../core/control.ts";
+import type { Status } from "../core/status.ts";
 import { formatProblem } from "./problem.ts";
 import type { PolicyStatus } from "./service.ts";
 

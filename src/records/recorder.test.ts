@@ -1,8 +1,8 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import type { ActivityEvent } from "../core/activity.ts";
-import type { RecordBatch, RecordSink } from "../core/control.ts";
 import type { DecisionRow, UsageRow } from "../core/ports.ts";
+import type { RecordBatch, RecordSink } from "../core/records.ts";
 import { createTestLogger, decisionRow, temporaryStore, usageRow } from "../store/testing.ts";
 import { createRecorder } from "./recorder.ts";
 

@@ -1,7 +1,7 @@
 import type { ActivitySink } from "../core/activity.ts";
-import type { RecordSink } from "../core/control.ts";
 import type { Finding } from "../core/decision.ts";
 import type { DecisionRow, Logger, PlainDecision, Recorder, UsageRow } from "../core/ports.ts";
+import type { RecordSink } from "../core/records.ts";
 
 /** How a recorder works. */
 export interface RecorderOptions {

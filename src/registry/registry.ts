@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { PolicyType } from "../core/control.ts";
+import type { PolicyType } from "../core/policy-directory.ts";
 import { closeObjects } from "../sdk/config.ts";
 import { type Plugin, reasonCode } from "../sdk/plugin.ts";
 import { checkPlugin } from "./check.ts";

@@ -1,6 +1,7 @@
 import type { Kysely, Selectable, Transaction } from "kysely";
-import type { Application, ApplicationChange, Applications, Changed } from "../core/control.ts";
 import type { Clock } from "../core/ports.ts";
+import type { Changed } from "../core/resources.ts";
+import type { Application, ApplicationChange, Applications } from "../core/tenants.ts";
 import type { ChangeLog } from "./changes/log.ts";
 import type { Engine } from "./engine.ts";
 import { idFromName } from "./ids.ts";

@@ -1,8 +1,8 @@
 import type { Kysely, Transaction } from "kysely";
-import type { Changed } from "../core/control.ts";
 import type { DatabasePolicy, PolicyStatus } from "../core/overlay.ts";
 import type { PolicyStore, PolicyVersion } from "../core/policy-store.ts";
 import type { Clock } from "../core/ports.ts";
+import type { Changed } from "../core/resources.ts";
 import { SluiceError } from "../errors.ts";
 import type { Announce, ChangeLog } from "./changes/log.ts";
 import type { Engine } from "./engine.ts";

@@ -1,6 +1,6 @@
 import { describe, expect } from "bun:test";
 import fc from "fast-check";
-import type { DecisionFilter } from "../core/control.ts";
+import type { DecisionFilter } from "../core/decision-log.ts";
 import type { DecisionRow } from "../core/ports.ts";
 import { toStored } from "../core/recorded-decision.ts";
 import { append, decisionRow, temporaryStore, testEngines as test, testStart, usageRow } from "./testing.ts";

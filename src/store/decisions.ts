@@ -1,6 +1,6 @@
 import { type SelectQueryBuilder, sql } from "kysely";
-import type { DecisionFilter, DecisionLog, StoredDecision } from "../core/control.ts";
 import { decisionIdOf, parseDecisionId } from "../core/decision.ts";
+import type { DecisionFilter, DecisionLog, StoredDecision } from "../core/decision-log.ts";
 import type { DecisionGroup, DecisionTotals } from "../core/decision-stats.ts";
 import { phases } from "../core/phases.ts";
 import type { DecisionRow } from "../core/ports.ts";

@@ -1,7 +1,7 @@
 import type { Kysely, Transaction } from "kysely";
-import type { Changed } from "../core/control.ts";
 import type { EnvironmentConfig, Environments } from "../core/environments.ts";
 import type { Clock } from "../core/ports.ts";
+import type { Changed } from "../core/resources.ts";
 import type { ChangeLog } from "./changes/log.ts";
 import type { Engine } from "./engine.ts";
 import { positionIn, sorted, toPage } from "./paging.ts";

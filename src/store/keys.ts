@@ -1,6 +1,7 @@
 import type { Kysely, Transaction } from "kysely";
-import type { Changed, GatewayKey, KeyFilter, Keys } from "../core/control.ts";
+import type { GatewayKey, KeyFilter, Keys } from "../core/keys.ts";
 import type { Clock } from "../core/ports.ts";
+import type { Changed } from "../core/resources.ts";
 import { SluiceError } from "../errors.ts";
 import type { ChangeLog } from "./changes/log.ts";
 import type { Engine } from "./engine.ts";

@@ -1,6 +1,6 @@
-import type { Changed } from "../core/control.ts";
 import type { ModelState, ModelStates } from "../core/models.ts";
 import type { Clock } from "../core/ports.ts";
+import type { Changed } from "../core/resources.ts";
 import type { ChangeLog } from "./changes/log.ts";
 import type { Engine } from "./engine.ts";
 import { noteChange } from "./policy-trail.ts";

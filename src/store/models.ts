@@ -1,7 +1,7 @@
 import type { Kysely } from "kysely";
-import type { Changed } from "../core/control.ts";
 import type { DatabaseModel, DatabaseModels, ModelDefinition } from "../core/models.ts";
 import type { Clock } from "../core/ports.ts";
+import type { Changed } from "../core/resources.ts";
 import { SluiceError } from "../errors.ts";
 import type { ChangeLog } from "./changes/log.ts";
 import type { Engine } from "./engine.ts";

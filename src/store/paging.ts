@@ -1,5 +1,5 @@
 import { type SelectQueryBuilder, sql } from "kysely";
-import type { Page, PageRequest } from "../core/control.ts";
+import type { Page, PageRequest } from "../core/resources.ts";
 import { SluiceError } from "../errors.ts";
 
 /** The values of the sort columns of a page's last row. */

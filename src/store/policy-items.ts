@@ -1,9 +1,9 @@
 import type { Kysely } from "kysely";
-import type { Changed } from "../core/control.ts";
 import type { Mode } from "../core/decision.ts";
 import type { ParamValues, PolicyBinding, PolicySetting } from "../core/overlay.ts";
 import type { PolicyStore } from "../core/policy-store.ts";
 import type { Clock } from "../core/ports.ts";
+import type { Changed } from "../core/resources.ts";
 import type { ChangeLog } from "./changes/log.ts";
 import type { Engine } from "./engine.ts";
 import { notePolicyChange, organisationOf } from "./policy-trail.ts";

@@ -1,5 +1,6 @@
 import { describe, expect } from "bun:test";
-import type { GatewayKey, Page, PageRequest } from "../core/control.ts";
+import type { GatewayKey } from "../core/keys.ts";
+import type { Page, PageRequest } from "../core/resources.ts";
 import { unrestricted } from "../core/restrictions.ts";
 import { temporaryStore, testEngines as test, testStart } from "./testing.ts";
 

@@ -1,7 +1,9 @@
-import type { Application, GatewayKey, Labels, Organisation, Team } from "../core/control.ts";
 import type { EnvironmentConfig } from "../core/environments.ts";
+import type { GatewayKey } from "../core/keys.ts";
 import type { Surface } from "../core/phases.ts";
+import type { Labels } from "../core/resources.ts";
 import type { Restriction } from "../core/restrictions.ts";
+import type { Application, Organisation, Team } from "../core/tenants.ts";
 import type { Row } from "./tables.ts";
 
 /** An organisation as stored, as the core knows it. */

@@ -1,9 +1,10 @@
 import { describe, expect } from "bun:test";
 import fc from "fast-check";
-import type { Application, Page, PageRequest } from "../core/control.ts";
 import { decisionIdOf } from "../core/decision.ts";
 import type { RecordedFacts } from "../core/recorded-facts.ts";
+import type { Page, PageRequest } from "../core/resources.ts";
 import { unrestricted } from "../core/restrictions.ts";
+import type { Application } from "../core/tenants.ts";
 import { SluiceError } from "../errors.ts";
 import { append, decisionRow, temporaryStore, testEngines as test, testStart, usageRow } from "./testing.ts";
 

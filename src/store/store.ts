@@ -1,25 +1,20 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { AdminKeys } from "../core/admin-keys.ts";
-import type { AuditLog } from "../core/audit.ts";
+import type { AuditLog, Trail } from "../core/audit.ts";
 import type { Changes } from "../core/changes.ts";
-import type {
-  Applications,
-  DecisionLog,
-  Keys,
-  Organisations,
-  RecordSink,
-  Teams,
-  Trail,
-  UsageLedger,
-} from "../core/control.ts";
+import type { DecisionLog } from "../core/decision-log.ts";
 import type { Environments } from "../core/environments.ts";
 import type { IdempotencyStore } from "../core/idempotency.ts";
+import type { Keys } from "../core/keys.ts";
 import type { DatabaseModels, ModelStates } from "../core/models.ts";
 import type { PolicyStore } from "../core/policy-store.ts";
 import type { Clock } from "../core/ports.ts";
+import type { RecordSink } from "../core/records.ts";
 import type { RecordPurge } from "../core/retention.ts";
 import type { SharedPin } from "../core/revisions.ts";
+import type { Applications, Organisations, Teams } from "../core/tenants.ts";
+import type { UsageLedger } from "../core/usage.ts";
 import { createAdminKeys } from "./admin-keys.ts";
 import { createApplications } from "./applications.ts";
 import { createAuditLog } from "./audit.ts";

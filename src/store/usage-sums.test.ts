@@ -1,6 +1,6 @@
 import { expect } from "bun:test";
-import type { UsageFilter, UsageGroup } from "../core/control.ts";
 import type { UsageRow } from "../core/ports.ts";
+import type { UsageFilter, UsageGroup } from "../core/usage.ts";
 import { append, temporaryStore, testEngines as test, usageRow } from "./testing.ts";
 
 const day = 86_400_000;

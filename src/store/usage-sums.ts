@@ -6,7 +6,7 @@ import type {
   UsageLedger,
   UsageMetrics,
   UsageTotals,
-} from "../core/control.ts";
+} from "../core/usage.ts";
 import type { Engine } from "./engine.ts";
 import { type Rollup, valueExpression } from "./rollup.ts";
 

@@ -1,6 +1,6 @@
 import { type SelectQueryBuilder, sql } from "kysely";
-import type { UsageFilter, UsageLedger } from "../core/control.ts";
 import type { UsageRow } from "../core/ports.ts";
+import type { UsageFilter, UsageLedger } from "../core/usage.ts";
 import { type Engine, encodeRow, type Insert, toThousandths } from "./engine.ts";
 import { readCursor, toPage } from "./paging.ts";
 import type { Row, Tables } from "./tables.ts";

@@ -1,5 +1,5 @@
 import type { Transaction } from "kysely";
-import type { Changed } from "../core/control.ts";
+import type { Changed } from "../core/resources.ts";
 import { SluiceError } from "../errors.ts";
 import type { Tables } from "./tables.ts";
 

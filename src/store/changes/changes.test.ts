@@ -1,6 +1,6 @@
 import { describe, expect } from "bun:test";
 import { type ChangeSignals, type Changes, type ChangeTopic, changeTopics } from "../../core/changes.ts";
-import type { GatewayKey } from "../../core/control.ts";
+import type { GatewayKey } from "../../core/keys.ts";
 import { unrestricted } from "../../core/restrictions.ts";
 import { openStore, type Store } from "../store.ts";
 import { createTestLogger, TestClock, testStart } from "../testing.ts";
