@@ -29,11 +29,12 @@ export async function backUp(location: DatabaseLocation, file: string): Promise<
   const partial = `${file}.partial`;
   await rm(partial, { force: true });
   try {
+    // Both write into an empty file that is there, and leave its mode as it is: nobody else reads what is being written.
+    await (await open(partial, "wx", 0o600)).close();
     if ("path" in location) (await import("./sqlite-backup.ts")).copySqlite(location.path, partial);
     else await (await import("./postgres-backup.ts")).dumpPostgres(parsePostgresUrl(location.url)!, partial);
     const handle = await open(partial, "r+");
     try {
-      await handle.chmod(0o600);
       await handle.sync();
     } finally {
       await handle.close();

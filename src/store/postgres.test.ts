@@ -1,15 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
+import { stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { sql } from "kysely";
 import { SluiceError } from "../errors.ts";
+import { backUp } from "./backup.ts";
 import { openEngine } from "./location.ts";
 import { freshDatabase, ownFile, type PostgresServer, postgresIsMissing, startPostgres } from "./postgres-harness.ts";
 import { toStorableJson } from "./postgres-inserts.ts";
 import { openStore } from "./store.ts";
-import { append, TestClock, usageRow } from "./testing.ts";
+import { append, TestClock, temporaryFolder, usageRow } from "./testing.ts";
 
 const clock = new TestClock();
 
@@ -123,6 +125,26 @@ describe.skipIf(postgresIsMissing !== undefined)(`PostgreSQL ${postgresIsMissing
     await first;
     await b.db.transaction().execute((tx) => sql`select 1`.execute(tx));
     await Promise.all([a.close(), b.close()]);
+  });
+
+  test("is backed up to a file that is its owner's alone from the beginning", async () => {
+    await using database = await freshDatabase();
+    await using folder = await temporaryFolder();
+    const store = await openStore({ url: database.url, clock });
+    await store.close();
+    const file = join(folder.path, "backup");
+    const modes = new Set<number>();
+    let done = false;
+    const made = backUp({ url: database.url }, file).finally(() => {
+      done = true;
+    });
+    while (!done) {
+      const found = await stat(`${file}.partial`).catch(() => undefined);
+      if (found !== undefined) modes.add(found.mode & 0o777);
+    }
+    expect(await made).toBeGreaterThan(0);
+    expect([...modes]).toEqual([0o600]);
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
   });
 });
 
