@@ -1,5 +1,5 @@
-import { isIPv6 } from "node:net";
 import { LRUCache } from "lru-cache";
+import { readAddress, toIPv4 } from "../core/networks.ts";
 import type { Clock } from "../core/ports.ts";
 
 /** How failed attempts are limited. */
@@ -59,19 +59,9 @@ export function createFailedAttempts({
 }
 
 /** What is counted as one: an IPv4 address, or the network of 64 bits that whoever has one IPv6 address has all of. */
-export function networkOf(address: string): string {
-  const [, mapped] = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address) ?? [];
-  if (mapped !== undefined) return mapped;
-  const [plain = ""] = address.split("%");
-  if (!isIPv6(plain)) return address;
-  const [head = "", tail] = plain.split("::");
-  const first = head === "" ? [] : head.split(":");
-  const last = tail === undefined || tail === "" ? [] : tail.split(":");
-  // Dotted endings lie in the last 32 bits, and take the place of two groups.
-  const given = first.length + last.length + (plain.includes(".") ? 1 : 0);
-  const groups = tail === undefined ? first : [...first, ...Array.from({ length: 8 - given }, () => "0"), ...last];
-  return `${groups
-    .slice(0, 4)
-    .map((group) => Number.parseInt(group, 16).toString(16))
-    .join(":")}::/64`;
+export function networkOf(text: string): string {
+  const address = readAddress(text);
+  if (address === null) return text;
+  const network = address.slice(0, 4).map((group) => group.toString(16));
+  return toIPv4(address) ?? `${network.join(":")}::/64`;
 }

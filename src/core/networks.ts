@@ -2,7 +2,7 @@
  * An IP address as eight numbers of 16 bits. IPv4 addresses are those of IPv6 that stand for them (`::ffff:10.0.0.1`), so
  * that it does not matter in which way one is written.
  */
-type Address = readonly number[];
+export type Address = readonly number[];
 
 /** The addresses that begin with the first so many bits of this one. */
 interface Network {
@@ -15,6 +15,7 @@ const group = /^[0-9A-Fa-f]{1,4}$/;
 const groups = 8;
 /** Bits of an IPv6 address that say that it stands for one of IPv4. */
 const mappedBits = 96;
+const allOfIPv4: Network = { address: [0, 0, 0, 0, 0, 0xffff, 0, 0], bits: mappedBits };
 
 /**
  * A test whether an address lies in one of the networks; what is no address lies in none.
@@ -24,11 +25,25 @@ const mappedBits = 96;
 export function compileNetworks(networks: readonly string[]): (address: string) => boolean {
   const all = networks.map((text) => parseNetwork(text)!);
   return (text) => {
-    // The interface of a link-local address is not a part of it.
-    const zone = text.indexOf("%");
-    const address = parseAddress(zone < 0 ? text : text.slice(0, zone));
+    const address = readAddress(text);
     return address !== null && all.some((network) => holds(network, address));
   };
+}
+
+/** Reads the address of a connection; `null` for what is none. */
+export function readAddress(text: string): Address | null {
+  // The interface of a link-local address is not a part of it.
+  const zone = text.indexOf("%");
+  return parseAddress(zone < 0 ? text : text.slice(0, zone));
+}
+
+/** An IPv4 address in its usual form, in whichever way it was written; `undefined` for any other one. */
+export function toIPv4(address: Address): string | undefined {
+  if (!holds(allOfIPv4, address)) return undefined;
+  return address
+    .slice(mappedBits / 16)
+    .flatMap((pair) => [pair >> 8, pair & 0xff])
+    .join(".");
 }
 
 /** What is wrong with a network; `undefined` for one in order. */
