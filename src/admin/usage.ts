@@ -2,7 +2,7 @@ import { t } from "elysia";
 import { effects } from "../core/decision.ts";
 import type { UsageRow } from "../core/ports.ts";
 import type { PageRequest } from "../core/resources.ts";
-import { type UsageFilter, type UsageGroup, type UsageMetrics, type UsageTotals, usageGroups } from "../core/usage.ts";
+import { type UsageFilter, type UsageMetrics, type UsageTotals, usageGroups } from "../core/usage.ts";
 import { SluiceError } from "../errors.ts";
 import { asCsv, csvQuery, listAsCsv, tableAsCsv, wantsCsv } from "./csv.ts";
 import type { AdminDeps } from "./deps.ts";
@@ -13,6 +13,7 @@ import {
   listOf,
   listQuery,
   oneOf,
+  readNames,
   readSpan,
   routes,
   type Shown,
@@ -206,7 +207,7 @@ const tags = ["Usage"];
 /** `/usage`. */
 export function usageRoutes(deps: AdminDeps) {
   const summaryAsCsv = async (query: Shown<typeof summaryQuery>, request: Request): Promise<Response> => {
-    const by = readGroups(query.group_by);
+    const by = readNames("group_by", query.group_by, usageGroups);
     const filter = await readFilter(deps, query, request);
     await deps.recorder.flush();
     const columns = Object.keys(totalsMembers);
@@ -224,7 +225,7 @@ export function usageRoutes(deps: AdminDeps) {
   };
 
   const summarize = async (query: Shown<typeof summaryQuery>, request: Request) => {
-    const by = readGroups(query.group_by);
+    const by = readNames("group_by", query.group_by, usageGroups);
     const filter = await readFilter(deps, query, request);
     // Who just got an answer finds its row here, though rows are stored after the answer.
     await deps.recorder.flush();
@@ -256,15 +257,15 @@ export function usageRoutes(deps: AdminDeps) {
       async ({ query, request }) => {
         const filter = await readFilter(deps, query, request);
         const interval = query.interval ?? "day";
-        const now = deps.clock.now();
-        const { from = now - defaultSpanMs[interval], to } = filter;
-        if ((to ?? now) - from > longestSpanMs[interval]) {
+        const to = filter.to ?? deps.clock.now();
+        const from = filter.from ?? to - defaultSpanMs[interval];
+        if (to - from > longestSpanMs[interval]) {
           const problem = `The time from 'from' to 'to' is too long for the interval '${interval}'; at most ${longestSpanMs[interval] / dayMs} days.`;
           throw new SluiceError("invalid_input", { problem });
         }
         await deps.recorder.flush();
         const metrics = await deps.usage.metrics({ ...filter, from }, interval);
-        return { interval, from: showTime(from), to: showTime(to ?? now), data: metrics.map(showMetrics) };
+        return { interval, from: showTime(from), to: showTime(to), data: metrics.map(showMetrics) };
       },
       {
         query: metricsQuery,
@@ -273,7 +274,7 @@ export function usageRoutes(deps: AdminDeps) {
           tags,
           summary: "Read how usage went over time",
           description:
-            "Hours or days (UTC) without requests are left out. The last 24 hours or 30 days when 'from' is absent; at most 31 days of hours, or 3660 days.",
+            "Hours or days (UTC) without requests are left out. The 24 hours or 30 days before 'to' when 'from' is absent; at most 31 days of hours, or 3660 days.",
           operationId: "readUsageMetrics",
         }),
       },
@@ -322,17 +323,6 @@ export async function applicationId(
 ): Promise<string | undefined> {
   if (idOrName === undefined) return undefined;
   return (await resolveReached(deps, request, idOrName))?.id ?? idOrName;
-}
-
-function readGroups(text: string | undefined): readonly UsageGroup[] {
-  const names = (text ?? "").split(",").filter((name) => name !== "");
-  const isGroup = (name: string): name is UsageGroup => (usageGroups as readonly string[]).includes(name);
-  const unknown = names.find((name) => !isGroup(name));
-  if (unknown !== undefined) {
-    const problem = `'group_by' has '${unknown}'; accepted: ${usageGroups.join(", ")}.`;
-    throw new SluiceError("invalid_input", { problem });
-  }
-  return [...new Set(names.filter(isGroup))];
 }
 
 const nanoPerUsd = 1e9;

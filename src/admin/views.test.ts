@@ -181,6 +181,16 @@ describe("usage", () => {
     expect((await summary("app=nobody")).requests).toBe(0);
   });
 
+  test("over time begins so long before its end when nobody says where it begins", async () => {
+    await using admin = await startTestAdmin();
+    admin.recorder.usage(usageRow({ ts: Date.UTC(2020, 0, 20) }));
+    const metrics = async (query: string) => (await admin.call("GET", `/admin/v1/usage/metrics?${query}`)).json();
+    const days = await metrics("to=2020-01-31");
+    expect([days.from, days.data.length]).toEqual(["2020-01-01T00:00:00.000Z", 1]);
+    const hours = await metrics("interval=hour&to=2020-01-21");
+    expect([hours.from, hours.data.length]).toEqual(["2020-01-20T00:00:00.000Z", 1]);
+  });
+
   test("records are ledger rows by request, newest first", async () => {
     await using admin = await startTestAdmin();
     const row = usageRow({ requestId: "r1", costNanoUsd: 1_234_567 });
