@@ -105,7 +105,7 @@ const recordSchema = t.Object(
     latency_ms: t.Number(),
     ttft_ms: t.Number({ description: "Time to the first byte of the answer." }),
     status: t.Integer({ description: "The HTTP status that the client got." }),
-    decision: oneOf(effects),
+    decision: oneOf([...effects, ""], { description: "What the policies came to; empty when none was asked." }),
     code: t.String({ description: "Why it was refused or failed; empty for a success." }),
   },
   {

@@ -1,7 +1,7 @@
-import type { Mode } from "./decision.ts";
+import type { Decision, Mode } from "./decision.ts";
 import type { DecisionGroup, DecisionTotals } from "./decision-stats.ts";
 import type { Phase } from "./phases.ts";
-import type { DecisionRow, UsageRow } from "./ports.ts";
+import type { DecisionRow } from "./ports.ts";
 import type { RecordedFacts } from "./recorded-facts.ts";
 import type { Page, PageRequest } from "./resources.ts";
 
@@ -33,8 +33,8 @@ export interface DecisionReason {
   readonly rule: string;
   readonly kind: "hit" | "error";
   readonly mode: Mode;
-  readonly effect: UsageRow["decision"];
-  readonly would: UsageRow["decision"];
+  readonly effect: Decision["effect"];
+  readonly would: Decision["effect"];
   readonly code: string;
   readonly message: string;
   /** What kept it from its effect; absent when nothing did. */

@@ -248,7 +248,8 @@ export interface UsageRow {
   readonly ttftMs: number;
   /** HTTP status that the client got. */
   readonly status: number;
-  readonly decision: Decision["effect"];
+  /** What the request phase came to; empty when no policy was asked. */
+  readonly decision: Decision["effect"] | "";
   /** Code of the refusal or failure; empty for a plain success. */
   readonly code: string;
   /** The decision of the request phase, when it stands here and not in a record of its own. */

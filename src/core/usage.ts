@@ -1,3 +1,4 @@
+import type { Decision } from "./decision.ts";
 import type { UsageRow } from "./ports.ts";
 import type { Page, PageRequest } from "./resources.ts";
 
@@ -13,7 +14,7 @@ export interface UsageFilter {
   readonly userHash?: string;
   readonly model?: string;
   readonly provider?: string;
-  readonly decision?: UsageRow["decision"];
+  readonly decision?: Decision["effect"];
   readonly from?: number;
   readonly to?: number;
 }

@@ -430,7 +430,7 @@ export class Call implements Content {
       latencyMs,
       ttftMs: this.firstByteMs < 0 ? latencyMs : this.firstByteMs,
       status: ending.status,
-      decision: this.decision?.effect ?? "allow",
+      decision: this.decision?.effect ?? "",
       code: ending.code,
       ...(this.#plain && { request: this.#plain }),
     };
