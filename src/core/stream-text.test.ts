@@ -16,21 +16,22 @@ interface Looks {
   readonly action: TextGuard["action"];
   readonly mode?: Mode;
   readonly override?: true;
+  readonly maxLength?: number;
 }
 
 const scanners = new Map<string, TextScanner>();
 
-function scannerOf(type: string, pattern: string): TextScanner {
+function scannerOf(type: string, pattern: string, maxLength: number): TextScanner {
   const key = `${type} ${pattern}`;
-  const known = scanners.get(key) ?? patternScanner([{ type, pattern, replacement: `<${type}>` }], { maxLength: 40 });
+  const known = scanners.get(key) ?? patternScanner([{ type, pattern, replacement: `<${type}>` }], { maxLength });
   scanners.set(key, known);
   return known;
 }
 
-function policyOf({ id, pattern, action, mode = "enforce", override }: Looks): CompiledPolicy {
+function policyOf({ id, pattern, action, mode = "enforce", override, maxLength = 40 }: Looks): CompiledPolicy {
   const guard: TextGuard = {
     kinds: ["text"],
-    scanner: scannerOf(id, pattern),
+    scanner: scannerOf(id, pattern, maxLength),
     action,
     hit: (found) => ({
       rule: id,
@@ -119,6 +120,20 @@ describe("what is looked for in a text that comes in pieces", () => {
       ["word", effect, "word 1"],
       ["email", effect, "email 1"],
     ]);
+  });
+
+  test("what is only noted is found however long it is and whatever went out before it", () => {
+    const long: Looks = { id: "long", pattern: "<[a-z]{150}>", action: "warn", maxLength: 200 };
+    for (let before = 0; before < 1_200; before += 40) {
+      const text = `${" ".repeat(before)}<${"a".repeat(150)}> on`;
+      for (const size of [1, 7, 100, text.length]) {
+        const { out, held, findings } = filter([long], text.match(new RegExp(`.{1,${size}}`, "gs"))!);
+        expect({ before, size, out, held, findings }).toEqual({
+          ...{ before, size, out: text, held: 0 },
+          findings: [["long", "warn", "long 1"]],
+        });
+      }
+    }
   });
 
   test("what an exception keeps from its effect is noted and let through", () => {

@@ -6,7 +6,7 @@ import type { Channel, PieceKind, TextMatch, TextScanner } from "./stream.ts";
 
 /** Characters before what is not settled that scanners may look back at. */
 const context = 64;
-/** Characters that have gone out and are kept before all but the context of them is forgotten, so that it happens seldom. */
+/** Characters that have gone out and are kept before what nobody needs of them is forgotten, so that it happens seldom. */
 const remembered = 512;
 
 /** What became of a text. */
@@ -224,7 +224,7 @@ class ChannelText {
   }
 
   #forget(regions: readonly Region[]): void {
-    const cut = this.#sent > remembered ? this.#sent - context : 0;
+    const cut = this.#sent > remembered ? Math.max(0, this.#seen() - context) : 0;
     if (regions.length > 0) {
       this.#regions = regions
         .filter(({ end }) => end > this.#sent)
@@ -234,6 +234,15 @@ class ChannelText {
     this.#buffer = this.#buffer.slice(cut);
     this.#sent -= cut;
     for (let i = 0; i < this.#settled.length; i += 1) this.#settled[i] = Math.max(0, this.#settled[i]! - cut);
+  }
+
+  /** Up to where the text has gone out and holds nothing open, not even for guards that only note what they find. */
+  #seen(): number {
+    let seen = this.#sent;
+    for (let i = 0; i < this.#entries.length; i += 1) {
+      if (!this.#entries[i]!.broken) seen = Math.min(seen, this.#settled[i]!);
+    }
+    return seen;
   }
 }
 
