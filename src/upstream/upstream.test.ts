@@ -363,6 +363,18 @@ describe("more than may be under way at once", () => {
     expect(call.waits).toEqual([5000, 2000]);
   });
 
+  test("and have waited as long as the whole call may take go nowhere: nobody is asked in vain", async () => {
+    const changes = { ...settings, total_timeout_seconds: 6, queue_timeout_seconds: 60 };
+    const { upstream, asked, time } = scripted({ a: [ok()], b: [ok()] }, changes);
+    await upstream.send(new TestCall([a]));
+    const call = new TestCall([a, b]);
+    const waiting = upstream.send(call);
+    time.now += 6001;
+    call.expire();
+    await expect(waiting).rejects.toMatchObject({ code: "upstream_unavailable" });
+    expect([asked, call.waits]).toEqual([["a"], [6000]]);
+  });
+
   test("wait elsewhere only as long as further attempts may begin: then the answer that came is passed on", async () => {
     const changes = { ...settings, retry_budget_seconds: 1 };
     const { upstream, asked, retries, time } = scripted({ a: [status(500)], b: [ok()] }, changes);

@@ -167,7 +167,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       // The first attempt has all the time that the call has, those after it what is set for them.
       const budgetMs = failure === undefined ? totalMs : lane.settings.budgetMs;
       let spentMs = clock.now() - startedAt;
-      if (failure !== undefined && (call.gone || !mayBegin(spentMs, budgetMs, totalMs))) break;
+      if ((failure !== undefined && call.gone) || !mayBegin(spentMs, budgetMs, totalMs)) break;
       const entering = lane.admits && lane.enter(call, Math.min(budgetMs, totalMs) - spentMs);
       let entered = entering === true;
       if (typeof entering === "object") {
