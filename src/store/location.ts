@@ -10,6 +10,8 @@ export type DatabaseLocation = SqliteLocation | PostgresLocation;
 interface SqliteLocation {
   /** The SQLite file; `:memory:` for one that is gone when closed. Its folder must exist. */
   readonly path: string;
+  /** As `openSqlite` takes it. */
+  readonly turnTimeoutMs?: number;
 }
 
 interface PostgresLocation extends Partial<PostgresOptions> {
@@ -38,7 +40,7 @@ export function configuredLocation(values: {
 
 /** Opens the engine for a database. PostgreSQL's is loaded only where it is used. */
 export async function openEngine(location: DatabaseLocation): Promise<Engine> {
-  if ("path" in location) return openSqlite(location.path);
+  if ("path" in location) return openSqlite(location.path, location.turnTimeoutMs);
   const { url, ...options } = location;
   const address = parsePostgresUrl(url);
   if (address === undefined) throw new TypeError("the database's address is none of PostgreSQL");

@@ -1,7 +1,8 @@
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { statSync } from "node:fs";
-import { temporaryStore } from "./testing.ts";
+import { openStore } from "./store.ts";
+import { temporaryFolder, temporaryStore } from "./testing.ts";
 
 const chat = { organisation: "default", team: "", name: "chat", labels: {} };
 
@@ -26,6 +27,25 @@ test("a change waits for another process's write without holding up anything els
   expect(longest).toBeLessThan(500);
   other.run("commit");
   expect(await changing).toMatchObject({ outcome: "changed", value: { disabled: true } });
+});
+
+test("a change whose turn does not come in time says that the database is not to be had, and changes nothing", async () => {
+  await using folder = await temporaryFolder();
+  const path = `${folder.path}/sluice.db`;
+  const store = await openStore({ path, clock: Date, turnTimeoutMs: 50 });
+  await store.applications.create(chat, "ann");
+  using other = new Database(path);
+  other.run("begin immediate");
+  const change = store.applications.update("chat", { disabled: true }, null, "ann");
+  await expect(change).rejects.toMatchObject({ code: "database_unavailable", cause: { code: "SQLITE_BUSY" } });
+  expect(await store.applications.find("chat")).toMatchObject({ disabled: false, version: 1 });
+  // Statements by themselves, too.
+  await expect(store.sharedSecret("new")).rejects.toMatchObject({ code: "database_unavailable" });
+  other.run("commit");
+  expect(await store.applications.update("chat", { disabled: true }, null, "ann")).toMatchObject({
+    outcome: "changed",
+  });
+  await store.close();
 });
 
 test("two processes that change the same row in turns lose nothing", async () => {

@@ -1,7 +1,8 @@
 import { Database } from "bun:sqlite";
 import { closeSync, openSync } from "node:fs";
-import { CompiledQuery, type Driver, Kysely, sql } from "kysely";
+import { CompiledQuery, type DatabaseConnection, type Driver, Kysely, sql } from "kysely";
 import { BunSqliteDialect } from "kysely-bun-sqlite";
+import { SluiceError } from "../errors.ts";
 import type { Engine } from "./engine.ts";
 import { createHealthLog } from "./engine-health.ts";
 import { connectionPragmas, prepareInserts } from "./sqlite-inserts.ts";
@@ -10,8 +11,8 @@ import type { Tables } from "./tables.ts";
 
 /** How long a statement of its own waits for another writer. The wait blocks this process, so it is short. */
 const busyTimeoutMs = 1000;
-/** How long a transaction waits for its turn, without blocking anything but what needs this connection. */
-const turnTimeoutMs = 10_000;
+/** How long a transaction waits for its turn, where nothing else is said. */
+const defaultTurnTimeoutMs = 10_000;
 /** How long a starting process waits for another one that migrates. It has nothing else to do. */
 const migrationTimeoutMs = 60_000;
 
@@ -38,14 +39,16 @@ function makePrivate(path: string): void {
  *
  * Queries run on one connection, which Kysely hands to one user at a time. Rows of records are added to a file by
  * {@link SqliteWriter}; in memory, where there is only the one connection, they wait for their turn on it.
+ *
+ * @param turnTimeoutMs how long a transaction waits for its turn, without blocking anything but what needs its connection
  */
-export function openSqlite(path: string): Engine {
+export function openSqlite(path: string, turnTimeoutMs = defaultTurnTimeoutMs): Engine {
   if (path !== ":memory:") makePrivate(path);
   const database = new Database(path, { create: true, readwrite: true });
   for (const pragma of [...filePragmas, `busy_timeout = ${busyTimeoutMs}`, ...connectionPragmas]) {
     database.run(`pragma ${pragma}`);
   }
-  const db = new Kysely<Tables>({ dialect: new Dialect({ database }) });
+  const db = new Kysely<Tables>({ dialect: new Dialect(database, turnTimeoutMs) });
   const writer = path === ":memory:" ? undefined : new SqliteWriter(path);
   const insertAll = prepareInserts(database);
   const health = createHealthLog(path === ":memory:" ? "SQLite in memory" : `SQLite ${path}`);
@@ -96,11 +99,20 @@ export function openSqlite(path: string): Engine {
  * would hold up every request of this one.
  */
 class Dialect extends BunSqliteDialect {
+  readonly #turnTimeoutMs: number;
+
+  constructor(database: Database, turnTimeoutMs: number) {
+    super({ database });
+    this.#turnTimeoutMs = turnTimeoutMs;
+  }
+
   override createDriver(): Driver {
     const driver = super.createDriver();
+    const acquire = driver.acquireConnection.bind(driver);
+    driver.acquireConnection = async () => explaining(await acquire());
     driver.beginTransaction = async (connection) => {
       const run = (sql: string) => connection.executeQuery(CompiledQuery.raw(sql));
-      const giveUpAt = performance.now() + turnTimeoutMs;
+      const giveUpAt = performance.now() + this.#turnTimeoutMs;
       await run("pragma busy_timeout = 0");
       try {
         for (let attempt = 1; ; attempt += 1) {
@@ -120,6 +132,30 @@ class Dialect extends BunSqliteDialect {
   }
 }
 
+/** A connection that tells of a database that takes nothing, or not now, as PostgreSQL's does. */
+function explaining(connection: DatabaseConnection): DatabaseConnection {
+  return {
+    async executeQuery(query) {
+      try {
+        return await connection.executeQuery(query);
+      } catch (error) {
+        if (!isAway(error)) throw error;
+        throw new SluiceError("database_unavailable", {}, { cause: error });
+      }
+    },
+    streamQuery: (query, chunkSize) => connection.streamQuery(query, chunkSize),
+  };
+}
+
+/** Others hold it, or its disk is full, gone or not to be written to. */
+function isAway(error: unknown): boolean {
+  return /^SQLITE_(BUSY|LOCKED|FULL|IOERR|READONLY|CANTOPEN)/.test(codeOf(error));
+}
+
 function isBusy(error: unknown): boolean {
-  return error instanceof Error && "code" in error && String(error.code).startsWith("SQLITE_BUSY");
+  return error instanceof SluiceError && codeOf(error.cause).startsWith("SQLITE_BUSY");
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
 }
