@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { readCounterKey, writeCounterKey } from "./counter-keys.ts";
+import { hashCounted, maskCounterKey, readCounterKey, writeCounterKey } from "./counter-keys.ts";
 import { emptyFacts } from "./facts.ts";
+import { hashName } from "./name-hash.ts";
 
 describe("a counter's key", () => {
   test("says whose it is", () => {
@@ -32,6 +33,28 @@ describe("a counter's key", () => {
         });
       }),
     );
+  });
+
+  test("is recorded with the hash that stands for its user, however long the name, and else as it is", () => {
+    const limit = { name: "n", unit: "usd", window: { sliding: 60 }, per: ["app", "user", "model"] } as const;
+    const name = fc.oneof(fc.string({ unit: "binary", maxLength: 20 }), fc.string({ minLength: 250, maxLength: 300 }));
+    fc.assert(
+      fc.property(name, name, (user, model) => {
+        const facts = emptyFacts();
+        facts.app.id = "chat";
+        facts.user.id = user;
+        facts.request.model = model;
+        const key = writeCounterKey("default", "org/p", limit, facts);
+        const read = readCounterKey(key)!;
+        const masked = readCounterKey(maskCounterKey(key));
+        expect(masked).toEqual({ ...read, per: { ...read.per, user: hashName(user) } });
+        expect(hashCounted(read.per.user!)).toBe(hashName(user));
+      }),
+    );
+    expect(maskCounterKey("acme|db/x|n|usd|60|user=ann|key=k")).toBe(
+      `acme|db/x|n|usd|60|user="${hashName("ann")}"|key=k`,
+    );
+    expect(maskCounterKey("acme|db/x|n|usd|60")).toBe("acme|db/x|n|usd|60");
   });
 
   test.each([

@@ -1,5 +1,6 @@
 import type { Facts } from "./facts.ts";
 import type { LimitRequest, LimitScope, LimitUnit } from "./limits.ts";
+import { hashName } from "./name-hash.ts";
 
 /** What a counter's key says of it. */
 export interface CounterKey {
@@ -37,13 +38,34 @@ export function readCounterKey(key: string): CounterKey | null {
   for (let match = part.exec(key); match !== null; match = part.exec(key)) {
     const [, scope, text] = match as unknown as [string, LimitScope, string];
     try {
-      per[scope] = text.startsWith('"') ? (JSON.parse(text) as string) : text;
+      per[scope] = readPart(text);
     } catch {
       return null;
     }
     end = part.lastIndex;
   }
   return end === key.length ? { org, policy, name, unit, window, per } : null;
+}
+
+/** The name in a part, quoted or not. @throws SyntaxError */
+function readPart(text: string): string {
+  return text.startsWith('"') ? (JSON.parse(text) as string) : text;
+}
+
+/** A key that {@link readCounterKey} reads, as records hold it: what stands there for an end user stands in place of the name. */
+export function maskCounterKey(key: string): string {
+  const start = head.exec(key)![0].length;
+  const masked = key
+    .slice(start)
+    .replace(part, (whole, scope: string, text: string) =>
+      scope === "user" ? `|user="${hashCounted(readPart(text))}"` : whole,
+    );
+  return key.slice(0, start) + masked;
+}
+
+/** {@link hashName} of a user as a key names them: a name that is too long is there as its hash already. */
+export function hashCounted(user: string): string {
+  return longName.test(user) ? user.slice(longPrefix.length, longPrefix.length + 32) : hashName(user);
 }
 
 /** The key of the counter that a request takes a limit from: what {@link readCounterKey} reads. */
@@ -80,7 +102,10 @@ function partOf(scope: LimitScope, facts: Facts): string {
   }
 }
 
+const longPrefix = "sha256:";
+const longName = /^sha256:[0-9a-f]{64}$/;
+
 /** Counters are kept by the million: a name may be long, its place in a key may not. */
 function bounded(name: string): string {
-  return name.length <= 256 ? name : `sha256:${Bun.SHA256.hash(name, "hex")}`;
+  return name.length <= 256 ? name : `${longPrefix}${Bun.SHA256.hash(name, "hex")}`;
 }
