@@ -1,9 +1,9 @@
 import { t } from "elysia";
-import { type Changed, resourceOrders } from "../core/resources.ts";
+import { resourceOrders } from "../core/resources.ts";
 import type { Application } from "../core/tenants.ts";
-import { SluiceError } from "../errors.ts";
 import type { AdminDeps } from "./deps.ts";
 import { actorOf } from "./operator.ts";
+import { settled } from "./policy-input.ts";
 import { problems } from "./problems.ts";
 import { confine, emptyPage, organisationFor, reachedApplication } from "./reach.ts";
 import {
@@ -15,12 +15,12 @@ import {
   listOf,
   listQuery,
   nameText,
-  oneOf,
   readIfMatch,
   routes,
   type Shown,
   showPage,
   showTime,
+  sortedBy,
   staleError,
   time,
   toEtag,
@@ -92,11 +92,11 @@ export function applicationRoutes(deps: AdminDeps) {
       },
       {
         query: listQuery({
-          organisation: t.Optional(t.String()),
+          organisation: t.Optional(t.String({ description: "Only of this organisation, by its id." })),
           team: t.Optional(t.String({ description: "Id of its team; empty for those without one." })),
-          name: t.Optional(t.String()),
+          name: t.Optional(t.String({ description: "Only with exactly this name." })),
           disabled: t.Optional(t.BooleanString({ description: "Whether its keys are refused." })),
-          sort: t.Optional(oneOf(resourceOrders)),
+          sort: sortedBy(resourceOrders),
         }),
         response: { 200: listOf(applicationSchema), ...problems() },
         detail: needing("policy:read", { tags, summary: "List applications", operationId: "listApplications" }),
@@ -157,7 +157,7 @@ export function applicationRoutes(deps: AdminDeps) {
           labels: body.labels,
           disabled: body.disabled,
         });
-        const changed = applied(await deps.applications.update(id, change, version, actor), id, ifMatch);
+        const changed = settled(await deps.applications.update(id, change, version, actor), "application", id, ifMatch);
         deps.keyCache.invalidateApplication(id);
         set.headers.etag = toEtag(changed.version);
         return show(changed);
@@ -180,7 +180,8 @@ export function applicationRoutes(deps: AdminDeps) {
       async ({ params: { id }, headers, set, request }) => {
         await reachedApplication(deps, request, id);
         const ifMatch = headers["if-match"];
-        applied(await deps.applications.remove(id, readIfMatch(ifMatch), actorOf(request)), id, ifMatch);
+        const removed = await deps.applications.remove(id, readIfMatch(ifMatch), actorOf(request));
+        settled(removed, "application", id, ifMatch);
         deps.keyCache.invalidateApplication(id);
         set.status = 204;
       },
@@ -196,12 +197,6 @@ export function applicationRoutes(deps: AdminDeps) {
         }),
       },
     );
-}
-
-function applied(result: Changed<Application>, id: string, ifMatch: string | undefined): Application {
-  if (result.outcome === "missing") throw new SluiceError("not_found", { resource: "application", id });
-  if (result.outcome === "stale") throw staleError("application", id, ifMatch, result.version);
-  return result.value;
 }
 
 function show(application: Application): Shown<typeof applicationSchema> {

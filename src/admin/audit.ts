@@ -71,8 +71,8 @@ const reportSchema = t.Object(
 );
 
 const filterMembers = {
-  organisation: t.Optional(t.String()),
-  actor: t.Optional(t.String()),
+  organisation: t.Optional(t.String({ description: "Only changes in this organisation, by its id." })),
+  actor: t.Optional(t.String({ description: "Who made the change, such as admin-key." })),
   action: t.Optional(t.String({ description: "Such as create, change or delete." })),
   subject: t.Optional(line(512, "Such as application chat, or a policy's id.")),
   from: t.Optional(t.String({ description: "Earliest time, included." })),

@@ -52,7 +52,7 @@ const attachSchema = t.Object(
   { additionalProperties: false, examples: [{ policy: "org/prod-token-cap", params: { hard_cap: 8000 } }] },
 );
 
-const oneParams = t.Object({ id: idParams.properties.id, policy: t.String({ minLength: 1, maxLength: 256 }) });
+const oneParams = t.Object({ id: idParams.properties.id, policy: policyPattern });
 const tags = ["Applications"];
 
 /** `/applications/{id}/policies`. */

@@ -1,10 +1,11 @@
 import { t } from "elysia";
+import { effects } from "../core/decision.ts";
 import type { DecisionFilter, StoredDecision } from "../core/decision-log.ts";
 import { decisionGroups } from "../core/decision-stats.ts";
 import { phases, surfaces } from "../core/phases.ts";
 import type { PageRequest } from "../core/resources.ts";
 import { asCsv, csvQuery, listAsCsv, wantsCsv } from "./csv.ts";
-import { decisionSchema, effectSchema, showDecision } from "./decision-view.ts";
+import { decisionSchema, showDecision } from "./decision-view.ts";
 import type { AdminDeps } from "./deps.ts";
 import { operatorOf } from "./operator.ts";
 import { problems } from "./problems.ts";
@@ -28,15 +29,19 @@ const filterMembers = {
   decision_id: t.Optional(t.String({ description: "The decision with this id." })),
   request_id: t.Optional(t.String({ description: "The decisions of this request, one for each phase." })),
   app: t.Optional(t.String({ description: "Id or name of the application." })),
-  org: t.Optional(t.String()),
-  env: t.Optional(t.String()),
+  org: t.Optional(t.String({ description: "Id of the organisation." })),
+  env: t.Optional(t.String({ description: "The environment of the gateway key." })),
   key: t.Optional(t.String({ description: "Id of the gateway key." })),
-  surface: t.Optional(oneOf(surfaces)),
+  surface: t.Optional(oneOf(surfaces, { description: "The wire format that was spoken." })),
   model: t.Optional(t.String({ description: "As the client named it." })),
   revision: t.Optional(t.String({ description: "The policy set that decided." })),
-  phase: t.Optional(oneOf(phases)),
-  decision: t.Optional(effectSchema),
-  outcome: t.Optional(oneOf(["ok", "not_applicable", "error"])),
+  phase: t.Optional(oneOf(phases, { description: "When in the call it was made." })),
+  decision: t.Optional(oneOf(effects, { description: "What it came to." })),
+  outcome: t.Optional(
+    oneOf(["ok", "not_applicable", "error"], {
+      description: "not_applicable when no policy decided, error when what decided is that one failed.",
+    }),
+  ),
   code: t.Optional(t.String({ description: "Of the reason that explains the decision." })),
   policy: t.Optional(t.String({ description: "A policy that one of the reasons is of." })),
   from: t.Optional(t.String({ description: "Earliest time, included." })),

@@ -92,7 +92,7 @@ export function exceptionRoutes(deps: AdminDeps) {
     {
       query: listQuery({
         policy: t.Optional(t.String({ description: "Only those from this policy." })),
-        state: t.Optional(oneOf(["active", "expired"])),
+        state: t.Optional(oneOf(["active", "expired"], { description: "Only those that are so now." })),
       }),
       response: { 200: listOf(exceptionSchema), ...problems() },
       detail: needing("policy:read", {

@@ -30,6 +30,7 @@ import {
   readIfMatch,
   routes,
   showPage,
+  sortedBy,
   toEtag,
   toPageRequest,
 } from "./schemas.ts";
@@ -72,9 +73,9 @@ const rotateSchema = t.Object(
 );
 
 const listFilters = {
-  env: t.Optional(t.String()),
-  status: t.Optional(oneOf(keyStatuses)),
-  sort: t.Optional(oneOf(keyOrders)),
+  env: t.Optional(t.String({ description: "Only for this environment." })),
+  status: t.Optional(oneOf(keyStatuses, { description: "Only those that are so now." })),
+  sort: sortedBy(keyOrders),
 };
 
 const tags = ["Keys"];
@@ -104,7 +105,7 @@ export function keyRoutes(deps: AdminDeps) {
       {
         query: listQuery({
           application: t.Optional(t.String({ description: "Only those of this application id." })),
-          organisation: t.Optional(t.String()),
+          organisation: t.Optional(t.String({ description: "Only of this organisation, by its id." })),
           ...listFilters,
         }),
         response: { 200: listOf(keySchema), ...problems() },

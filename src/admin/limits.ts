@@ -96,14 +96,14 @@ const resetDoneSchema = t.Object(
 const filterMembers = {
   org: t.Optional(t.String({ description: "Only this organisation." })),
   policy: t.Optional(t.String({ description: "Only the limits of this policy." })),
-  unit: t.Optional(oneOf(units)),
+  unit: t.Optional(oneOf(units, { description: "What is counted." })),
   app: t.Optional(t.String({ description: "Id or name of the application." })),
-  team: t.Optional(t.String()),
-  env: t.Optional(t.String()),
+  team: t.Optional(t.String({ description: "Id of the team." })),
+  env: t.Optional(t.String({ description: "The environment of the gateway key." })),
   key: t.Optional(t.String({ description: "Id of the gateway key." })),
   user: t.Optional(t.String({ description: "The end user's name." })),
-  model: t.Optional(t.String()),
-  provider: t.Optional(t.String()),
+  model: t.Optional(t.String({ description: "The model that clients named." })),
+  provider: t.Optional(t.String({ description: "The provider that is asked." })),
 };
 
 const tags = ["Limits"];

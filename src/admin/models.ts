@@ -46,8 +46,8 @@ const reasonSchema = t.Object(
 
 const listFilters = {
   provider: t.Optional(t.String({ description: "Only those whose first target is there." })),
-  source: t.Optional(oneOf(modelSources)),
-  status: t.Optional(oneOf(["healthy", "failing", "disabled"])),
+  source: t.Optional(oneOf(modelSources, { description: "Only those that come from there." })),
+  status: t.Optional(oneOf(["healthy", "failing", "disabled"], { description: "Only those that are so now." })),
 };
 
 const switchDescription =

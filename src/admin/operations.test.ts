@@ -63,6 +63,12 @@ describe("the document", () => {
     expect(wrong).toEqual([]);
   });
 
+  test.each(named(operations))("%s says what each of its parameters is", (_, operation) => {
+    expect(operation.parameters.filter(({ description = "" }) => description === "").map(({ name }) => name)).toEqual(
+      [],
+    );
+  });
+
   test.each(named(operations))("%s tells the scope that it needs", (_, operation) => {
     expect(operation["x-required-scope"]).toMatch(/^[a-z]+:[a-z]+$/);
   });

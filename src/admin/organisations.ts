@@ -16,12 +16,12 @@ import {
   listOf,
   listQuery,
   nameText,
-  oneOf,
   readIfMatch,
   routes,
   type Shown,
   showPage,
   showTime,
+  sortedBy,
   time,
   toEtag,
   toPageRequest,
@@ -85,7 +85,10 @@ export function organisationRoutes(deps: AdminDeps) {
         return showPage(await deps.organisations.list(toPageRequest(query), filter), show);
       },
       {
-        query: listQuery({ name: t.Optional(t.String()), sort: t.Optional(oneOf(resourceOrders)) }),
+        query: listQuery({
+          name: t.Optional(t.String({ description: "Only with exactly this name." })),
+          sort: sortedBy(resourceOrders),
+        }),
         response: { 200: listOf(organisationSchema), ...problems() },
         detail: needing("policy:read", { tags, summary: "List organisations", operationId: "listOrganisations" }),
       },

@@ -176,8 +176,8 @@ const typeSchema = t.Object(
 );
 
 const listPoliciesQuery = listQuery({
-  origin: t.Optional(oneOf(["git", "database"])),
-  status: t.Optional(oneOf(policyStatuses)),
+  origin: t.Optional(oneOf(["git", "database"], { description: "Only those from there." })),
+  status: t.Optional(oneOf(policyStatuses, { description: "Only those that are so now." })),
 });
 
 const tags = ["Policies"];

@@ -5,7 +5,7 @@ import { actorOf } from "./operator.ts";
 import { problems } from "./problems.ts";
 import {
   found,
-  idParams,
+  idText,
   line,
   listOf,
   listQuery,
@@ -190,7 +190,8 @@ const activateSchema = t.Object(
 
 const idDescription =
   "An id may be shortened to what no other one begins with; live, previous and latest (what the policies folder holds) stand for one too.";
-const pair = t.Object({ id: idParams.properties.id, head: t.String({ minLength: 1, maxLength: 256 }) });
+const oneParams = t.Object({ id: idText("The revision.") });
+const pair = t.Object({ ...oneParams.properties, head: idText("The one that it is compared with.") });
 const tags = ["Revisions"];
 
 /** `/revisions`. */
@@ -213,7 +214,7 @@ export function revisionRoutes(deps: AdminDeps) {
         return { ...showRevision(revision), files: revision.files.map((file) => ({ ...file })) };
       },
       {
-        params: idParams,
+        params: oneParams,
         response: { 200: revisionDetailSchema, ...problems(404, 409) },
         detail: needing(
           "policy:read",
@@ -254,7 +255,7 @@ export function revisionRoutes(deps: AdminDeps) {
         };
       },
       {
-        params: idParams,
+        params: oneParams,
         body: t.Optional(activateSchema),
         response: { 200: activatedSchema, ...problems(404, 409, 413) },
         detail: needing(

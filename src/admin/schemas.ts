@@ -39,12 +39,22 @@ export const labelsSchema = t.Record(
   },
 );
 
+/** An id in a path. */
+export const idText = (description: string, examples?: readonly [string]) =>
+  t.String({ minLength: 1, maxLength: 256, description, ...(examples && { examples }) });
+
+const idDescription = "Id of what the path names before it.";
+
 /** The path parameter of a single resource. */
-export const idParams = t.Object({ id: t.String({ minLength: 1, maxLength: 256 }) });
+export const idParams = t.Object({ id: idText(idDescription) });
 
 /** {@link idParams} with an example of its own, where that of the resource's answers would not do. */
-export const idParamsLike = (example: string) =>
-  t.Object({ id: t.String({ minLength: 1, maxLength: 256, examples: [example] }) });
+export const idParamsLike = (example: string) => t.Object({ id: idText(idDescription, [example]) });
+
+/** How a list is sorted. */
+export function sortedBy<const V extends readonly [string, ...string[]]>(orders: V) {
+  return t.Optional(oneOf(orders, { description: "What it is sorted by; the other way round with a - before it." }));
+}
 
 /** The header that makes a change depend on the version that was read. */
 export const ifMatchHeaders = t.Object({

@@ -65,13 +65,13 @@ const spendSchema = t.Object(
 
 const filterMembers = {
   org: t.Optional(t.String({ description: "Only this organisation; each one has its own calendar." })),
-  team: t.Optional(t.String()),
+  team: t.Optional(t.String({ description: "Id of the team." })),
   app: t.Optional(t.String({ description: "Id or name of the application." })),
-  env: t.Optional(t.String()),
+  env: t.Optional(t.String({ description: "The environment of the gateway key." })),
   key: t.Optional(t.String({ description: "Id of the gateway key." })),
   user: t.Optional(t.String({ description: "The end user's name." })),
   model: t.Optional(t.String({ description: "The model that clients named." })),
-  provider: t.Optional(t.String()),
+  provider: t.Optional(t.String({ description: "The provider that answered." })),
 };
 
 /** `/limits/spend`. */

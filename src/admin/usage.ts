@@ -29,13 +29,13 @@ const maxGroups = 1000;
 
 const filterMembers = {
   app: t.Optional(t.String({ description: "Id or name of the application." })),
-  org: t.Optional(t.String()),
-  team: t.Optional(t.String()),
-  env: t.Optional(t.String()),
+  org: t.Optional(t.String({ description: "Id of the organisation." })),
+  team: t.Optional(t.String({ description: "Id of the team." })),
+  env: t.Optional(t.String({ description: "The environment of the gateway key." })),
   key: t.Optional(t.String({ description: "Id of the gateway key." })),
   model: t.Optional(t.String({ description: "The model that clients named." })),
-  provider: t.Optional(t.String()),
-  decision: t.Optional(oneOf(effects)),
+  provider: t.Optional(t.String({ description: "The provider that answered." })),
+  decision: t.Optional(oneOf(effects, { description: "What the policies came to." })),
   from: t.Optional(t.String({ description: "Earliest time, included: 2026-01-31 or 2026-01-31T12:00:00Z." })),
   to: t.Optional(t.String({ description: "Latest time, not included." })),
 };
@@ -154,7 +154,11 @@ const summaryQuery = t.Object(
   { additionalProperties: false },
 );
 
-const recordsQuery = listQuery({ request_id: t.Optional(t.String()), ...filterMembers, ...csvQuery });
+const recordsQuery = listQuery({
+  request_id: t.Optional(t.String({ description: "The call with this id." })),
+  ...filterMembers,
+  ...csvQuery,
+});
 
 const dayMs = 86_400_000;
 const defaultSpanMs = { hour: dayMs, day: 30 * dayMs } as const;
