@@ -1,5 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
+import { writeCounterKey } from "../core/counter-keys.ts";
+import { emptyFacts } from "../core/facts.ts";
 import type { LimitUnit, LimitWindow, Reservation } from "../core/limits.ts";
 import { SluiceError } from "../errors.ts";
 import { append, usageRow } from "../store/testing.ts";
@@ -209,6 +211,17 @@ describe("spend", () => {
     const found = await spend(admin, query);
     expect(found.map(({ scope }) => scope)).toEqual(scopes as never);
     expect(found.map(({ reserved_usd }) => reserved_usd)).toEqual(reserved);
+  });
+
+  test("of a user whose name is too long for a counter's key is told under the hash that the ledger has", async () => {
+    await using admin = await startTestAdmin();
+    const user = "ann".repeat(100);
+    const facts = emptyFacts();
+    facts.user.id = user;
+    const limit = { name: "n", unit: "usd", window: { every: "day" }, per: ["user"] } as const;
+    const key = writeCounterKey("default", "org/budget", limit, facts);
+    await admin.counters.reserve("open", owner, [{ ...reservation("org/budget", "usd", "", 20_000, 50_000_000), key }]);
+    expect(await spend(admin, "per=user")).toMatchObject([{ scope: { user: hash(user) }, reserved_usd: 0.02 }]);
   });
 
   test("of who has only open requests is there too, and pages are pages", async () => {

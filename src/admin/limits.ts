@@ -1,11 +1,12 @@
 import { t } from "elysia";
-import { type CounterKey, readCounterKey } from "../core/counter-keys.ts";
+import { type CounterKey, maskCounterKey, readCounterKey } from "../core/counter-keys.ts";
 import { type InspectedCounter, type LimitScope, unlimited } from "../core/limits.ts";
 import type { Page, PageRequest } from "../core/resources.ts";
 import type { Organisation } from "../core/tenants.ts";
 import { SluiceError } from "../errors.ts";
 import type { AdminDeps } from "./deps.ts";
 import { allOrganisations, countersOf, readableAmount } from "./limit-counters.ts";
+import { doNoted } from "./noted.ts";
 import { actorOf, reaches } from "./operator.ts";
 import { problems } from "./problems.ts";
 import { confine } from "./reach.ts";
@@ -137,17 +138,21 @@ export function limitRoutes(deps: AdminDeps) {
       async ({ body: { key, reason }, request }) => {
         const parts = readCounterKey(key);
         const owner = parts && reaches(request, parts.org) ? await deps.organisations.find(parts.org) : null;
-        const done = owner !== null && (await deps.counters.reset(owner, key));
-        if (!done) throw new SluiceError("not_found", { resource: "counter", id: key });
+        if (owner === null) throw new SluiceError("not_found", { resource: "counter", id: key });
         const actor = actorOf(request);
-        deps.logger.warn({ counter: key, actor, reason }, "a counter was reset");
-        await deps.trail.note({
+        const masked = maskCounterKey(key);
+        const act = {
           organisation: owner.id,
           actor,
           action: "reset",
-          subject: `counter ${key}`,
+          subject: `counter ${masked}`,
           detail: { reason },
+        };
+        await doNoted(deps, act, async () => {
+          const done = await deps.counters.reset(owner, key);
+          if (!done) throw new SluiceError("not_found", { resource: "counter", id: key });
         });
+        deps.logger.warn({ counter: masked, actor, reason }, "a counter was reset");
         return { key, actor, reason, reset_at: showTime(deps.clock.now()) };
       },
       {
@@ -157,7 +162,7 @@ export function limitRoutes(deps: AdminDeps) {
           tags,
           summary: "Begin a counter's current window anew, at zero",
           description:
-            "What open requests hold of it is forgotten: settling them changes it no more. Who did it and why is kept.",
+            "What open requests hold of it is forgotten: settling them changes it no more. Who does it and why goes to the audit log first, with the end user as a hash of their name; without that nothing is done.",
           operationId: "resetLimit",
         }),
       },

@@ -1,6 +1,7 @@
 import { t } from "elysia";
 import type { RetentionRun } from "../core/retention.ts";
 import type { AdminDeps } from "./deps.ts";
+import { doNoted, noteAfter } from "./noted.ts";
 import { actorOf } from "./operator.ts";
 import { problems } from "./problems.ts";
 import { routes, type Shown, showTime, time } from "./schemas.ts";
@@ -59,9 +60,11 @@ export function retentionRoutes(deps: AdminDeps) {
     .post(
       "",
       async ({ request }) => {
-        const run = await deps.retention.run();
-        const detail = { deleted: run.deleted, more: run.more };
-        await deps.trail.note({ actor: actorOf(request), action: "purge", subject: "records", detail });
+        const act = { actor: actorOf(request), action: "purge", subject: "records" };
+        const { days } = deps.retention;
+        const run = await doNoted(deps, { ...act, detail: { days } }, () => deps.retention.run());
+        const { deleted, more } = run;
+        await noteAfter(deps, { ...act, detail: { deleted, more } });
         return show(run);
       },
       {
@@ -71,7 +74,8 @@ export function retentionRoutes(deps: AdminDeps) {
           {
             tags,
             summary: "Delete the records whose time is over now",
-            description: "As happens every hour by itself. Joins a run that is under way; each is bounded.",
+            description:
+              "As happens every hour by itself. Joins a run that is under way; each is bounded. The audit log has an entry before and, with what was deleted, one after.",
             operationId: "runRetention",
           },
           "deployment",

@@ -1,6 +1,7 @@
 import { t } from "elysia";
 import type { FieldChange, ItemChange, Pin, PolicySetDiff, ShownRevision } from "../core/revisions.ts";
 import type { AdminDeps } from "./deps.ts";
+import { doNoted } from "./noted.ts";
 import { actorOf } from "./operator.ts";
 import { problems } from "./problems.ts";
 import {
@@ -241,10 +242,15 @@ export function revisionRoutes(deps: AdminDeps) {
       "/:id/activate",
       async ({ params: { id }, body, request }) => {
         const by = { actor: actorOf(request), reason: body?.reason ?? "" };
-        const { revision, files, state, loadedAt, pin, waiting } = await deps.revisions.activate(id, by);
-        const { actor, reason } = by;
-        const detail = { files, reason, pinned: pin !== null };
-        await deps.trail.note({ actor, action: "activate", subject: `revision ${id}`, detail });
+        // To the folder there is always a way back, also when nothing is kept of what it holds.
+        const latest = id === "latest";
+        const meant = await deps.revisions.find(id);
+        const chosen = latest ? id : found(meant, "revision", id).id;
+        const detail = { files: meant?.id ?? null, reason: by.reason, pinned: !latest };
+        const act = { actor: by.actor, action: "activate", subject: `revision ${id}`, detail };
+        const { revision, files, state, loadedAt, pin, waiting } = await doNoted(deps, act, () =>
+          deps.revisions.activate(chosen, by),
+        );
         return {
           revision,
           files,

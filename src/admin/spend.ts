@@ -1,5 +1,6 @@
-import { createHash } from "node:crypto";
 import { t } from "elysia";
+import { hashCounted } from "../core/counter-keys.ts";
+import { hashName } from "../core/name-hash.ts";
 import type { Organisation } from "../core/tenants.ts";
 import type { UsageFilter, UsageTotals } from "../core/usage.ts";
 import { SluiceError } from "../errors.ts";
@@ -85,7 +86,7 @@ export function spendRoutes(deps: AdminDeps) {
       const { limit, after } = toPageRequest(query);
       const start = readOffset(after);
       const app = await applicationId(deps, request, query.app);
-      const asked = { ...query, app, user: query.user && userHash(query.user) };
+      const asked = { ...query, app, user: query.user && hashName(query.user) };
       // Who just got an answer is in the sums, though rows are stored after the answer.
       await deps.recorder.flush();
       const orgs =
@@ -205,7 +206,7 @@ async function reservedOf(
       if (value === undefined || held === 0 || (unit !== "usd" && unit !== "tokens") || known.has(counter.key))
         continue;
       known.add(counter.key);
-      const name = per === "user" ? userHash(value) : value;
+      const name = per === "user" ? hashCounted(value) : value;
       const id = JSON.stringify([key.policy, key.name, key.window, unit, name]);
       const sum = sums.get(id) ?? { name, unit, held: 0 };
       sum.held += held;
@@ -220,11 +221,6 @@ async function reservedOf(
     reserved.set(name, { ...before, [unit]: Math.max(before[unit], held) });
   }
   return reserved;
-}
-
-/** What stands for a user in the ledger. */
-function userHash(name: string): string {
-  return name === "" ? "" : createHash("sha256").update(name).digest("hex").slice(0, 32);
 }
 
 function nameOf({ org, scope }: Spend): string {

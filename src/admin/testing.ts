@@ -144,7 +144,8 @@ export async function startTestAdmin(
   const clock = new TestClock();
   const logger = createTestLogger();
   const path = join(folder, "sluice.db");
-  const store = await openStore({ path, clock });
+  // Long enough for any change here, and not too long for tests that keep the file to themselves.
+  const store = await openStore({ path, clock, turnTimeoutMs: 500 });
   const checkSecret = await store.sharedSecret("gateway-keys");
   const mint = createKeyMint({ keys: store.keys, clock, checkSecret });
   const directory = createKeyDirectory({ keys: store.keys, clock, logger, checkSecret });
