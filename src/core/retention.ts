@@ -10,7 +10,7 @@ export type RetentionDays = Readonly<Record<RetainedLog, number>>;
 /** Deletes old records. */
 export interface RecordPurge {
   /**
-   * Deletes records that are older than a time, the oldest first: at most `limit`.
+   * Deletes records that are older than a time, sums when all that they sum up is, the oldest first: at most `limit`.
    *
    * @returns how many it deleted; fewer than `limit` when no more are that old
    */

@@ -64,6 +64,32 @@ testEngines("records are deleted when their time is over, and no others; sums ar
   await shorter.close();
 });
 
+testEngines(
+  "a day's sums stay until all of the day is too old: none goes before the rows that it sums up",
+  async () => {
+    await using store = await temporaryStore();
+    // It is noon: half of the day that began 60 days ago is too old, all of the day before it is.
+    const midnight = testStart - (testStart % day);
+    const rows = [-61 * day, -60 * day - 1, -60 * day, -60 * day + day / 2, -60 * day + day - 1];
+    await append(store, { usage: rows.map((age, i) => usageRow({ ts: midnight + age, requestId: `req_${i}` })) });
+    const retention = createRetention({
+      purge: store.purge,
+      days: { decisions: 0, usage: 60, rollups: 60 },
+      clock: store.clock,
+      logger: createTestLogger(),
+      pause,
+    });
+    expect((await retention.run()).deleted).toEqual({ decisions: 0, usage: 3, rollups: 1 });
+    const left = { from: midnight - 60 * day, to: midnight - 59 * day };
+    expect((await store.usage.totals(left)).requests).toBe(3);
+    expect((await store.usage.totals({})).requests).toBe(3);
+    store.clock.ms = midnight + day;
+    expect((await retention.run()).deleted).toEqual({ decisions: 0, usage: 2, rollups: 1 });
+    expect((await store.usage.totals({})).requests).toBe(0);
+    await retention.close();
+  },
+);
+
 test("a run is bounded, and the next one goes on where it ended, also after a failure", async () => {
   const clock = new TestClock();
   let left = 10_000;
