@@ -91,6 +91,8 @@ export interface Replaced {
   readonly spanExporter?: SpanExporter;
   /** Takes the records of calls. */
   readonly records?: RecordSink;
+  /** Sends requests to providers. */
+  readonly fetch?: typeof fetch;
 }
 
 /**
@@ -218,7 +220,7 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
         });
   const counters = shared ?? createMemoryCounters({ clock });
   const echo = createEcho();
-  const http = createTransport();
+  const http = createTransport(replaced.fetch);
   const upstream = createUpstream({
     transport: (request) => (request.target.kind === "echo" ? echo(request) : http(request)),
     maxAnswerBytes: values.max_answer_bytes,
