@@ -1,14 +1,5 @@
 import type { Command } from "commander";
-import { AdminRefusal, addServer, adminOf } from "./admin-client.ts";
-
-/** Exit codes by what was refused; anything else is 1. */
-const exitCodes: Readonly<Record<string, number>> = {
-  unauthenticated: 2,
-  not_found: 2,
-  conflict: 2,
-  invalid_input: 2,
-  revision_refused: 3,
-};
+import { addServer, adminOf, tellRefusals } from "./admin-client.ts";
 
 interface Activated {
   readonly files: string;
@@ -25,15 +16,11 @@ export function register(program: Command): void {
     .option("--reason <text>", "Why, for whoever finds it pinned.", "");
   addServer(activate).action(async (revision: string, { reason }: { reason: string }) => {
     const call = await adminOf(activate);
-    try {
+    await tellRefusals(async () => {
       const path = `revisions/${encodeURIComponent(revision)}/activate`;
       const { files, pin, waiting } = (await call("POST", path, { reason })) as Activated;
       const waits = waiting === null ? "" : `; the policies folder holds ${waiting}, which waits`;
       console.log(pin === null ? `${files} is live; nothing is pinned` : `${files} is live and pinned${waits}`);
-    } catch (error) {
-      if (!(error instanceof AdminRefusal)) throw error;
-      console.error(`error: ${error.message}`);
-      process.exitCode = exitCodes[error.code] ?? 1;
-    }
+    });
   });
 }

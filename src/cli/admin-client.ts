@@ -46,7 +46,7 @@ export async function adminOf(command: Command): Promise<CallAdmin> {
   const ask = await askerOf(command);
   return async (method, path, body) => {
     const answer = await ask(path, { method, ...(body !== undefined && { body: JSON.stringify(body) }) });
-    return JSON.parse(await answer.text()) as unknown;
+    return answer.json();
   };
 }
 
@@ -78,22 +78,25 @@ async function askerOf(command: Command): Promise<(path: string, asking: Asking)
         : "say with --url or SLUICE_URL where it listens";
       throw new AdminRefusal(0, "unreachable", `no gateway answers at ${url}; ${advice} (${error.message})`);
     });
-    if (answer.ok) return answer;
-    let problem: { code?: string; detail?: string } = {};
-    try {
-      problem = (await answer.json()) as typeof problem;
-    } catch {
-      // Whatever answered is no gateway.
+    if (!/json|event-stream/.test(answer.headers.get("content-type") ?? "")) {
+      const advice = "say with --url or SLUICE_URL where one listens";
+      throw new AdminRefusal(answer.status, "", `what answers at ${url} (${answer.status}) is no gateway; ${advice}`);
     }
+    if (answer.ok) return answer;
+    const problem = (await answer.json().catch(() => ({}))) as { code?: string; detail?: string };
     throw new AdminRefusal(answer.status, problem.code ?? "", problem.detail ?? `${target} answered ${answer.status}`);
   };
 }
+
+/** Refusals of policies, as of those that `sluice check` refuses. */
+const policyCodes: readonly string[] = ["policy_refused", "revision_refused"];
 
 /** Refusals that are about how a verb was used; anything else is an internal failure. */
 const usageCodes: readonly string[] = [
   "unauthenticated",
   "insufficient_scope",
   "not_found",
+  "conflict",
   "invalid_input",
   "invalid_request",
   "malformed_json",
@@ -107,6 +110,6 @@ export async function tellRefusals(act: () => Promise<void>): Promise<void> {
   } catch (error) {
     if (!(error instanceof AdminRefusal)) throw error;
     process.stderr.write(`error: ${error.message}\n`);
-    process.exitCode = error.code === "policy_refused" ? 3 : usageCodes.includes(error.code) ? 2 : 1;
+    process.exitCode = policyCodes.includes(error.code) ? 3 : usageCodes.includes(error.code) ? 2 : 1;
   }
 }

@@ -20,7 +20,7 @@ const noCap = "rules: [{ id: over, when: request.max_tokens > 100000, then: deny
 let gateway: Harness;
 let folder: string;
 const at = () => ["--data-dir", join(gateway.dir, "data"), "--url", gateway.url];
-const run = (verb: string, ...args: string[]) => sluice([verb, ...args, ...at()]);
+const run = (verb: string, ...args: string[]) => sluice([verb, ...at(), ...args]);
 beforeAll(async () => {
   gateway = await startHarness({ policies });
   folder = mkdtempSync(join(tmpdir(), "sluice-decisions-"));
@@ -96,12 +96,28 @@ describe("sluice decisions", () => {
     await reading;
   });
 
+  test("follows them until the key is taken no more", async () => {
+    let calls = 0;
+    using other = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch: () => {
+        calls += 1;
+        if (calls === 1) return new Response("retry: 1\n\n", { headers: { "content-type": "text/event-stream" } });
+        return Response.json({ code: "unauthenticated", detail: "No longer." }, { status: 401 });
+      },
+    });
+    const { code, err } = await run("decisions", "--follow", "--url", other.url.href);
+    expect([calls, code, err]).toEqual([2, 2, "error: No longer.\n"]);
+  });
+
   test.each([
     [["--stats", "colour"], 2, "'group_by' has 'colour'"],
     [["--stats", "all", "--export"], 2, "give only one of"],
     [["--since", "soon"], 2, "'soon' is no time"],
     [["--limit", "0"], 2, "--limit must be 1 or more"],
     [["--follow", "--revision", "x"], 2, "--revision goes without --follow"],
+    [["--follow", "--since", "1h"], 2, "--since goes without --follow"],
     [["--url", "http://127.0.0.1:1"], 1, "no gateway answers"],
   ] as const)("is told in a line what is wrong with %p", async (args, code, message) => {
     const ended = await sluice(["decisions", "--data-dir", join(gateway.dir, "data"), "--url", gateway.url, ...args]);
@@ -152,6 +168,26 @@ describe("sluice evaluate", () => {
     const lines = out.trimEnd().split("\n");
     expect([lines.length, lines[0], lines[100]]).toEqual([131, "1  allow", "101  deny  token_cap  org/cap"]);
     expect(lines[130]).toBe("131  allow");
+  });
+
+  test("tells which lines could not be decided, in the exit code too", async () => {
+    const { model: _, ...nameless } = body(5);
+    const file = write("batch.ndjson", [body(5), nameless, body(300)].map((one) => JSON.stringify(one)).join("\n"));
+    const { code, out } = await run("evaluate", "--batch", file);
+    expect(out.trimEnd().split("\n")).toEqual([
+      "1  allow",
+      expect.stringMatching(/^2 {2}failed {2}invalid_request {2}.*model/),
+      "3  deny  token_cap  org/cap",
+    ]);
+    expect(code).toBe(2);
+    expect((await run("evaluate", "--batch", file, "--expect", "deny")).code).toBe(4);
+  });
+
+  test("is told when what answers is no gateway", async () => {
+    using other = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("<p>hello") });
+    const file = write("body.json", JSON.stringify(body(5)));
+    const { code, out, err } = await run("evaluate", file, "--url", other.url.href);
+    expect([code, out, err]).toEqual([1, "", expect.stringMatching(/^error: .* no gateway.*\n$/)]);
   });
 
   test.each([

@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import { effects } from "../core/decision.ts";
 import { phases } from "../core/phases.ts";
-import { addServer, adminOf, type OpenAdmin, openerOf, tellRefusals } from "./admin-client.ts";
+import { AdminRefusal, addServer, adminOf, type OpenAdmin, openerOf, tellRefusals } from "./admin-client.ts";
 import { printRows } from "./database.ts";
 
 interface DecisionsOptions {
@@ -75,9 +75,12 @@ export function register(program: Command): void {
       if (options.follow && options.revision !== undefined) {
         decisions.error("error: what is followed is of the live revision; --revision goes without --follow");
       }
+      if (options.follow && options.since !== undefined) {
+        decisions.error("error: what is followed is made from now on; --since goes without --follow");
+      }
       const query = new URLSearchParams();
       for (const name of filters) if (options[name] !== undefined) query.set(name, String(options[name]));
-      if (options.since !== undefined && !options.follow) query.set("from", readSince(decisions, options.since));
+      if (options.since !== undefined) query.set("from", readSince(decisions, options.since));
       await tellRefusals(async () => {
         if (options.follow) return follow(await openerOf(decisions), query, options);
         if (options.export) return write(await (await openerOf(decisions))(`decisions/export?${query}`));
@@ -159,8 +162,9 @@ async function follow(open: OpenAdmin, query: URLSearchParams, { format }: Decis
           process.stdout.write(`${format === "json" ? data : told(JSON.parse(data) as Decision)}\n`);
       }
     } catch (error) {
-      // What is refused the first time is refused: whoever has been let in may have been cut off.
-      if (first) throw error;
+      // Whoever has been let in may have been cut off, and comes again until they are let in no more.
+      const isShut = error instanceof AdminRefusal && (error.status === 401 || error.status === 403);
+      if (first || isShut) throw error;
     }
     await Bun.sleep(retryMs);
   }

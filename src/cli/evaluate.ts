@@ -49,6 +49,8 @@ interface Batch {
 const perCall = 100;
 /** The exit code when a decision is not the expected one. */
 const unexpected = 4;
+/** The exit code when some of a batch could not be decided. */
+const undecided = 2;
 
 /** Adds `sluice evaluate`. */
 export function register(program: Command): void {
@@ -59,7 +61,10 @@ export function register(program: Command): void {
       "Find out how a request would be decided: by the gateway that runs, limits included. Nothing is sent, counted or recorded.",
     )
     .argument("<body>", "a file with the request's body; - is standard input")
-    .option("--batch", "The file has a request per line: a body, or {surface, app, env, headers, body}.")
+    .option(
+      "--batch",
+      "The file has a request per line: a body, or {surface, app, env, headers, body}. Exit with 2 when one cannot be decided.",
+    )
     .addOption(new Option("--surface <surface>", "The wire format of the body.").choices(surfaces).default("chat"))
     .option("--app <app>", "The application that would send it, by id or name.")
     .option("--env <env>", "The environment of its gateway key.")
@@ -91,15 +96,16 @@ export function register(program: Command): void {
           if (options.expect !== undefined && answer.decision !== options.expect) process.exitCode = unexpected;
           return;
         }
+        let code = 0;
         for (let from = 0; from < requests.length; from += perCall) {
           const part = { requests: requests.slice(from, from + perCall), ...shared };
           const { data } = (await call("POST", "evaluate/batch", part)) as Batch;
           print(data.map((one, i) => (options.format === "json" ? JSON.stringify(one) : line(one, from + i + 1))));
           const { expect } = options;
-          if (expect !== undefined && data.some(({ decision }) => decision?.decision !== expect)) {
-            process.exitCode = unexpected;
-          }
+          if (expect !== undefined && data.some(({ decision }) => decision?.decision !== expect)) code = unexpected;
+          else if (code === 0 && data.some(({ decision }) => decision === null)) code = undecided;
         }
+        process.exitCode = code;
       });
     });
 }

@@ -185,6 +185,12 @@ describe("sluice activate", () => {
     expect([code, err]).toEqual([2, expect.stringContaining("Send an admin key")]);
   });
 
+  test("wants a key that may do it, exit 2", async () => {
+    const { key } = await gateway.admin("admin-keys", { method: "POST", body: { name: "looks on", role: "viewer" } });
+    const { code, err } = await run("activate", "previous", "--admin-key", String(key));
+    expect([code, err]).toEqual([2, expect.stringContaining("policy:activate")]);
+  });
+
   test("wants a key at all, exit 2, and a gateway, exit 1", async () => {
     const empty = mkdtempSync(join(tmpdir(), "sluice-activate-"));
     try {
