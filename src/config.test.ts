@@ -405,6 +405,14 @@ describe("a problem says where, what was received and what is accepted:", () => 
           `${f}:2:1  admin_key_file is set beside admin_key; only one of them may be`,
         ],
         [
+          { file: "retention: { usage_days: 90, rollup_days: 60 }" },
+          "retention.rollup_days  is 60, and retention.usage_days 90; daily sums are kept no shorter than the rows that they sum up",
+        ],
+        [
+          { argv: ["--retention-usage-days", "0"], env: { SLUICE_RETENTION_ROLLUP_DAYS: "60" } },
+          "retention.rollup_days  is 60, and retention.usage_days 0; daily sums are kept no shorter than the rows that they sum up",
+        ],
+        [
           { env: { SLUICE_REDIS_URL: "http://:secret@h" } },
           "SLUICE_REDIS_URL  must be redis://[user:password@]host[:port][/database], redis+sentinel://host,host/group[/database] or redis+cluster://host,host; rediss for TLS, with ?ca=FILE to trust the authorities in that file alone; received a value that is not shown",
         ],

@@ -263,7 +263,7 @@ export const settings = {
   "retention.rollup_days": required({
     type: integer(0, 36_500),
     default: 0,
-    doc: "How long the daily sums of the usage ledger are kept; 0 for ever.",
+    doc: "How long the daily sums of the usage ledger are kept, no shorter than its rows; 0 for ever.",
   }),
   "database.pool_size": required({
     type: integer(2, 1_000),
@@ -560,6 +560,11 @@ export function loadConfig({ argv, env, cwd, readFile = readText }: ConfigInput)
   if ((cert === undefined) !== (key === undefined)) {
     const [set, missing] = key === undefined ? ["cert", "key"] : ["key", "cert"];
     problems.push({ where: `tls.${set}_file`, message: `is set, and tls.${missing}_file is not; HTTPS takes both` });
+  }
+  const { usage_days: ledger, rollup_days: sums } = values.retention as ConfigValues["retention"];
+  if (sums > 0 && (ledger === 0 || ledger > sums)) {
+    const message = `is ${sums}, and retention.usage_days ${ledger}; daily sums are kept no shorter than the rows that they sum up`;
+    problems.push({ where: "retention.rollup_days", message });
   }
   if (problems.length > 0) throw new ConfigError(problems);
   for (const { api_key: key } of providers.values()) if (key !== undefined) secrets.push(key);
