@@ -55,46 +55,54 @@ export function createInterventions({ db }: Engine, changes: ChangeLog, clock: C
     },
 
     beginBreakGlass: ({ policy, rule, scope, action, reason, expiresAt }, actor) =>
-      begin({
-        kind: "break_glass",
-        policy_id: policy,
-        rule,
-        scope: JSON.stringify(scope),
-        action,
-        message: "",
-        retry_after_seconds: null,
-        reason,
-        actor,
-        expires_at: expiresAt,
-      }).then(toBreakGlass),
+      changes.transaction(async (tx, announce) =>
+        toBreakGlass(
+          await begin(tx, announce, {
+            kind: "break_glass",
+            policy_id: policy,
+            rule,
+            scope: JSON.stringify(scope),
+            action,
+            message: "",
+            retry_after_seconds: null,
+            reason,
+            actor,
+            expires_at: expiresAt,
+          }),
+        ),
+      ),
 
-    async endBreakGlass(id, actor) {
-      const [row] = await end("break_glass", actor, id);
-      return row === undefined ? null : toBreakGlass(row);
-    },
+    endBreakGlass: (id, actor) =>
+      changes.transaction(async (tx, announce) => {
+        const [row] = await end(tx, announce, "break_glass", actor, id);
+        return row === undefined ? null : toBreakGlass(row);
+      }),
 
-    async beginMaintenance({ scope, message, retryAfterSeconds, reason, expiresAt }, actor) {
-      await end("maintenance", actor);
-      return toMaintenance(
-        await begin({
-          kind: "maintenance",
-          policy_id: "",
-          rule: "",
-          scope: JSON.stringify(scope),
-          action: "",
-          message,
-          retry_after_seconds: retryAfterSeconds,
-          reason,
-          actor,
-          expires_at: expiresAt,
-        }),
-      );
-    },
+    beginMaintenance: ({ scope, message, retryAfterSeconds, reason, expiresAt }, actor) =>
+      // In one transaction: where one takes the place of another there is no moment without.
+      changes.transaction(async (tx, announce) => {
+        await end(tx, announce, "maintenance", actor);
+        return toMaintenance(
+          await begin(tx, announce, {
+            kind: "maintenance",
+            policy_id: "",
+            rule: "",
+            scope: JSON.stringify(scope),
+            action: "",
+            message,
+            retry_after_seconds: retryAfterSeconds,
+            reason,
+            actor,
+            expires_at: expiresAt,
+          }),
+        );
+      }),
 
-    async endMaintenance(actor) {
-      const [row] = await end("maintenance", actor);
-      return row === undefined ? null : toMaintenance(row);
-    },
+    endMaintenance: (actor) =>
+      changes.transaction(async (tx, announce) => {
+        const [row] = await end(tx, announce, "maintenance", actor);
+        return row === undefined ? null : toMaintenance(row);
+      }),
 
     expire: (now) =>
       changes.transaction(async (tx, announce) => {
@@ -110,33 +118,39 @@ export function createInterventions({ db }: Engine, changes: ChangeLog, clock: C
       }),
   };
 
-  function begin(input: Omit<Intervention, "id" | "created_at" | "ended_at" | "ended_by">): Promise<Intervention> {
-    return changes.transaction(async (tx, announce) => {
-      const now = clock.now();
-      const prefix = input.kind === "break_glass" ? "bg" : "mnt";
-      const id = `${prefix}_${timeOrderedId(now)}`;
-      const row: Intervention = { ...input, id, created_at: now, ended_at: null, ended_by: "" };
-      await tx.insertInto("interventions").values(row).execute();
-      await noteAll(tx, announce, [row], { at: now, actor: row.actor, action: "begin" });
-      return row;
-    });
+  async function begin(
+    tx: Transaction<Tables>,
+    announce: Announce,
+    input: Omit<Intervention, "id" | "created_at" | "ended_at" | "ended_by">,
+  ): Promise<Intervention> {
+    const now = clock.now();
+    const prefix = input.kind === "break_glass" ? "bg" : "mnt";
+    const id = `${prefix}_${timeOrderedId(now)}`;
+    const row: Intervention = { ...input, id, created_at: now, ended_at: null, ended_by: "" };
+    await tx.insertInto("interventions").values(row).execute();
+    await noteAll(tx, announce, [row], { at: now, actor: row.actor, action: "begin" });
+    return row;
   }
 
   /** Ends the open ones of a kind, or the one of this id. */
-  function end(kind: Intervention["kind"], actor: string, id?: string): Promise<Intervention[]> {
-    return changes.transaction(async (tx, announce) => {
-      const now = clock.now();
-      let query = tx
-        .updateTable("interventions")
-        .set({ ended_at: now, ended_by: actor })
-        .where("kind", "=", kind)
-        .where("ended_at", "is", null)
-        .where("expires_at", ">", now);
-      if (id !== undefined) query = query.where("id", "=", id);
-      const rows = await query.returningAll().execute();
-      await noteAll(tx, announce, rows, { at: now, actor, action: "end" });
-      return rows;
-    });
+  async function end(
+    tx: Transaction<Tables>,
+    announce: Announce,
+    kind: Intervention["kind"],
+    actor: string,
+    id?: string,
+  ): Promise<Intervention[]> {
+    const now = clock.now();
+    let query = tx
+      .updateTable("interventions")
+      .set({ ended_at: now, ended_by: actor })
+      .where("kind", "=", kind)
+      .where("ended_at", "is", null)
+      .where("expires_at", ">", now);
+    if (id !== undefined) query = query.where("id", "=", id);
+    const rows = await query.returningAll().execute();
+    await noteAll(tx, announce, rows, { at: now, actor, action: "end" });
+    return rows;
   }
 }
 
