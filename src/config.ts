@@ -248,7 +248,7 @@ export const settings = {
   record_retry_seconds: required({
     type: seconds,
     default: 30,
-    doc: "How long storing records is tried again while the database is away. What waits is kept in memory, up to 50 000 records; then records are dropped and counted.",
+    doc: "How long storing records is tried again while the database is away. What waits is kept in memory, up to 50 000 records or 268 million characters of them; then records are dropped and counted.",
   }),
   "retention.decision_days": required({
     type: integer(0, 36_500),

@@ -123,6 +123,38 @@ describe("a recorder", () => {
     expect(recorder.dropped).toEqual({ usage: 3, decision: 3 });
   });
 
+  test("keeps no more text than it may, however few records that is", async () => {
+    const sink = new GatedSink();
+    const recorder = createRecorder({ sink, logger: createTestLogger(), maxLength: 1_000_000 });
+    sink.hold();
+    const long = decisionRow({ text: ["a".repeat(100_000)] });
+    for (let i = 0; i < 7; i += 1) recorder.decision(long);
+    expect(recorder.accepting).toBe(true);
+    for (let i = 0; i < 8; i += 1) recorder.decision(long);
+    expect(recorder.accepting).toBe(false);
+    expect(recorder.dropped).toEqual({ usage: 0, decision: 5 });
+    recorder.usage(usageRow());
+    expect(recorder.dropped).toEqual({ usage: 1, decision: 5 });
+    sink.release();
+    await recorder.flush();
+    expect(recorder.accepting).toBe(true);
+    recorder.usage(usageRow());
+    await recorder.close();
+    expect(sink.batches.map(({ usage, decisions }) => [usage.length, decisions.length])).toEqual([
+      [0, 10],
+      [1, 0],
+    ]);
+  });
+
+  test("stores a batch once it is long, however few records it has", async () => {
+    const sink = new GatedSink();
+    const recorder = createRecorder({ sink, logger: createTestLogger(), intervalMs: 60_000 });
+    for (let i = 0; i < 5; i += 1) recorder.decision(decisionRow({ text: ["a".repeat(2 ** 22)] }));
+    await recorder.flush();
+    expect(sink.batches.map(({ decisions }) => decisions.length)).toEqual([4, 1]);
+    await recorder.close();
+  });
+
   test("tries again, waiting longer each time, and loses nothing when that helps", async () => {
     waited.length = 0;
     const sink = new GatedSink();

@@ -9,6 +9,8 @@ export interface RecorderOptions {
   readonly logger: Logger;
   /** Most records that wait to be stored, both logs together; what comes on top is dropped. */
   readonly maxQueue?: number;
+  /** Most characters of them: one that keeps a prompt is a hundred times as long as most. */
+  readonly maxLength?: number;
   /** Records stored in one transaction. */
   readonly batchSize?: number;
   /** Longest time a record waits for its batch to fill. */
@@ -32,12 +34,16 @@ interface Batch {
   decisions: string;
   usageCount: number;
   decisionCount: number;
+  /** Characters of both. */
+  length: number;
 }
 
 const firstRetryMs = 50;
 const longestRetryMs = 5_000;
 /** Attempts for a batch while somebody waits for it: whoever flushes, or wants the process to end. */
 const waitedForAttempts = 5;
+/** Characters of a batch after which it takes no more records: databases bound how long one value is. */
+const batchLength = 16 * 2 ** 20;
 /** How full the queue is, at most, while it is said to accept: the rest is for calls that are under way. */
 const acceptingShare = 0.8;
 const noFindings: readonly Finding[] = Object.freeze([]);
@@ -52,6 +58,7 @@ export function createRecorder({
   sink,
   logger,
   maxQueue = 50_000,
+  maxLength = 256 * 2 ** 20,
   batchSize = 2048,
   intervalMs = 100,
   retryMs = 30_000,
@@ -64,6 +71,8 @@ export function createRecorder({
   const full: Batch[] = [];
   /** Records waiting, those of the batch being stored included. */
   let waiting = 0;
+  /** Characters of them. */
+  let length = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
   /** Batches ever sealed, and how many of them are dealt with; they are dealt with in order. */
   let sealed = 0;
@@ -77,14 +86,14 @@ export function createRecorder({
   let failing = false;
   /** Whether that has gone on for as long as anybody waits. */
   let away = false;
-  const roomy = maxQueue * acceptingShare;
+  const hasRoom = (share: number) => waiting < maxQueue * share && length < maxLength * share;
 
   const overflow = (usage: number, decisions: number) => {
     dropped.usage += usage;
     dropped.decision += decisions;
     if (overflowing) return;
     overflowing = true;
-    logger.error({ usage, decisions, maxQueue, closed }, "records are dropped: the queue is full or closed");
+    logger.error({ usage, decisions, waiting, length, closed }, "records are dropped: the queue is full or closed");
   };
 
   const seal = () => {
@@ -96,11 +105,13 @@ export function createRecorder({
     open = newBatch();
   };
 
-  const taken = (usage: number, decisions: number) => {
+  const taken = (usage: number, decisions: number, characters: number) => {
     open.usageCount += usage;
     open.decisionCount += decisions;
+    open.length += characters;
     waiting += usage + decisions;
-    if (sizeOf(open) >= batchSize) {
+    length += characters;
+    if (sizeOf(open) >= batchSize || open.length >= batchLength) {
       seal();
       start();
     } else if (timer === undefined) {
@@ -127,6 +138,7 @@ export function createRecorder({
       await store(batch);
       stored += 1;
       waiting -= sizeOf(batch);
+      length -= batch.length;
       overflowing = false;
       release(stored);
       await nextTurn();
@@ -183,20 +195,22 @@ export function createRecorder({
   return {
     dropped,
     get accepting() {
-      return !failing && !closed && waiting < roomy;
+      return !failing && !closed && hasRoom(acceptingShare);
     },
     usage(row) {
       const decisions = row.request === undefined ? 0 : 1;
       if (activity?.wanted && row.request !== undefined) tellPlain(activity, row, row.request);
-      if (closed || waiting >= maxQueue) return overflow(1, decisions);
-      open.usage = append(open.usage, sink.encodeUsage(row));
-      taken(1, decisions);
+      if (closed || !hasRoom(1)) return overflow(1, decisions);
+      const text = sink.encodeUsage(row);
+      open.usage = append(open.usage, text);
+      taken(1, decisions, text.length);
     },
     decision(row) {
       if (activity?.wanted) tellDecision(activity, row);
-      if (closed || waiting >= maxQueue) return overflow(0, 1);
-      open.decisions = append(open.decisions, sink.encodeDecision(row));
-      taken(0, 1);
+      if (closed || !hasRoom(1)) return overflow(0, 1);
+      const text = sink.encodeDecision(row);
+      open.decisions = append(open.decisions, text);
+      taken(0, 1, text.length);
     },
     flush,
     async close() {
@@ -218,7 +232,7 @@ function tellPlain(activity: ActivitySink, row: UsageRow, { outcome, tally, ...r
 }
 
 function newBatch(): Batch {
-  return { usage: "", decisions: "", usageCount: 0, decisionCount: 0 };
+  return { usage: "", decisions: "", usageCount: 0, decisionCount: 0, length: 0 };
 }
 
 function sizeOf(batch: Batch): number {
