@@ -15,6 +15,7 @@ export class ProviderCall implements Wait, UpstreamCall {
   readonly surface: Surface;
   readonly targets: readonly RoutedTarget[];
   readonly stream: boolean;
+  place = -1;
   /** Whether what tells the usage was asked for by the gateway, and is kept from the client. */
   withholdsUsage = false;
   #target: RoutedTarget;

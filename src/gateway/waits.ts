@@ -1,5 +1,7 @@
 /** Something that waits for a provider: looked at until it is deleted. */
 export interface Wait {
+  /** Where it stands among all waits; -1 for one that is not there. Only {@link Waits} changes it. */
+  place: number;
   /**
    * Looks whether it has waited too long, or for nobody.
    *
@@ -18,24 +20,34 @@ const tickMs = 25;
  * gateway, and nearly all are given up unused; here a request that is answered within a tick is never looked at.
  */
 export class Waits {
-  readonly #all = new Set<Wait>();
+  // Not a Set: what is deleted from one is kept alive over collections by the tables that it leaves behind, and each wait
+  // holds all there is of its call. See ShortLived in src/limits.
+  readonly #all: Wait[] = [];
   readonly #timer: ReturnType<typeof setInterval>;
 
   constructor() {
     this.#timer = setInterval(() => {
-      if (this.#all.size === 0) return;
+      if (this.#all.length === 0) return;
       const now = performance.now();
-      for (const wait of this.#all) wait.check(now);
+      // From the end: those that a check deletes leave their place to one that was looked at already.
+      for (let i = this.#all.length - 1; i >= 0; i -= 1) this.#all[i]?.check(now);
     }, tickMs);
     this.#timer.unref();
   }
 
   add(wait: Wait): void {
-    this.#all.add(wait);
+    wait.place = this.#all.length;
+    this.#all.push(wait);
   }
 
   delete(wait: Wait): void {
-    this.#all.delete(wait);
+    const { place } = wait;
+    if (place < 0) return;
+    wait.place = -1;
+    const last = this.#all.pop()!;
+    if (last === wait) return;
+    this.#all[place] = last;
+    last.place = place;
   }
 
   close(): void {

@@ -1,5 +1,6 @@
 import type { Reservation, ReserveResult } from "../core/limits.ts";
 import type { Cell } from "./counters.ts";
+import { ShortLived } from "./short-lived.ts";
 
 /** What one request holds. */
 export interface Holding {
@@ -17,7 +18,7 @@ export interface Holding {
  */
 export class RequestLog {
   /** In the order they were made. */
-  readonly #open = new Map<string, Holding>();
+  readonly #open = new ShortLived<Holding>();
 
   /** Requests that hold something. */
   get size(): number {

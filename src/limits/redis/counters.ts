@@ -4,6 +4,7 @@ import { SluiceError } from "../../errors.ts";
 import { createCalendar } from "../calendar.ts";
 import { leaseSeconds as usualLease } from "../lease.ts";
 import type { Ending, RemoteCounters } from "../remote.ts";
+import { ShortLived } from "../short-lived.ts";
 import { inspectCounters, noteOf, resetCounter } from "./inspection.ts";
 import { OrganisationKeys, type RedisCounter, slotLengthOf } from "./keys.ts";
 import { type Asked, type ReserveReply, readReserve, writeReserve } from "./reserve-batch.ts";
@@ -108,7 +109,7 @@ export function createRedisCounters({
   const holdMs = holdSeconds * 1000;
   const spanAt = createCalendar();
   /** In the order they were made. */
-  const holdings = new Map<string, Holding>();
+  const holdings = new ShortLived<Holding>();
   const organisations = new Map<string, Organisation>();
   const room = { left: maxRemembered };
   /** The same, found without making a name. */
