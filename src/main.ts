@@ -347,7 +347,7 @@ export async function startSluice(config: Config, replaced: Replaced = {}): Prom
     gateway,
     catalogue,
     keys,
-    readiness,
+    readiness: health.outline,
     metrics,
     admin,
     logger,

@@ -130,9 +130,7 @@ describe("sluice activate", () => {
           name: "policies",
           state: "pinned",
           problem: expect.stringMatching(
-            new RegExp(
-              `^pinned to ${first} by admin-key since \\S+: the tool is still dangerous\\nthe policies folder holds ${second}, which`,
-            ),
+            new RegExp(`^pinned to ${first} since \\S+\\nthe policies folder holds ${second}, which`),
           ),
         },
       ],

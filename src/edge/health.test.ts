@@ -15,7 +15,7 @@ function setUp(over: Partial<HealthSources> = {}) {
     startedAt: 5,
     clock: { now: () => now },
     closing: () => false,
-    policies: () => ({ state: "ready", problem: "" }),
+    policies: () => ({ state: "ready", problem: "", outline: "" }),
     database: () => ({ state: "ready", detail: "SQLite" }),
     redis: () => undefined,
     replicas: () => ({ state: "ready", detail: "polled" }),
@@ -55,7 +55,7 @@ describe("the gateway's health", () => {
 
   const away = { state: "degraded", detail: "it is away" } as const;
   test.each<[string, Partial<HealthSources>]>([
-    ["policies", { policies: () => ({ state: "degraded", problem: "it is away" }) }],
+    ["policies", { policies: () => ({ state: "degraded", problem: "it is away", outline: "" }) }],
     ["database", { database: () => away }],
     ["redis", { redis: () => ({ ...away, replicas: 1 }) }],
     ["replicas", { replicas: () => away }],
@@ -109,7 +109,7 @@ describe("the gateway's health", () => {
   });
 
   test("is not ready without valid policies, and while it ends", () => {
-    const invalid = setUp({ policies: () => ({ state: "invalid", problem: "none loads" }) }).health;
+    const invalid = setUp({ policies: () => ({ state: "invalid", problem: "none loads", outline: "" }) }).health;
     expect([invalid.readiness().status, invalid.status().status]).toEqual(["unready", "not_ready"]);
     const closing = setUp({ closing: () => true }).health;
     const parts = [{ name: "server", state: "unready", problem: "shutting down" }];
@@ -117,8 +117,29 @@ describe("the gateway's health", () => {
     expect(closing.status()).toMatchObject({ status: "not_ready", parts: [{ name: "server" }] });
   });
 
+  test("is told to anyone by its parts, with where policies are wrong and nothing else", () => {
+    const { health } = setUp({
+      policies: () => ({
+        state: "degraded",
+        problem: "a.yaml:3:1  C002  the secret rule",
+        outline: "a.yaml:3:1  C002",
+      }),
+      database: () => ({ state: "degraded", detail: "PostgreSQL db.internal: it is away" }),
+    });
+    expect(health.outline()).toEqual({
+      status: "degraded",
+      parts: [
+        { name: "policies", state: "degraded", problem: "a.yaml:3:1  C002" },
+        { name: "database", state: "degraded", problem: "GET /admin/v1/status says more" },
+      ],
+    });
+    const closing = setUp({ closing: () => true }).health;
+    expect(closing.outline()).toEqual(closing.readiness());
+    expect(setUp().health.outline()).toEqual({ status: "ready", parts: [] });
+  });
+
   test("is ready, and says so, with a pinned revision", () => {
-    const { health } = setUp({ policies: () => ({ state: "pinned", problem: "pinned to x" }) });
+    const { health } = setUp({ policies: () => ({ state: "pinned", problem: "pinned to x", outline: "" }) });
     expect(health.readiness()).toEqual({
       status: "ready",
       parts: [{ name: "policies", state: "pinned", problem: "pinned to x" }],

@@ -16,8 +16,8 @@ export interface HealthSources {
   readonly startedAt: number;
   readonly clock: Clock;
   readonly closing: () => boolean;
-  /** `problem` is empty when there is nothing to know. */
-  readonly policies: () => { readonly state: string; readonly problem: string };
+  /** The texts are empty when there is nothing to know; `outline` is as much of the problem as anyone may be told. */
+  readonly policies: () => { readonly state: string; readonly problem: string; readonly outline: string };
   readonly database: () => PartHealth;
   /** Of the shared counters; `undefined` while counters are this process's own. */
   readonly redis: () => Readonly<{ state: string; detail: string; replicas: number }> | undefined;
@@ -32,11 +32,16 @@ export interface HealthSources {
 
 /** How the gateway is: in one word, and by its parts. */
 export interface Health {
-  /** With the parts that are not as they usually are. */
+  /** With the parts that are not as they usually are. For operators: it names addresses, files and people. */
   readiness(): Readiness;
+  /** The same for anyone: which parts they are, and of policies where they are wrong. */
+  outline(): Readiness;
   /** With every part. */
   status(): Status;
 }
+
+/** What stands for what only operators are told. */
+const elsewhere = "GET /admin/v1/status says more";
 
 /** How long after the last lost record its log counts as degraded. */
 const lossMs = 60_000;
@@ -73,6 +78,15 @@ export function createHealth(sources: HealthSources): Health {
 
   return {
     readiness,
+    outline() {
+      const { status, parts: unusual } = readiness();
+      const told = (name: string, problem: string) =>
+        name === "policies" ? sources.policies().outline : name === "server" ? problem : elsewhere;
+      return {
+        status,
+        parts: unusual.map(({ name, state, problem }) => ({ name, state, problem: told(name, problem) })),
+      };
+    },
     status() {
       const { status, parts: unusual } = readiness();
       const shown = sources.closing() ? unusual : parts();

@@ -175,8 +175,9 @@ describe("HTTPS", () => {
     const third = makeCertificate("third");
     writeFileSync(certFile, third.cert);
     await until(async () => (await status("/readyz")).includes('"name":"tls"'));
-    const degraded = await status("/readyz");
-    expect(degraded).toContain('"name":"tls"');
+    expect(await status("/readyz")).not.toContain(certFile);
+    const degraded = await status("/admin/v1/status");
+    expect(degraded).toContain('"name":"tls","state":"degraded"');
     expect(degraded).toContain("does not belong to the certificate");
     expect(degraded).not.toContain("PRIVATE KEY");
     expect(await servedName()).toBe(before);

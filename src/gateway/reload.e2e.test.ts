@@ -64,7 +64,7 @@ test("a broken edit changes nothing, and /readyz and the admin API say where it 
     return now.body.status === "degraded" && now;
   });
   expect(degraded.code).toBe(200);
-  expect(degraded.body.parts[0]!.problem).toContain("org/tool.policy.yaml:3:");
+  expect(degraded.body.parts[0]!.problem).toMatch(/^\S*org\/tool\.policy\.yaml:3:\d+ {2}C002$/);
   expect(await statusOf()).toBe(403);
   const current = JSON.stringify(await sluice.admin("policies/current"));
   expect(current).toContain("tool_nams");

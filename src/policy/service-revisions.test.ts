@@ -84,6 +84,9 @@ describe("a start with broken files", () => {
       problem: expect.stringMatching(
         /^policies\/org\/a.policy.yaml:1:17 {2}C023 .*\n(?:.*\n)*.*the last good revision sha256:\w+ is/,
       ),
+      outline: expect.stringMatching(
+        /^policies\/org\/a.policy.yaml:1:17 {2}C023\nthe policies folder .*the last good revision sha256:\w+ is live/,
+      ),
     });
     expect(run.log.join("\n")).toContain("the last good revision is live instead");
 
@@ -202,6 +205,10 @@ describe("a pinned revision", () => {
       state: "pinned",
       problem: [
         `pinned to ${to.first} by ann since 2023-11-14T22:13:20.000Z: too strict`,
+        `the policies folder holds ${to.second}, which is in order and waits for the pin`,
+      ].join("\n"),
+      outline: [
+        `pinned to ${to.first} since 2023-11-14T22:13:20.000Z`,
         `the policies folder holds ${to.second}, which is in order and waits for the pin`,
       ].join("\n"),
     });
