@@ -30,6 +30,7 @@ const tiered = price({
 describe("the cost of a call", () => {
   test.each([
     ["nothing used costs nothing", usage(0, 0), price(), 0],
+    ["what no number holds exactly is cut to what one does", usage(2 ** 52, 2 ** 52), price(), Number.MAX_SAFE_INTEGER],
     ["prompt and completion have each their price", usage(1000, 500), price(), 2_500_000 + 5_000_000],
     ["cached tokens are a part of the prompt at their own price", usage(1000, 0, 400), price(), 1_500_000 + 500_000],
     ["without a cached price they cost as input", usage(1000, 0, 400), price({ cachedInput: null }), 2_500_000],

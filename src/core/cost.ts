@@ -21,7 +21,8 @@ const scaled = new WeakMap<PriceRates, ScaledRates>();
  * and cache-written tokens are parts of the prompt, reasoning is one of the completion; where the price list has no
  * price of their own for them, they cost as much as the rest. Counts are the provider's word: what is not a positive
  * number counts as 0, and parts that exceed the whole are cut to it. A provider that tells apart what it charges for is
- * paid that, at the plain rates.
+ * paid that, at the plain rates. Nine million dollars is the most that a call costs: no provider's word is a number that
+ * cannot be stored.
  */
 export function costNanoUsd(usage: TokenUsage, price: ModelPrice): number {
   const rates = ratesOf(price, usage.promptTokens);
@@ -120,7 +121,8 @@ function partsOf(usage: TokenUsage): readonly number[] {
 function costOfMany(parts: readonly number[], { divisor, rates }: ScaledRates): number {
   const by = BigInt(divisor);
   const whole = parts.reduce((total, tokens, i) => total + BigInt(tokens) * BigInt(rates[i]!), 0n);
-  return Number((whole * BigInt(nanoPerTokenAtOneUsd) * 2n + by) / (by * 2n));
+  const cost = Number((whole * BigInt(nanoPerTokenAtOneUsd) * 2n + by) / (by * 2n));
+  return Math.min(cost, Number.MAX_SAFE_INTEGER);
 }
 
 function count(tokens: number | null): number {

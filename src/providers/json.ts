@@ -25,9 +25,9 @@ export function asString(value: Json | undefined): string {
   return typeof value === "string" ? value : "";
 }
 
-/** The value when it can be a count, else `null`. */
+/** The value when it can be a count, else `null`: a part of one, or more than a number holds exactly, is none. */
 export function asCount(value: Json | undefined): number | null {
-  return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : null;
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : null;
 }
 
 /** The object that a text holds, or `null` when it holds none. */
