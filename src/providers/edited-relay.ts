@@ -12,6 +12,8 @@ interface Waiting {
 
 /** Bytes of the events that wait at most: then the first of them is answered for without what would follow. */
 const maxWaitingBytes = maxEventBytes;
+/** Calls of one answer at most, each choice beside the first counted as one: something is kept of each of them. */
+const maxCalls = 10_000;
 
 /** Relays a stream whose every event is looked at before it goes out, and may go out otherwise. See `createRelay`. */
 export class EditedRelay implements StreamRelay {
@@ -23,6 +25,7 @@ export class EditedRelay implements StreamRelay {
   readonly #inspector: StreamInspector;
   readonly #waiting: Waiting[] = [];
   #waitingBytes = 0;
+  readonly #calls = new Set<string>();
   #out: (Uint8Array | string)[] = [];
   /** What comes can not be read any more, so nothing of it may go out. */
   #lost = false;
@@ -43,16 +46,14 @@ export class EditedRelay implements StreamRelay {
 
   write(chunk: Uint8Array): Uint8Array | null {
     if (this.ended) return null;
-    let blocks: readonly Block[];
     try {
-      blocks = this.#framing.push(chunk);
+      for (const block of this.#framing.push(chunk)) {
+        this.#take(block);
+        if (this.ended) break;
+      }
     } catch (error) {
       this.#lost = true;
       throw error;
-    }
-    for (const block of blocks) {
-      this.#take(block);
-      if (this.ended) break;
     }
     return this.#given();
   }
@@ -113,11 +114,17 @@ export class EditedRelay implements StreamRelay {
     }
     this.#reader.push(name, data);
     const event = this.#editor.read(name, data);
+    this.#count(event);
     this.#inspector.see(event);
     if (this.#waiting.length > 0) {
       this.#wait(block, event);
       this.#drain(false);
     } else if (!this.#answer(block, event, false)) this.#wait(block, event);
+  }
+
+  #count({ pieces }: StreamEvent): void {
+    for (const { choice, tool } of pieces) if (tool !== "" || choice !== 0) this.#calls.add(`${choice} ${tool}`);
+    if (this.#calls.size > maxCalls) throw new Error(`an answer has more than ${maxCalls} calls`);
   }
 
   #wait(block: Block, event: StreamEvent | null): void {

@@ -1,3 +1,4 @@
+import { entry } from "../../core/entry.ts";
 import type { Channel, EarlyEnd, StreamEditor, StreamEvent, WireEvent } from "../../core/stream.ts";
 import type { Json, JsonObject, TokenUsage } from "../../core/wire.ts";
 import { asArray, asObject, asString, isObject, parseObject } from "../json.ts";
@@ -54,7 +55,7 @@ class ChatEditor implements StreamEditor<ChatEvent> {
   readonly #tellUsage: boolean;
   readonly #bare: boolean;
   /** Channels that the provider opened, by choice; none of a choice that it finished. */
-  readonly #open = new Map<number, Channel[]>();
+  readonly #open = new Map<number, Map<string, Channel>>();
   readonly #choices = new Map<number, Choice>();
   /** What every chunk of the answer has in common. */
   #head: JsonObject = {};
@@ -148,11 +149,10 @@ class ChatEditor implements StreamEditor<ChatEvent> {
     let closed: Channel[] | undefined;
     for (const { index, choice, message, slots } of choices) {
       if (typeof message.reasoning === "string") this.#reasoning = "reasoning";
-      const open = this.#open.get(index) ?? [];
-      this.#open.set(index, open);
-      for (const slot of slots) if (!open.some((one) => sameChannel(one, slot))) open.push(slot);
+      const open = entry(this.#open, index, () => new Map<string, Channel>());
+      for (const { kind, tool } of slots) entry(open, `${kind} ${tool}`, () => ({ choice: index, kind, tool }));
       if (typeof choice.finish_reason !== "string") continue;
-      closed = [...(closed ?? none), ...open];
+      closed = [...(closed ?? none), ...open.values()];
       this.#open.delete(index);
     }
     if (closed === undefined) return none;
@@ -229,10 +229,6 @@ function textChunks(data: string, type: string, choices: readonly ChoiceSlots[])
   return { before: data.slice(0, start), after, choice: index, type, hasRole: asString(role) !== "", says };
 }
 const defaultHead = { id: "", object: "chat.completion.chunk", created: 0, model: "" } as const;
-
-function sameChannel(a: Channel, b: Channel): boolean {
-  return a.kind === b.kind && a.tool === b.tool && a.choice === b.choice;
-}
 
 /** Takes out the calls that are taken out of the answer, and closes up the others. Answers whether anything changed. */
 export function keepCalls(message: Draft, { calls, taken }: Pick<Choice, "calls" | "taken">): boolean {

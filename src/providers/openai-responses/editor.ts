@@ -1,5 +1,6 @@
 import type { Channel, EarlyEnd, Piece, StreamEditor, StreamEvent, WireEvent } from "../../core/stream.ts";
 import type { JsonObject, TokenUsage } from "../../core/wire.ts";
+import { EventTooLarge, maxEventBytes } from "../framing.ts";
 import { asArray, asObject, asString, isObject, parseObject } from "../json.ts";
 import { type Draft, differs } from "../slots.ts";
 import { outputText } from "./edit-answer.ts";
@@ -22,10 +23,17 @@ export function editResponsesStream(): StreamEditor<ResponsesEvent> {
 }
 
 /**
+ * Characters that are kept of an answer at most: its texts as they are told in fragments, and its items as they begin and
+ * end. Its last event says all of it, so one that has more could not be told to its end.
+ */
+const maxKept = 2 * maxEventBytes;
+
+/**
  * The protocol says every text four times: in fragments, at the end of its part, at the end of its item, and in the
  * whole response. What went out of the fragments is what the others are made to say.
  */
 class ResponsesEditor implements StreamEditor<ResponsesEvent> {
+  #kept = 0;
   /** What the provider said of each text so far. */
   readonly #heard = new Map<string, string>();
   /** What the client got of it. */
@@ -45,6 +53,7 @@ class ResponsesEditor implements StreamEditor<ResponsesEvent> {
     const body = parseObject(data);
     if (body === null) return { ...silent, type: data === "[DONE]" ? data : name, data };
     const type = asString(body.type) || name;
+    if (isObject(body.item)) this.#keep(data.length);
     if (isObject(body.response)) this.#response = { ...body.response, output: none };
     const said = saidBy(body);
     const pieces: Piece[] = [];
@@ -112,10 +121,17 @@ class ResponsesEditor implements StreamEditor<ResponsesEvent> {
     return events;
   }
 
+  /** @throws EventTooLarge for more than can be kept */
+  #keep(characters: number): void {
+    this.#kept += characters;
+    if (this.#kept > maxKept) throw new EventTooLarge(maxEventBytes);
+  }
+
   /** What is new of a text. Of one that was not told in fragments that is all of it. */
   #hear({ key, delta, holder, member }: Said): string {
     const text = asString(holder[member]);
     const before = this.#heard.get(key) ?? "";
+    if (delta) this.#keep(text.length);
     if (delta) this.#heard.set(key, before + text);
     if (delta || !text.startsWith(before)) return delta ? text : "";
     this.#heard.set(key, text);
