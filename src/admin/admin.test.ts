@@ -54,7 +54,7 @@ describe("every route", () => {
         }
       }
     }
-    expect(admin.logger.lines.length).toBeGreaterThan(100);
+    expect(admin.logger.lines).toContainEqual(expect.stringContaining("no valid credential"));
     expect(admin.logger.lines.join()).not.toContain(secret);
     expect(admin.logger.lines.join()).not.toContain(admin.adminKey.slice(0, -1));
     expect((await admin.store.applications.find("chat"))?.disabled).toBe(false);
@@ -137,6 +137,18 @@ test("a failure that nobody foresaw tells an id and nothing else; the log has th
   expect(failed.text).not.toMatch(/closed|database|sqlite|\.ts/i);
   expect(admin.logger.lines.at(-1)).toContain(id!);
   expect(admin.logger.lines.at(-1)).toMatch(/closed|destroyed/i);
+});
+
+test("requests without a credential are logged once a minute, and told how many", async () => {
+  await using admin = await startTestAdmin();
+  const refusals = () => admin.logger.lines.filter((line) => line.includes("no valid credential"));
+  const knock = async (key: string | null) => (await admin.call("GET", "/admin/v1/applications", { key })).status;
+  for (let i = 0; i < 4; i += 1) expect(await knock(null)).toBe(401);
+  expect(await knock("sla_wrong")).toBe(401);
+  expect(refusals()).toHaveLength(1);
+  admin.clock.ms += 60_000;
+  expect(await knock(null)).toBe(401);
+  expect(refusals().slice(1)).toEqual([expect.stringContaining('"passedOver":4')]);
 });
 
 test("hooks and errors of the control plane and of the application around it do not meet", async () => {

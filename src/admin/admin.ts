@@ -26,6 +26,7 @@ import { organisationRoutes } from "./organisations.ts";
 import { policyRoutes, policyTypeRoutes } from "./policies.ts";
 import { policyTuningRoutes } from "./policy-tuning.ts";
 import { toInputProblem, toInternalProblem, toProblem, toResponse } from "./problems.ts";
+import { createRefusalLog } from "./refusal-log.ts";
 import { retentionRoutes } from "./retention.ts";
 import { revisionRoutes } from "./revisions.ts";
 import { holdTo, readRequirements } from "./scopes.ts";
@@ -51,15 +52,14 @@ const maxBodyDepth = 520;
  * the request is.
  */
 export function createAdmin(deps: AdminDeps) {
+  const logRefusal = createRefusalLog(deps);
+
   /** The one place where credentials and scopes are looked at: every route is behind it, whatever it is. */
   const admit = async (request: Request, path: string, route: string) => {
     if (isAdmitted(request)) return;
     const operator = await deps.operators.identify(request.headers.get("authorization"), addressOf(request));
     if (operator === null) {
-      deps.logger.warn(
-        { method: request.method, path, address: addressOf(request) },
-        "a request to the admin surface was refused: no valid credential",
-      );
+      logRefusal(request, path);
       throw new SluiceError("unauthenticated", { problem: whatIsWrong(request.headers.get("authorization")) });
     }
     try {

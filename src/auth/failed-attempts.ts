@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import { readAddress, toIPv4 } from "../core/networks.ts";
+import { holderOf } from "../core/networks.ts";
 import type { Clock } from "../core/ports.ts";
 
 /** How failed attempts are limited. */
@@ -46,22 +46,14 @@ export function createFailedAttempts({
 
   return {
     wait(address) {
-      const left = current(networkOf(address))?.left ?? perMinute;
+      const left = current(holderOf(address))?.left ?? perMinute;
       return left >= 1 ? 0 : Math.ceil((1 - left) / perMs / 1000);
     },
     note(address) {
-      const network = networkOf(address);
+      const network = holderOf(address);
       const allowance = current(network);
       if (allowance === undefined) allowances.set(network, { left: perMinute - 1, at: clock.now() });
       else allowance.left = Math.max(0, allowance.left - 1);
     },
   };
-}
-
-/** What is counted as one: an IPv4 address, or the network of 64 bits that whoever has one IPv6 address has all of. */
-export function networkOf(text: string): string {
-  const address = readAddress(text);
-  if (address === null) return text;
-  const network = address.slice(0, 4).map((group) => group.toString(16));
-  return toIPv4(address) ?? `${network.join(":")}::/64`;
 }

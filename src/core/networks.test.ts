@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { BlockList, isIP } from "node:net";
 import fc from "fast-check";
-import { compileNetworks, networkProblem } from "./networks.ts";
+import { compileNetworks, holderOf, networkProblem } from "./networks.ts";
 
 describe("networks", () => {
   test.each([
@@ -78,6 +78,38 @@ describe("networks", () => {
         expect([written, networkProblem(written) === undefined]).toEqual([written, isIP(written) !== 0]);
       }),
       { numRuns: 5_000 },
+    );
+  });
+});
+
+describe("who has an address", () => {
+  test.each([
+    ["192.0.2.1", "192.0.2.1"],
+    ["::ffff:192.0.2.1", "192.0.2.1"],
+    ["::ffff:c000:201", "192.0.2.1"],
+    ["0:0:0:0:0:ffff:c000:0201", "192.0.2.1"],
+    ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],
+    ["2001:0db8:0001:0002::1", "2001:db8:1:2::/64"],
+    ["2001:db8::1", "2001:db8:0:0::/64"],
+    ["::1", "0:0:0:0::/64"],
+    ["::", "0:0:0:0::/64"],
+    ["fe80::1%eth0", "fe80:0:0:0::/64"],
+    ["64:ff9b:1:2:3:4:192.0.2.1", "64:ff9b:1:2::/64"],
+    ["64:ff9b::192.0.2.1", "64:ff9b:0:0::/64"],
+    ["", ""],
+    ["nonsense", "nonsense"],
+  ])("%s is %s", (address, network) => {
+    expect(holderOf(address)).toBe(network);
+  });
+
+  test("has all of its network of 64 bits", () => {
+    fc.assert(
+      fc.property(fc.ipV6(), fc.ipV6(), (one, other) => {
+        const [network] = holderOf(one).split("::/");
+        if (network === undefined || network.includes(".")) return;
+        const tail = other.includes(".") || other.includes("::") ? "1:2:3:4" : other.split(":").slice(4).join(":");
+        expect(holderOf(`${network}:${tail}`)).toBe(holderOf(one));
+      }),
     );
   });
 });

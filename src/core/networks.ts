@@ -2,7 +2,7 @@
  * An IP address as eight numbers of 16 bits. IPv4 addresses are those of IPv6 that stand for them (`::ffff:10.0.0.1`), so
  * that it does not matter in which way one is written.
  */
-export type Address = readonly number[];
+type Address = readonly number[];
 
 /** The addresses that begin with the first so many bits of this one. */
 interface Network {
@@ -30,20 +30,26 @@ export function compileNetworks(networks: readonly string[]): (address: string) 
   };
 }
 
-/** Reads the address of a connection; `null` for what is none. */
-export function readAddress(text: string): Address | null {
+/**
+ * Who has an address, as far as that can be told: an IPv4 address in its usual form, or the network of 64 bits that
+ * whoever has one IPv6 address has all of. What is no address stands for itself.
+ */
+export function holderOf(text: string): string {
+  const address = readAddress(text);
+  if (address === null) return text;
+  if (holds(allOfIPv4, address))
+    return address
+      .slice(6)
+      .flatMap((pair) => [pair >> 8, pair & 0xff])
+      .join(".");
+  const network = address.slice(0, 4).map((group) => group.toString(16));
+  return `${network.join(":")}::/64`;
+}
+
+function readAddress(text: string): Address | null {
   // The interface of a link-local address is not a part of it.
   const zone = text.indexOf("%");
   return parseAddress(zone < 0 ? text : text.slice(0, zone));
-}
-
-/** An IPv4 address in its usual form, in whichever way it was written; `undefined` for any other one. */
-export function toIPv4(address: Address): string | undefined {
-  if (!holds(allOfIPv4, address)) return undefined;
-  return address
-    .slice(mappedBits / 16)
-    .flatMap((pair) => [pair >> 8, pair & 0xff])
-    .join(".");
 }
 
 /** What is wrong with a network; `undefined` for one in order. */
