@@ -46,7 +46,7 @@ export async function noteChanges(tx: Transaction<Tables>, changes: readonly Aud
   const rows = changes.map(({ at, organisation = null, action, detail, ...change }, i): Row<"audit"> => {
     const seq = before + i + 1;
     const actor = storable(change.actor);
-    const subject = storable(change.subject);
+    const subject = storable(bounded(change.subject));
     const row = { seq, at, organisation, actor, action, subject, detail: JSON.stringify(detail), prev };
     prev = hashEntry(row);
     return { ...row, hash: prev };
@@ -65,4 +65,11 @@ export async function noteChanges(tx: Transaction<Tables>, changes: readonly Aud
 /** A text as every database gives it back: what PostgreSQL cannot store would be hashed and then read as something else. */
 function storable(text: string): string {
   return text.toWellFormed().replaceAll("\0", "\ufffd");
+}
+
+/** Databases bound what an index can hold, in bytes. Names are far shorter than this; what operators make up may not be. */
+const maxSubjectLength = 640;
+
+function bounded(subject: string): string {
+  return subject.length <= maxSubjectLength ? subject : `${subject.slice(0, maxSubjectLength - 1)}…`;
 }

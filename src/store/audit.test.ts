@@ -1,5 +1,6 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
+import { randomBytes } from "node:crypto";
 import type { AuditNote } from "../core/audit.ts";
 import { hashEntry } from "./audit-chain.ts";
 import type { Row } from "./tables.ts";
@@ -57,6 +58,26 @@ describe("the audit log", () => {
     const [entry] = await store.audit.after(0, 10);
     expect(entry).toMatchObject({ actor: "ann\ufffd\ufffd", subject: "app \ufffd", detail: { name: "\ud800\u0000" } });
     expect(await store.audit.verify()).toMatchObject({ valid: true, entries: 1 });
+  });
+
+  testEngines("in which nothing was noted has no entry, whatever its number", async () => {
+    await using store = await temporaryStore();
+    for (const seq of [0, -3]) {
+      await store.database.run(`insert into audit values (${seq}, 1, null, 'eve', 'x', 'y', '{}', '', '')`);
+      expect(await store.audit.verify()).toMatchObject({ valid: false, entries: 0, firstBad: { seq } });
+      await store.database.run("delete from audit");
+    }
+    expect(await store.audit.verify()).toMatchObject({ valid: true });
+  });
+
+  testEngines("takes a subject of any length, and keeps what of it an index can hold", async () => {
+    await using store = await temporaryStore();
+    const subject = `counter ${randomBytes(4_000).toString("base64")}`;
+    await store.trail.note({ actor: "ann", action: "reset", subject, detail: {} });
+    await store.trail.note({ actor: "ann", action: "reset", subject: "😀".repeat(2_000), detail: {} });
+    const kept = (await store.audit.after(0, 10)).map((entry) => entry.subject);
+    expect(kept).toEqual([`${subject.slice(0, 639)}…`, `${"😀".repeat(319)}\ufffd…`]);
+    expect(await store.audit.verify()).toMatchObject({ valid: true, entries: 2 });
   });
 
   testEngines("is read newest first, page after page, by what is wanted", async () => {
@@ -188,7 +209,7 @@ describe("verifying 1,000 entries", () => {
     }
     expect(rows).toHaveLength(count);
     expect(flips).toBeGreaterThan(count * 100);
-  });
+  }, 60_000);
 
   testEngines(
     "finds entries that were removed, exchanged, moved, added or cut off, and a head that was changed",

@@ -70,7 +70,7 @@ export function createAuditLog({ db }: Engine, listen: AuditLog["onAdded"]): Aud
       let last = emptyHead;
       const bad = async (seq: number, problem: string): Promise<AuditReport> => ({
         valid: false,
-        entries: Math.min(last.seq, seq - 1),
+        entries: Math.max(0, Math.min(last.seq, seq - 1)),
         head: await readHead(),
         firstBad: { seq, problem },
       });
@@ -87,7 +87,7 @@ export function createAuditLog({ db }: Engine, listen: AuditLog["onAdded"]): Aud
         if (newest > last.seq) continue;
         const promised = Math.max(head?.seq ?? 0, ...known.keys());
         if (promised > last.seq) return bad(last.seq + 1, `it is missing: the log had ${promised} entries`);
-        if (oldest < 1 && oldest !== newest) return bad(oldest, "entries are numbered from 1");
+        if (oldest < 1) return bad(oldest, "entries are numbered from 1");
         if (head === null) return bad(last.seq, "the head of the log is missing");
         if (head.seq < last.seq) return bad(head.seq + 1, "the head of the log does not know of it");
         if (head.hash !== last.hash) return bad(last.seq, "the head of the log has another hash for it");
