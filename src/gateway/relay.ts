@@ -34,7 +34,7 @@ const collectAfter = 4 * 1024 * 1024;
 export function relayStream(
   source: ByteSource,
   relay: StreamRelay,
-  provider: ProviderCall,
+  provider: Pick<ProviderCall, "provider" | "reading" | "arrived" | "done" | "abort" | "failure">,
   events: RelayEvents,
 ): ReadableStream<Uint8Array> {
   let bytes = 0;
@@ -97,7 +97,7 @@ export function relayStream(
           const failure = provider.failure(error);
           provider.abort();
           // An error that repeats our credentials is told in other words, and what follows it is not wanted any more.
-          const held = failure.code === "upstream_invalid" ? null : relay.end();
+          const held = failure.code === "upstream_invalid" ? null : heldBy(relay);
           if (held !== null && !leaks(held)) show(controller, held);
           // What waited may have been what a rule ends the answer for: then it has its ending.
           if (!relay.ended) controller.enqueue(new TextEncoder().encode(events.interruption(failure)));
@@ -114,4 +114,13 @@ export function relayStream(
     },
     { highWaterMark: 0 },
   );
+}
+
+/** What a relay that failed still holds; nothing where it fails at that, too: its first failure is the one that is told. */
+function heldBy(relay: StreamRelay): Uint8Array | null {
+  try {
+    return relay.end();
+  } catch {
+    return null;
+  }
 }
