@@ -22,7 +22,9 @@ test("a stream that can be neither carried on nor ended in order is ended all th
     reading: () => undefined,
     arrived: () => undefined,
     done: () => undefined,
-    abort: () => void (aborted += 1),
+    abort: () => {
+      aborted += 1;
+    },
     failure: (cause: unknown) => new SluiceError("upstream_interrupted", { provider: "p" }, { cause }),
   };
   const stream = relayStream(source, relay, provider, {
