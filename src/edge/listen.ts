@@ -62,6 +62,8 @@ function listenSecurely(app: Elysia, hostname: string, firstPort: number, first:
     });
   type Server = ReturnType<typeof serve>;
   const leaving = new Set<Server>();
+  // Sharing the port is for renewals. Who else has it already is found out as with plain HTTP, by asking for it alone.
+  void Bun.serve({ hostname, port: firstPort, fetch: () => new Response() }).stop(true);
   let current = serve(firstPort, first);
   const port = current.port!;
   app.server = current;

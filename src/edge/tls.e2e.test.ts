@@ -3,8 +3,11 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, type TLSSocket } from "node:tls";
+import { Elysia } from "elysia";
 import { type Harness, standIn, startHarness, until } from "../gateway/e2e-harness.ts";
+import { listen } from "./listen.ts";
 import { makeCertificate } from "./testing-certificate.ts";
+import { readCertificate } from "./tls.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sluice-tls-"));
 const certFile = join(folder, "tls.crt");
@@ -121,6 +124,12 @@ describe("HTTPS", () => {
         .exited;
     expect([await check(port), await check(plain.port!), await check(gone.port!)]).toEqual([0, 0, 1]);
     await Promise.all([plain.stop(true), gone.stop(true)]);
+  });
+
+  test("is not shared with a second start on its port", () => {
+    const again = () =>
+      listen(new Elysia(), { hostname: "127.0.0.1", port, certificate: readCertificate({ certFile, keyFile }) });
+    expect(again).toThrow(expect.objectContaining({ code: "EADDRINUSE", syscall: "listen" }));
   });
 
   test("takes no connection in plain text and none of an old version", async () => {
