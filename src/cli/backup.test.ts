@@ -108,6 +108,11 @@ describe("sluice backup and restore", () => {
     expect((await run(database, "restore", nonsense, "--replace")).err).toContain(
       `is a backup of ${other}; it cannot be restored into ${own}`,
     );
+    // Its beginning alone: what cannot read the rest says why.
+    await Bun.write(nonsense, { SQLite: "SQLite format 3\0", PostgreSQL: "PGDMP" }[own as "SQLite"]);
+    expect((await run(database, "restore", nonsense, "--replace")).err).toContain(
+      { SQLite: "is no backup of Sluice's", PostgreSQL: "pg_restore failed: " }[own as "SQLite"],
+    );
     await database.run("insert into migrations values ('9999_later.sql', '', 0)");
     const newer = join(database.folder, "newer");
     expect((await run(database, "backup", newer)).code).toBe(0);

@@ -63,13 +63,13 @@ export async function restore(location: DatabaseLocation, options: RestoreOption
 /** What backups of each kind of database begin with. */
 const beginnings = { SQLite: "SQLite format 3\0", PostgreSQL: "PGDMP" } as const;
 
-/** Refuses a backup of the other kind of database; what is none at all is told later. */
+/** Refuses what is no backup of this kind of database. Whether it is whole, and Sluice's, is told later. */
 async function requireKind(file: string, kind: keyof typeof beginnings): Promise<void> {
   const bytes = await Bun.file(file).slice(0, 16).text();
+  if (bytes.startsWith(beginnings[kind])) return;
   const other = kind === "SQLite" ? "PostgreSQL" : "SQLite";
-  if (bytes.startsWith(beginnings[other])) {
-    throw new BackupError(`${file} is a backup of ${other}; it cannot be restored into ${kind}`);
-  }
+  if (!bytes.startsWith(beginnings[other])) throw new BackupError(`${file} is no backup of Sluice's`);
+  throw new BackupError(`${file} is a backup of ${other}; it cannot be restored into ${kind}`);
 }
 
 /** Refuses a backup whose migrations are not the first ones of those that are known here. */

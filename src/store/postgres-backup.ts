@@ -20,9 +20,7 @@ export async function restorePostgres(
   { file, replace, migrations }: RestoreOptions,
 ): Promise<void> {
   const { PGDATABASE: _, ...offline } = environment(address);
-  const made = await tool("pg_restore", ["--data-only", "--table=migrations", "--file=-", file], offline).catch(
-    () => "",
-  );
+  const made = await tool("pg_restore", ["--data-only", "--table=migrations", "--file=-", file], offline);
   // The rows come as lines of tab-separated values.
   const applied = [...made.matchAll(/^(\d{4}_\S+\.sql)\t/gm)].map(([, name]) => name!).sort();
   requireKnown(applied, migrations, file);
