@@ -18,6 +18,7 @@ import { type PlainHeaders, presentedKey, towardsClient } from "./headers.ts";
 import { holdToOrigin } from "./held-to.ts";
 import { type AnswerInspector, inspectStream } from "./inspect.ts";
 import { guardAnswer } from "./inspect-whole.ts";
+import { loggable } from "./loggable.ts";
 import { ProviderCall } from "./provider-call.ts";
 import {
   type HeadedRefusal,
@@ -224,10 +225,13 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const chunks: Uint8Array[] = [];
     let size = 0;
     const from = call.trace === undefined ? 0 : performance.now();
+    let reading = false;
     try {
       for (let ended = false; !ended; ) {
         provider.reading();
+        reading = true;
         const { done, value } = await body!.read();
+        reading = false;
         provider.arrived();
         keep(done ? relay.end() : relay.write(value!));
         for (let waiting = waitOf(relay, inspector); waiting !== null; waiting = waitOf(relay, inspector)) {
@@ -237,7 +241,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
         ended = done || relay.ended;
       }
     } catch (cause) {
+      if (!reading && !(cause instanceof SluiceError)) notCarried(call, cause);
       call.partial = relay.summary();
+      if (inspector !== undefined) recordStream(call, inspector);
       throw provider.failure(cause);
     }
     if (relay.ended) provider.abort();
@@ -273,6 +279,11 @@ export function createGateway(deps: GatewayDeps): Gateway {
 
   function tooLarge({ provider }: ProviderCall): SluiceError {
     return new SluiceError("upstream_too_large", { provider, max: deps.maxAnswerBytes });
+  }
+
+  /** The provider is told of as one that broke off; that it did not is for the log. */
+  function notCarried(call: Call, error: unknown): void {
+    deps.logger.error({ request: call.id, ...loggable(error) }, "a stream could not be carried on");
   }
 
   /** Writes the decision of phase stream, if there is one: policies took part in it. */
@@ -347,6 +358,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
         const refusal = refuseByError(call, failure);
         return relay.writeError?.(refusal) ?? format.writeStreamError(refusal);
       },
+      failed: (error) => notCarried(call, error),
       leaks: (bytes) => leaksCredentials(bytes, call.route!.target.authHeaders),
       waiting: () => inspector?.waiting ?? null,
       ended(how, bytes) {

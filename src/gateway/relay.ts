@@ -13,6 +13,8 @@ export interface RelayEvents {
   waiting(): Promise<void> | null;
   /** Called exactly once. `stopped`: a rule or limit ended the answer, and the call at the provider with it. */
   ended(how: StreamEnd, bytes: number): void;
+  /** What came could not be read or written otherwise: no fault of the connection. The stream ends as one that broke off. */
+  failed(error: unknown): void;
   /** Whether bytes that tell of an error of the provider's hold what the client must not see. */
   leaks(bytes: Uint8Array): boolean;
   /** Bytes that tell the client of a provider that broke off. */
@@ -40,6 +42,7 @@ export function relayStream(
   let bytes = 0;
   let started = false;
   let over = false;
+  let reading = false;
 
   const end = (how: StreamEnd) => {
     if (over) return;
@@ -63,7 +66,9 @@ export function relayStream(
           // Loops over chunks of which nothing is for the client: a pull must enqueue or end.
           for (;;) {
             provider.reading();
+            reading = true;
             const { done, value } = await source.read();
+            reading = false;
             provider.arrived();
             if (!started) {
               started = true;
@@ -94,6 +99,7 @@ export function relayStream(
         } catch (error) {
           // The client left while a chunk was awaited: `cancel` has seen to everything.
           if (over) return;
+          if (!reading && !(error instanceof SluiceError)) events.failed(error);
           const failure = provider.failure(error);
           provider.abort();
           // An error that repeats our credentials is told in other words, and what follows it is not wanted any more.

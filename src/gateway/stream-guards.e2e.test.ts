@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import Anthropic from "@anthropic-ai/sdk";
 import OpenAI from "openai";
 import { type Harness, standIn, startHarness, until } from "./e2e-harness.ts";
+import { faultyProvider, reset, stream } from "./faulty-harness.ts";
 
 const said = "Write to ann@example.com or to bob@example.org, whoever answers.";
 const calls = [
@@ -169,6 +170,33 @@ describe("what policies look for in answers, they find in whole ones and in stre
     }
   });
 });
+
+test.each([true, false])(
+  "what was found before a provider broke off is recorded, held back or not: %p",
+  async (held) => {
+    const chunk = `data: ${JSON.stringify({ id: "c", object: "chat.completion.chunk", created: 1, model: "gpt-4o", choices: [{ index: 0, delta: { content: `${said} ` }, finish_reason: null }] })}\n\n`;
+    using upstream = await faultyProvider();
+    upstream.behave = stream([chunk, chunk], reset);
+    const responding = {
+      "org/long.policy.yaml": `description: Answers are bounded.
+phase: response
+rules: [{ id: long, when: response.bytes > 100000, then: deny, message: too long }]
+`,
+    };
+    await using sluice = await startHarness({
+      policies: { ...policies, ...(held && responding) },
+      upstream: upstream.url,
+    });
+    const body = { model: "gpt-4o", stream: true, messages: [{ role: "user", content: "go" }] };
+    const response = await sluice.post("/v1/chat/completions", body);
+    expect(response.status).toBe(held ? 502 : 200);
+    expect(await response.text()).toContain("upstream_interrupted");
+    const id = response.headers.get("sluice-request-id");
+    expect(await sluice.ledger(id)).toMatchObject({ code: "upstream_interrupted", provenance: "partial" });
+    const { data } = (await sluice.admin(`decisions?request_id=${id}&phase=stream`)) as { data: object[] };
+    expect(data).toMatchObject([{ reasons: [{ policy: "org/mail", code: "pii_redacted_in_answer" }] }]);
+  },
+);
 
 test("a client that stops reading holds the provider, not memory, also where a stream is looked at", async () => {
   let written = 0;
