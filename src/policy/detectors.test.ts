@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { Type as t } from "@sinclair/typebox";
+import { FactFailure } from "../core/detectors.ts";
 import type { DetectedFacts, FactName } from "../core/facts.ts";
 import type { Content } from "../core/policy.ts";
 import { definePlugin, type Plugin, PluginConfigError, type PluginInstance } from "../sdk/plugin.ts";
@@ -69,20 +70,37 @@ describe("detectors", () => {
     expect(aborted).toBe(true);
   });
 
-  test("that fail again and again are not asked for a while; a prompt that cannot be looked at is not their failure", async () => {
+  test.each<[string, () => Promise<DetectedFacts>, string[], number]>([
+    [
+      "that fail again and again are not asked for a while",
+      () => Promise.reject(new Error("down")),
+      ["failed", "failed", "failed", "breaker open", "breaker open"],
+      3,
+    ],
+    [
+      "that take too long again and again are not asked for a while",
+      () => new Promise(() => undefined),
+      ["timeout", "timeout", "timeout", "breaker open", "breaker open"],
+      3,
+    ],
+    [
+      "are asked again and again about prompts that they cannot look at: that is not their failure",
+      () => Promise.reject(new FactFailure("prompt too long")),
+      Array.from({ length: 5 }, () => "prompt too long"),
+      5,
+    ],
+  ])("%s", async (_, find, expected, times) => {
     let asked = 0;
-    const [detector] = detectorsOf(
-      plugin(() => {
-        asked += 1;
-        throw new Error("down");
-      }),
-    ).of(reads);
+    const counted = plugin(() => {
+      asked += 1;
+      return find();
+    });
+    const [detector] = detectorsOf(counted, { finder: { timeout_ms: 5 } }).of(reads);
     const reasons: string[] = [];
     for (let i = 0; i < 5; i += 1) {
       await detector!.detect(content).catch((error: { reason: string }) => reasons.push(error.reason));
     }
-    expect(reasons).toEqual(["failed", "failed", "failed", "breaker open", "breaker open"]);
-    expect(asked).toBe(3);
+    expect([reasons, asked]).toEqual([expected, times]);
   });
 
   test("that need a config, or are given a wrong one, say so and find nothing", () => {
