@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { AuditAnchor, AuditHead, AuditLog } from "../core/audit.ts";
@@ -28,8 +29,8 @@ export function createAuditAnchor(path: string): AuditAnchor {
   const write = async (head: AuditHead) => {
     const kept = await read();
     if (kept !== null && kept.seq >= head.seq) return;
-    // Whole or not at all, whenever the process ends.
-    const next = `${path}.${process.pid}`;
+    // Whole or not at all, whenever the process ends, and whoever writes at the same time: containers share process ids.
+    const next = `${path}.${randomUUID()}`;
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await writeFile(next, `${head.seq} ${head.hash}\n`, { mode: 0o600 });
     await rename(next, path);
@@ -54,11 +55,19 @@ export interface AnchoredAudit extends AuditLog {
 /**
  * Has the head of a log kept by an anchor after each change of this process, and looked for by each verification. Each
  * head is logged as well: where logs are collected elsewhere, they are one more anchor.
+ *
+ * A head takes the place of another only while that one's entry is there: a log that was cut off stays found, however
+ * much is added to it.
  */
 export function anchorAudit(audit: AuditLog, anchor: AuditAnchor, logger: Logger): AnchoredAudit {
   let keeping = Promise.resolve();
   const keep = async () => {
     try {
+      const kept = await anchor.read();
+      if (kept !== null && !(await holds(audit, kept))) {
+        logger.error({ seq: kept.seq, hash: kept.hash }, "the audit log is not the one whose head was kept: verify it");
+        return;
+      }
       const head = await audit.head();
       logger.info({ seq: head.seq, hash: head.hash }, "the audit log has grown");
       await anchor.keep(head);
@@ -80,4 +89,10 @@ export function anchorAudit(audit: AuditLog, anchor: AuditAnchor, logger: Logger
     },
     settled: () => keeping,
   };
+}
+
+/** Whether a log has the entry that was its head. */
+async function holds(audit: AuditLog, { seq, hash }: AuditHead): Promise<boolean> {
+  const [entry] = await audit.after(seq - 1, 1);
+  return seq === 0 || (entry?.seq === seq && entry.hash === hash);
 }
