@@ -34,3 +34,12 @@ export function normalise(text: string): Normalised {
   const spaced = shown.toLowerCase().replace(/[^\S\n]+/g, " ");
   return { text: spaced.replace(/ ?\n\s*/g, "\n"), hidden };
 }
+
+const escapes: Readonly<Record<string, string>> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
+
+/** A text with what may be JSON's escapes resolved, whether or not it is JSON, as results of tools are. Linear. */
+export function unescaped(text: string): string {
+  return text.replace(/\\(?:u([0-9a-fA-F]{4})|(["\\/bfnrt]))/g, (_, code?: string, letter = "") =>
+    code === undefined ? (escapes[letter] ?? letter) : String.fromCharCode(Number.parseInt(code, 16)),
+  );
+}

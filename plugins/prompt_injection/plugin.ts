@@ -7,7 +7,7 @@ import {
   patternScanner,
   t,
 } from "../../src/sdk/index.ts";
-import { normalise } from "./normalise.ts";
+import { normalise, unescaped } from "./normalise.ts";
 import { rules } from "./rules.ts";
 
 /** Weight of text that is hidden in characters that nobody sees. */
@@ -97,10 +97,18 @@ export default definePlugin({
   },
 });
 
-/** Adds the signs in a text. */
+/** Adds the signs in a text, as it stands and with JSON's escapes resolved. */
 function addSigns(found: Set<string>, one: string): void {
-  const { text, hidden } = normalise(one);
-  if (hidden) found.add(hiddenText);
+  for (const way of one.includes("\\") ? [one, unescaped(one)] : [one]) {
+    const { text, hidden } = normalise(way);
+    if (hidden) found.add(hiddenText);
+    addMatches(found, text);
+    // Some signs stand at the beginning of a line; in all others a line may break.
+    if (text.includes("\n")) addMatches(found, text.replaceAll("\n", " "));
+  }
+}
+
+function addMatches(found: Set<string>, text: string): void {
   for (const { type } of scanner.scan(text, 0, true).matches) found.add(type);
 }
 
