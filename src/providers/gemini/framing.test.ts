@@ -62,6 +62,17 @@ test("the first byte tells what comes", () => {
   expect(data(" \r\n")).toEqual([]);
 });
 
+test("white space before anything tells is not held: a provider may keep its connection alive with it for long", () => {
+  for (const text of ['[{"a":1}]', 'data: {"a":1}\n\n']) {
+    const framing = new GeminiFraming();
+    for (let i = 0; i < 1_000; i += 1) {
+      expect(Buffer.concat(framing.push(Buffer.from("\r\n")).map(({ raw }) => raw)).toString()).toBe("\r\n");
+      expect(framing.holding).toBe(false);
+    }
+    expect(read(framing, [Buffer.from(text)])).toEqual({ data: ['{"a":1}'], bytes: text });
+  }
+});
+
 test("elements go out before the array has ended, and half of one waits", () => {
   const framing = new GeminiFraming();
   expect(framing.push(Buffer.from('[{"a":"]}')).length).toBe(0);

@@ -3,6 +3,8 @@ import type { Block, Framing } from "../framing.ts";
 import { SseReader } from "../sse.ts";
 import { JsonArrayFraming } from "./json-array.ts";
 
+const nothing = new Uint8Array(0);
+
 /**
  * Gemini's two framings: events with `alt=sse`, else one JSON array. The first byte that is no white space tells which
  * came, whatever was asked for and whatever the content type says.
@@ -11,39 +13,32 @@ export class GeminiFraming implements Framing {
   #array: JsonArrayFraming | undefined;
   #events: SseReader | undefined;
   #lineFeedSent = false;
-  /** White space before anything tells. */
-  #before: Uint8Array = new Uint8Array(0);
 
   get holding(): boolean {
-    return this.#framing?.holding ?? this.#before.length > 0;
+    return this.#framing?.holding ?? false;
   }
 
   get rest(): Uint8Array {
-    return this.#framing?.rest ?? this.#before;
+    return this.#framing?.rest ?? nothing;
   }
 
   push(chunk: Uint8Array): readonly Block[] {
-    if (this.#framing !== undefined) return this.#framing.push(chunk);
-    const bytes = this.#before.length === 0 ? chunk : Buffer.concat([this.#before, chunk]);
-    const first = bytes.find((byte) => byte > 32);
-    if (first === undefined) {
-      this.#before = bytes;
-      return [];
+    if (this.#framing === undefined) {
+      const first = chunk.find((byte) => byte > 32);
+      // White space tells nothing yet, and may go on for long.
+      if (first === undefined) return chunk.length === 0 ? [] : [{ name: "", data: null, raw: chunk }];
+      if (first === 91 || first === 123) this.#array = new JsonArrayFraming();
+      else this.#events = new SseReader();
     }
-    if (first === 91 || first === 123) this.#array = new JsonArrayFraming();
-    else this.#events = new SseReader();
-    return this.#framing!.push(bytes);
+    return this.#framing!.push(chunk);
   }
 
   end(): Block | null {
-    if (this.#framing !== undefined) return this.#framing.end();
-    const raw = this.#before;
-    this.#before = raw.subarray(raw.length);
-    return raw.length === 0 ? null : { name: "", data: null, raw };
+    return this.#framing?.end() ?? null;
   }
 
   pass(block: Block): Uint8Array {
-    return this.#wholeLines(this.#framing?.pass(block) ?? block.raw);
+    return this.#framing === undefined ? block.raw : this.#wholeLines(this.#framing.pass(block));
   }
 
   rewrite(block: Block, data: string): Uint8Array {
