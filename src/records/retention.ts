@@ -27,7 +27,7 @@ export interface RetentionOptions {
 const dayMs = 86_400_000;
 
 /**
- * Looks for records whose time is over, at the start and every so often, and deletes them.
+ * Looks for records whose time is over every so often, and when told to run, and deletes them.
  *
  * A run is a bounded number of small steps, each a transaction of its own, the oldest records first: whatever ends it, the
  * next one goes on where it ended. Several replicas that run at once do each other's work.
