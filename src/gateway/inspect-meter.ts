@@ -52,23 +52,23 @@ export class OutputMeter {
     const bytes = this.#tailBytes;
     this.#tail = [];
     this.#tailBytes = 0;
+    this.#counting += bytes;
     const counted = this.#counter.countText(segment, this.#model);
     if (!(counted instanceof Promise)) {
       this.#counted(bytes, counted.tokens);
       return;
     }
-    this.#counting += bytes;
     counted.then(
-      ({ tokens }) => {
-        this.#counting -= bytes;
-        this.#counted(bytes, tokens);
-      },
+      ({ tokens }) => this.#counted(bytes, tokens),
       // It stays reckoned.
       () => undefined,
     );
   }
 
   #counted(bytes: number, tokens: number): void {
+    // A bound, of a tokenizer that had no time for it: it stays reckoned, too.
+    if (tokens >= bytes) return;
+    this.#counting -= bytes;
     this.#countedBytes += bytes;
     this.#countedTokens += tokens;
   }

@@ -42,6 +42,20 @@ describe("the count of what an answer has written", () => {
     await Promise.resolve();
     expect([meter.tokens, meter.leastTokens]).toEqual([1000, 333]);
   });
+
+  test("stays reckoned where the tokenizer can tell but a bound: no answer ends for tokens that it may not have", async () => {
+    const overloaded = createTokenCounter({ maxQueuedLength: 0 });
+    try {
+      const meter = new OutputMeter(overloaded, gpt4o);
+      for (let i = 0; i < 3; i += 1) {
+        meter.add("x".repeat(4096));
+        expect(await overloaded.countText("x".repeat(4096), gpt4o)).toEqual({ tokens: 4096, exact: false });
+        expect([meter.tokens, meter.leastTokens]).toEqual([1024 * (i + 1), Math.floor((4096 * (i + 1)) / 12)]);
+      }
+    } finally {
+      overloaded.close();
+    }
+  });
 });
 
 function never(): never {
