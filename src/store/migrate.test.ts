@@ -86,6 +86,14 @@ describe("migrations", () => {
     expect(await database.run(tables[database.engine])).toEqual([]);
   });
 
+  test("that the database does not take fail with what it says", async () => {
+    await using database = await start({ "0001_a.sql": first });
+    const closed = { SQLite: "pragma query_only = 1", PostgreSQL: "set transaction read only" }[database.engine];
+    await database.write("0001_a.sql", `${closed};\n${first}`);
+    await expect(database.open()).rejects.toThrow(/^The migration '0001_a.sql' failed: .*read-?only/);
+    expect(await database.run(tables[database.engine])).toEqual([]);
+  });
+
   test("must be numbered without gaps", async () => {
     await using database = await start({ "0001_a.sql": first, "0003_c.sql": "" });
     await expect(database.open()).rejects.toThrow("numbered from 0001 without gaps; found '0003_c.sql' as number 2");

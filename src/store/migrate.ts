@@ -1,7 +1,9 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Kysely, sql } from "kysely";
+import { SluiceError } from "../errors.ts";
 import type { Engine } from "./engine.ts";
+import { describeError } from "./engine-health.ts";
 import type { Tables } from "./tables.ts";
 
 /** One migration file. */
@@ -72,7 +74,7 @@ async function applyMissing(db: Kysely<Tables>, migrations: readonly Migration[]
       try {
         await sql.raw(statement).execute(db);
       } catch (cause) {
-        const problem = cause instanceof Error ? cause.message : String(cause);
+        const problem = describeError(cause instanceof SluiceError ? cause.cause : cause);
         throw new MigrationError(`The migration '${migration.name}' failed: ${problem}`, { cause });
       }
     }
