@@ -108,6 +108,16 @@ describe("calls of tools in a stream", () => {
     expect(log.findings).toMatchObject([{ code: "shell", effect: "warn", would: "deny" }]);
   });
 
+  test.each([
+    ["that the mode keeps from its effect", policy("org/a", { calls, ...secret }, { mode: "warn" })],
+    ["whose action is to note", policy("org/b", { texts: [{ ...secret.texts![0]!, action: "warn" }] })],
+  ])("are not taken out of an answer that broke off by a policy %s", (_, noting) => {
+    const { judge } = guards(noting);
+    judge.see(event([name("0", "write"), given("0", '{"pa')]));
+    expect(judge.judge(name("0", "write"), false)).toBe("wait");
+    expect(judge.judge(name("0", "write"), true)).toEqual({ does: "stand" });
+  });
+
   test("with arguments beyond the bound, or a guard that throws, are an error of the policy", () => {
     const long = guards(policy("org/a", { calls }));
     long.judge.see(event([name("0", "write")]));

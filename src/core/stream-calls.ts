@@ -66,7 +66,8 @@ export class CallGuards {
   /**
    * What becomes of the call that a piece belongs to.
    *
-   * @param last whether it cannot wait: a call whose arguments never came whole is taken out
+   * @param last whether it cannot wait: a call whose arguments never came whole is taken out, unless what is looked for in
+   *   them would only be noted
    */
   judge(piece: Piece, last: boolean): JudgedCall {
     const call = this.#call(piece);
@@ -90,6 +91,7 @@ export class CallGuards {
     const { name, whole } = call;
     const unbounded = call.arguments.length > maxArguments;
     let waits = false;
+    let enforced = false;
     let given = call.arguments;
     let strip = false;
     for (const { policy, guard } of this.#guards) {
@@ -102,6 +104,7 @@ export class CallGuards {
         }
         if (needsArguments && !whole) {
           waits = true;
+          enforced ||= policy.mode === "enforce";
           continue;
         }
         const verdict = guard.judge({ name, arguments: needsArguments ? given : "" });
@@ -117,7 +120,10 @@ export class CallGuards {
       }
     }
     if (strip) return taken;
-    if (waits || (this.#scansArguments && !whole && !unbounded)) return last ? taken : "wait";
+    if (waits || (this.#scansArguments && !whole && !unbounded)) {
+      if (!last) return "wait";
+      return enforced || this.#texts.enforces("tool_arguments") ? taken : stands;
+    }
     if (unbounded && this.#scansArguments) {
       const finding = this.#texts.unread("tool_arguments", tooLong);
       return finding === null ? stands : { does: "deny", finding };

@@ -59,6 +59,11 @@ export class TextGuards {
     return this.#kinds.has(kind);
   }
 
+  /** Whether anything that is found in texts of this kind may be dealt with, and is not only noted. */
+  enforces(kind: PieceKind): boolean {
+    return this.#entries.some(({ guard, enforced }) => enforced && guard.kinds.includes(kind));
+  }
+
   /** Takes the next piece of a channel's text. */
   push(channel: Channel, text: string, last: boolean): FilteredText {
     const { choice, kind, tool } = channel;
