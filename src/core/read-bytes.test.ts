@@ -36,12 +36,13 @@ test("a longer one is not read further, and not wanted any more", async () => {
   expect(text((await body.read()).value ?? null)).toBe("never read");
 });
 
-test("of an answer the length is believed that it tells, unless it is compressed", async () => {
+test("of an answer the length is believed that it tells, unless it is compressed or comes in chunks", async () => {
   const answer = (headers: Record<string, string>) => new Response("one two", { headers });
   expect(text(await readResponse(answer({ "content-length": "7" }), 7))).toBe("one two");
   expect(await readResponse(answer({ "content-length": "7" }), 6)).toBeNull();
   expect(text(await readResponse(answer({ "content-length": "70", "content-encoding": "gzip" }), 7))).toBe("one two");
   expect(await readResponse(answer({ "content-length": "3", "content-encoding": "gzip" }), 6)).toBeNull();
+  expect(await readResponse(answer({ "content-length": "3", "transfer-encoding": "chunked" }), 6)).toBeNull();
   expect(text(await readResponse(answer({}), 7))).toBe("one two");
   expect(text(await readResponse(new Response(null, { status: 204 }), 0))).toBe("");
 });

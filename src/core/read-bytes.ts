@@ -29,8 +29,9 @@ export async function readBytes(source: ByteSource, max: number): Promise<Uint8A
  */
 export async function readResponse(response: Response, max: number): Promise<Uint8Array | null> {
   const { headers } = response;
-  // Of a compressed body the length says nothing.
-  const told = headers.has("content-encoding") ? null : headers.get("content-length");
+  // Of a body that is compressed, or comes in chunks all the same, the length says nothing.
+  const says = !headers.has("content-encoding") && !headers.has("transfer-encoding");
+  const told = says ? headers.get("content-length") : null;
   // Not looked at before it is needed: a stream is made of it then, which costs more than all the rest of reading it.
   if (told !== null && Number(told) <= max) return response.bytes();
   const { body } = response;
