@@ -1,6 +1,7 @@
 import { type AnyElysia, Elysia } from "elysia";
 import { createClientAddress } from "./core/client-address.ts";
 import type { Readiness } from "./core/health.ts";
+import { receivedRequest } from "./core/plain-request.ts";
 import type { Catalogue, KeyDirectory, Logger } from "./core/ports.ts";
 import type { WireFormat } from "./core/wire.ts";
 import { errorCatalogue, fillPlaceholders } from "./errors.ts";
@@ -26,7 +27,8 @@ export interface AppDeps {
 /** Makes the Elysia application. It listens on nothing yet. */
 export function createApp(deps: AppDeps) {
   const clientAddress = createClientAddress(deps.trustedProxies);
-  const addressOf = (request: Request) => clientAddress(request, app.server?.requestIP(request)?.address ?? "");
+  const addressOf = (request: Request) =>
+    clientAddress(request, app.server?.requestIP(receivedRequest(request))?.address ?? "");
   const routes = surfaceRoutes(deps.formats, deps.gateway, addressOf);
   const app: Elysia = new Elysia({ name: "sluice", normalize: false, serve: { routes } });
   return app

@@ -1,5 +1,6 @@
 import { type AnyElysia, Elysia } from "elysia";
 import { createClientAddress } from "../core/client-address.ts";
+import { receivedRequest } from "../core/plain-request.ts";
 import { createAdmin } from "./admin.ts";
 import type { AdminDeps } from "./deps.ts";
 import { createDocs } from "./docs.ts";
@@ -24,7 +25,7 @@ export function createControlPlane(deps: AdminDeps, version: string): AnyElysia 
   const clientAddress = createClientAddress(deps.trustedProxies);
   const answer = (request: Request, server: Server | null) => {
     const handed = escapeIds(request);
-    rememberAddress(handed, clientAddress(request, server?.requestIP(request)?.address ?? ""));
+    rememberAddress(handed, clientAddress(request, server?.requestIP(receivedRequest(request))?.address ?? ""));
     return admin.handle(handed);
   };
   return new Elysia()

@@ -122,7 +122,7 @@ test("a later start prints no key, and keys of the first one still work", async 
   second.child.kill("SIGTERM");
   expect(await second.child.exited).toBe(0);
   expect(second.text()).toBe(`sluice ready ${url}\n`);
-});
+}, 30_000);
 
 test("SIGTERM, however often it comes, stops accepting, lets a running stream finish, stores its row and exits 0", async () => {
   const dir = newDir();

@@ -1,4 +1,5 @@
 import type { Elysia } from "elysia";
+import { plainRequest } from "../core/plain-request.ts";
 import type { Certificate } from "./tls.ts";
 
 /** Where an application listens. */
@@ -25,46 +26,33 @@ export interface Listener {
 
 /**
  * Bun's own limits are set aside: bodies are bounded, with an answer that says so, where they are read, and a model
- * may think for longer than any idle time-out before its first byte.
+ * may think for longer than any idle time-out before its first byte. Its page for developers shows source text to
+ * whoever meets a bug.
  */
-const serverLimits = { maxRequestBodySize: Number.MAX_SAFE_INTEGER, idleTimeout: 0 };
-
-/** Lets an application listen. */
-export function listen(app: Elysia, { hostname, port, certificate }: ListenOptions): Listener {
-  if (certificate === undefined) {
-    app.listen({ hostname, port, ...serverLimits });
-    const server = app.server!;
-    return {
-      port: server.port!,
-      renew() {
-        throw new Error("there is no certificate to renew");
-      },
-      stop: (cutOff) => server.stop(cutOff),
-    };
-  }
-  return listenSecurely(app, hostname, port, certificate);
-}
+const serverOptions = { maxRequestBodySize: Number.MAX_SAFE_INTEGER, idleTimeout: 0, development: false };
 
 /**
- * Bun does not change the certificate of a server (`server.reload` takes one and ignores it). A second one listens on the
- * same port before the first one stops: between them no connection is refused. The first one finishes the requests that
- * it has, and closes connections that have none, as idle ones are closed at any time: clients open others.
+ * Lets an application listen.
+ *
+ * Bun does not change the certificate of a server (`server.reload` takes one and ignores it). To renew it a second one
+ * listens on the same port before the first one stops: between them no connection is refused. The first one finishes the
+ * requests that it has, and closes connections that have none, as idle ones are closed at any time: clients open others.
  */
-function listenSecurely(app: Elysia, hostname: string, firstPort: number, first: Certificate): Listener {
-  const serve = (port: number, { cert, key }: Certificate) =>
+export function listen(app: Elysia, { hostname, port: firstPort, certificate }: ListenOptions): Listener {
+  const serve = (port: number, tls: Pick<Certificate, "cert" | "key"> | undefined) =>
     Bun.serve({
-      ...serverLimits,
-      ...{ hostname, port, reusePort: true, development: false },
-      tls: { cert, key },
+      ...serverOptions,
+      ...{ hostname, port, reusePort: tls !== undefined },
+      ...(tls && { tls: { cert: tls.cert, key: tls.key } }),
       // The gateway's routes are Bun's own; all others are the application's.
       ...(app.config.serve as { readonly routes: Record<string, never> }),
-      fetch: app.fetch,
+      fetch: (request) => app.fetch(plainRequest(request)),
     });
   type Server = ReturnType<typeof serve>;
   const leaving = new Set<Server>();
   // Sharing the port is for renewals. Who else has it already is found out as with plain HTTP, by asking for it alone.
-  void Bun.serve({ hostname, port: firstPort, fetch: () => new Response() }).stop(true);
-  let current = serve(firstPort, first);
+  if (certificate) void Bun.serve({ hostname, port: firstPort, fetch: () => new Response() }).stop(true);
+  let current = serve(firstPort, certificate);
   const port = current.port!;
   app.server = current;
 
@@ -76,9 +64,10 @@ function listenSecurely(app: Elysia, hostname: string, firstPort: number, first:
 
   return {
     port,
-    renew(certificate) {
+    renew(renewed) {
+      if (certificate === undefined) throw new Error("there is no certificate to renew");
       const before = current;
-      current = serve(port, certificate);
+      current = serve(port, renewed);
       app.server = current;
       void stop(before);
     },
