@@ -81,5 +81,5 @@ async function openTokens({ tokens, clock, logger }: OperatorAccessOptions): Pro
           timeoutMs: jwksTimeoutMs,
           maxAgeMs: jwksMaxAgeMs,
         });
-  return createTokens({ clock, secret, jwks, issuer, audience, claims, organisationRequired, logger });
+  return createTokens({ clock, secret, jwks, issuer, audience, claims, organisationRequired });
 }

@@ -2,11 +2,11 @@ import { describe, expect, test } from "bun:test";
 import { adminScopes } from "../core/operators.ts";
 import { SluiceError } from "../errors.ts";
 import { createTestLogger, temporaryStore } from "../store/testing.ts";
-import { openOperatorAccess } from "./open.ts";
+import { openOperatorAccess, type TokenSettings } from "./open.ts";
 
 const adminKey = `sla_${"A".repeat(43)}`;
 
-async function startAccess(over: { adminKey?: string; failedAttemptsPerMinute?: number } = {}) {
+async function startAccess(over: { adminKey?: string; failedAttemptsPerMinute?: number; tokens?: TokenSettings } = {}) {
   const store = await temporaryStore();
   const logger = createTestLogger();
   const { clock } = store;
@@ -175,6 +175,20 @@ describe("an address that failed too often", () => {
     access.clock.ms += 12_000;
     expect(await access.identify("wrong")).toBeNull();
     expect(await refused(access.identify("wrong"))).toBe("too_many_failures");
+  });
+
+  test("has why its tokens are refused in the log, for as many as it may fail with", async () => {
+    const tokens = {
+      ...{ secret: "a secret of tokens, long enough to be one", jwksTimeoutMs: 1000, jwksMaxAgeMs: 1000 },
+      ...{ claims: { roles: ["roles"], scopes: [], organisation: [] }, organisationRequired: false },
+    };
+    await using access = await startAccess({ tokens });
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+    const forged = `${part({ alg: "HS256" })}.${part({ sub: "ann", exp: 4e9 })}.AAAA`;
+    for (let i = 0; i < 20; i += 1) await refused(access.identify(forged));
+    const told = access.logger.lines.filter((line) => line.includes("was refused"));
+    expect(told).toHaveLength(5);
+    expect(told[0]).toContain("signature verification failed");
   });
 
   test("keeps no valid credential waiting, its own neither", async () => {

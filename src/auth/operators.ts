@@ -37,7 +37,11 @@ export function createOperators({ adminKey, keyring, tokens, attempts, logger }:
       const [, presented] = /^bearer +(\S+)\s*$/i.exec(authorization ?? "") ?? [];
       // Nothing was tried.
       if (presented === undefined) return null;
-      const known = (await keyring.identify(presented)) ?? (await tokens?.identify(presented)) ?? null;
+      let problem: string | undefined;
+      const refused = (reason: string) => {
+        problem = reason;
+      };
+      const known = (await keyring.identify(presented)) ?? (await tokens?.identify(presented, refused)) ?? null;
       if (known !== null) return known;
       const seconds = attempts.wait(address);
       if (seconds === 0 || !adminKey.guessable) {
@@ -46,6 +50,8 @@ export function createOperators({ adminKey, keyring, tokens, attempts, logger }:
       }
       if (seconds > 0) throw new SluiceError("too_many_failures", { seconds });
       attempts.note(address);
+      // Only of attempts that count: the log takes no more of them than the address has.
+      if (problem !== undefined) logger.warn({ reason: problem, address }, "a token (JWT) of an operator was refused");
       if (attempts.wait(address) > 0) {
         logger.warn({ address }, "an address has sent too many credentials that are not valid: it is made to wait");
       }

@@ -7,7 +7,7 @@ import {
   jwtVerify,
 } from "jose";
 import { type AdminScope, adminScopes, type Operator, roleScopes } from "../core/operators.ts";
-import type { Clock, Logger } from "../core/ports.ts";
+import type { Clock } from "../core/ports.ts";
 import { SluiceError } from "../errors.ts";
 import { TokenSettingError } from "./token-setting-error.ts";
 
@@ -25,8 +25,6 @@ export interface TokenOptions {
   readonly claims: TokenClaims;
   /** Whether a token without an organisation is refused, instead of being good for all. */
   readonly organisationRequired: boolean;
-  /** Told why a token was refused, which its sender is not. Absent: nobody is. */
-  readonly logger?: Pick<Logger, "warn"> | undefined;
 }
 
 /** Names of claims: of several the first that is there. A name with dots may be a path, as `realm_access.roles`. */
@@ -39,10 +37,11 @@ export interface TokenClaims {
 /** Knows who a token was issued to. */
 export interface Tokens {
   /**
+   * @param onRefused told why a token is refused, which its sender is not: with names of claims, and nothing else of it
    * @returns `null` for what is no valid token
    * @throws SluiceError `authority_unavailable`
    */
-  identify(presented: string): Promise<Operator | null>;
+  identify(presented: string, onRefused?: (reason: string) => void): Promise<Operator | null>;
 }
 
 /** Fewer bytes can be found out from a single token by trying (RFC 7518, 3.2). */
@@ -79,7 +78,7 @@ const subjectPattern = /^[^\p{C}\s]{1,128}$/u;
  * @throws TokenSettingError when the secret is too short
  */
 export function createTokens(options: TokenOptions): Tokens {
-  const { clock, jwks, issuer, audience, logger } = options;
+  const { clock, jwks, issuer, audience } = options;
   const secret = options.secret === undefined ? undefined : new TextEncoder().encode(options.secret);
   if (secret !== undefined && secret.length < leastSecretBytes) {
     const problem = `The secret of tokens (jwt.secret) has ${secret.length} bytes; at least ${leastSecretBytes} are needed.`;
@@ -105,14 +104,12 @@ export function createTokens(options: TokenOptions): Tokens {
     return null;
   };
 
-  /** Never with anything of the token, save names of claims. */
-  const refuse = (reason: string): null => {
-    logger?.warn({ reason }, "a token (JWT) of the admin surface was refused");
-    return null;
-  };
-
   return {
-    async identify(presented) {
+    async identify(presented, onRefused) {
+      const refuse = (reason: string): null => {
+        onRefused?.(reason);
+        return null;
+      };
       if (presented.length > maxLength || !tokenPattern.test(presented)) return null;
       let payload: JWTPayload | null;
       try {
