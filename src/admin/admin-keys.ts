@@ -3,6 +3,7 @@ import type { AdminKey } from "../core/admin-keys.ts";
 import { roleScopes, roles } from "../core/operators.ts";
 import { SluiceError } from "../errors.ts";
 import type { AdminDeps } from "./deps.ts";
+import { readExpiry, statusOf } from "./key-view.ts";
 import { actorOf, operatorOf, reaches } from "./operator.ts";
 import { problems } from "./problems.ts";
 import {
@@ -14,7 +15,6 @@ import {
   maybeTime,
   nameText,
   oneOf,
-  readTime,
   routes,
   type Shown,
   showMaybeTime,
@@ -274,18 +274,4 @@ function holdToOwnScopes(request: Request, role: AdminKey["role"]): void {
   throw new SluiceError("insufficient_scope", {
     problem: `The role '${role}' may do what it may not: ${more.join(", ")}`,
   });
-}
-
-function readExpiry(text: string | null, now: number): number | null {
-  if (text === null) return null;
-  const expiresAt = readTime("expires_at", text);
-  if (expiresAt <= now) {
-    throw new SluiceError("invalid_input", { problem: `'expires_at' is ${showTime(expiresAt)}, which is past.` });
-  }
-  return expiresAt;
-}
-
-function statusOf(key: AdminKey, now: number): "active" | "expired" | "revoked" {
-  if (key.revokedAt !== null) return "revoked";
-  return key.expiresAt !== null && key.expiresAt <= now ? "expired" : "active";
 }

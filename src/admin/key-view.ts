@@ -145,7 +145,8 @@ export function readExpiry(text: string | null, now: number): number | null {
   return expiresAt;
 }
 
-function statusOf(key: GatewayKey, now: number): KeyStatus {
+/** What a key of either kind is now. */
+export function statusOf(key: Pick<GatewayKey, "revokedAt" | "expiresAt">, now: number): KeyStatus {
   if (key.revokedAt !== null) return "revoked";
   return key.expiresAt !== null && key.expiresAt <= now ? "expired" : "active";
 }
