@@ -39,4 +39,4 @@ export function prepareInserts(database: Database): InsertAll {
 }
 
 /** The settings that every connection to a database file has. */
-export const connectionPragmas = ["journal_mode = wal", "synchronous = normal", "foreign_keys = on"] as const;
+export const connectionPragmas = ["journal_mode = wal", "foreign_keys = on"] as const;

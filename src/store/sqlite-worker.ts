@@ -3,8 +3,11 @@ import { Database } from "bun:sqlite";
 import { connectionPragmas, type InsertAll, prepareInserts } from "./sqlite-inserts.ts";
 import { decodeWrite, type WriteReply } from "./sqlite-message.ts";
 
-/** Nobody waits for this thread but batches of records, so it can wait long for other writers. */
-const busyTimeoutMs = 5000;
+/**
+ * Nobody waits for this thread but batches of records, so it can wait long for other writers. What it commits is safe from
+ * the end of the process at once, and from that of the machine when the file system has written it.
+ */
+const pragmas = ["busy_timeout = 5000", ...connectionPragmas, "synchronous = normal"];
 
 declare const self: Worker;
 
@@ -24,6 +27,6 @@ self.onmessage = ({ data }: MessageEvent<string>) => {
 
 function connect(path: string): InsertAll {
   const database = new Database(path, { create: false, readwrite: true });
-  for (const pragma of [`busy_timeout = ${busyTimeoutMs}`, ...connectionPragmas]) database.run(`pragma ${pragma}`);
+  for (const pragma of pragmas) database.run(`pragma ${pragma}`);
   return prepareInserts(database);
 }

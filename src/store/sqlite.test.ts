@@ -1,6 +1,9 @@
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { statSync } from "node:fs";
+import { join } from "node:path";
+import { sql } from "kysely";
+import { openSqlite } from "./sqlite.ts";
 import { openStore } from "./store.ts";
 import { temporaryFolder, temporaryStore } from "./testing.ts";
 
@@ -80,6 +83,14 @@ test("a database has the settings that make it fast and safe", async () => {
   using database = new Database(store.path, { readonly: true });
   expect(database.query("pragma journal_mode").get()).toEqual({ journal_mode: "wal" });
   expect(database.query("pragma page_size").get()).toEqual({ page_size: 16384 });
+});
+
+test("what the control plane commits is on disk before it is answered", async () => {
+  await using folder = await temporaryFolder();
+  const { db, close } = openSqlite(join(folder.path, "sluice.db"));
+  const full = 2;
+  expect((await sql`pragma synchronous`.execute(db)).rows).toEqual([{ synchronous: full }]);
+  await close();
 });
 
 test("records are read by their indexes, never by going through all of them", async () => {
