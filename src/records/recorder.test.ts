@@ -267,6 +267,20 @@ describe("a recorder", () => {
     expect(recorder.dropped.usage).toBe(1);
   });
 
+  test("that is closed over a database that does not answer gives up in time, whatever waits to be stored", async () => {
+    const sink = new GatedSink();
+    sink.failures = Number.POSITIVE_INFINITY;
+    const recorder = createRecorder({ sink, logger: createTestLogger(), batchSize: 10, closeMs: 0, wait });
+    sink.hold();
+    for (let i = 0; i < 300; i += 1) recorder.usage(usageRow());
+    const closing = recorder.close();
+    sink.release();
+    await closing;
+    // The one that was under way; the other 29 batches were not begun.
+    expect(sink.attempts).toBe(1);
+    expect(recorder.dropped.usage).toBe(300);
+  });
+
   test("waits for another process that holds the database", async () => {
     await using store = await temporaryStore();
     const recorder = createRecorder({ sink: store.records, logger: createTestLogger() });

@@ -22,6 +22,11 @@ export interface RecorderOptions {
   readonly retryMs?: number;
   /** Times that it is tried, at most. */
   readonly maxAttempts?: number;
+  /**
+   * For how long, in milliseconds, a store that fails is tried once the recorder is being closed; what is left then is
+   * dropped. An attempt under way is waited for.
+   */
+  readonly closeMs?: number;
   /** Waits between attempts. */
   readonly wait?: (ms: number) => Promise<void>;
   /** Told of every decision as it is made, stored or not. */
@@ -63,6 +68,7 @@ export function createRecorder({
   intervalMs = 100,
   retryMs = 30_000,
   maxAttempts = Number.POSITIVE_INFINITY,
+  closeMs = 10_000,
   wait = (ms) => Bun.sleep(ms),
   activity,
 }: RecorderOptions): Recorder {
@@ -80,6 +86,8 @@ export function createRecorder({
   const flushes: { readonly last: number; readonly resolve: () => void }[] = [];
   let storing = false;
   let closed = false;
+  /** When the recorder must be done, by `performance.now()`, if its store does not answer. */
+  let closeBy = Number.POSITIVE_INFINITY;
   /** Whether records are being dropped for want of room, so that the log says so once and not for every record. */
   let overflowing = false;
   /** Whether the last attempt to store something failed. */
@@ -135,7 +143,8 @@ export function createRecorder({
     // Requests go first: each batch has a turn of the event loop of its own.
     await nextTurn();
     for (let batch = full.shift(); batch !== undefined; batch = full.shift()) {
-      await store(batch);
+      if (failing && performance.now() >= closeBy) drop(batch, new Error("there is no more time to store them"), 0);
+      else await store(batch);
       stored += 1;
       waiting -= sizeOf(batch);
       length -= batch.length;
@@ -151,6 +160,12 @@ export function createRecorder({
     while (flushes[0] !== undefined && flushes[0].last <= last) flushes.shift()!.resolve();
   };
 
+  const drop = ({ usageCount: usage, decisionCount: decisions }: Batch, err: unknown, attempt: number) => {
+    dropped.usage += usage;
+    dropped.decision += decisions;
+    logger.error({ err, attempt, usage, decisions }, "records are dropped: they could not be stored");
+  };
+
   const store = async (batch: Batch) => {
     // What ends with the process is not tried as often for each batch of a store that is away.
     const enough = closed && failing ? 1 : waitedForAttempts;
@@ -163,14 +178,10 @@ export function createRecorder({
         return;
       } catch (error) {
         failing = true;
-        const last = attempt >= (closed ? Math.min(maxAttempts, enough) : maxAttempts) || waited >= retryMs;
+        const attempts = closed ? Math.min(maxAttempts, enough) : maxAttempts;
+        const last = attempt >= attempts || waited >= retryMs || performance.now() >= closeBy;
+        if (last) return drop(batch, error, attempt);
         const fields = { err: error, attempt, usage: batch.usageCount, decisions: batch.decisionCount };
-        if (last) {
-          dropped.usage += batch.usageCount;
-          dropped.decision += batch.decisionCount;
-          logger.error(fields, "records are dropped: they could not be stored");
-          return;
-        }
         logger.warn(fields, "records could not be stored; trying again");
         if (!closed && attempt >= waitedForAttempts) {
           away = true;
@@ -215,6 +226,7 @@ export function createRecorder({
     flush,
     async close() {
       closed = true;
+      closeBy = performance.now() + closeMs;
       await flush();
     },
   };
