@@ -1,10 +1,10 @@
-import { createHash } from "node:crypto";
 import { costNanoUsd } from "../core/cost.ts";
 import { type Decision, decisionIdOf, type Finding, shadowEffect } from "../core/decision.ts";
 import { evaluate, recheck } from "../core/engine.ts";
 import type { Facts } from "../core/facts.ts";
 import type { Identity } from "../core/identity.ts";
 import { maskDecision } from "../core/masked-decision.ts";
+import { hashName } from "../core/name-hash.ts";
 import { countingSurfaces, type Phase, type Surface } from "../core/phases.ts";
 import { type CompiledPolicy, type Content, noContent } from "../core/policy.ts";
 import type { PlainDecision, Provenance, Route, UsageRow } from "../core/ports.ts";
@@ -42,11 +42,6 @@ const noLooks: readonly Look[] = Object.freeze([]);
 
 /** Nothing was used: refusals and calls that never reached a provider. */
 const unused = plainUsage(0, 0);
-
-/** What stands for a text that is not to be read from records, and is the same wherever it stands. */
-function hash(text: string): string {
-  return createHash("sha256").update(text).digest("hex").slice(0, 32);
-}
 
 type PolicyFailed = (policy: CompiledPolicy, error: unknown, phase: Phase) => void;
 
@@ -248,7 +243,7 @@ export class Call implements Content {
       key: identity.key.id,
       surface: this.surface,
       model: view.model,
-      decision: this.facts === undefined ? decision : maskDecision(decision, this.facts, hash),
+      decision: this.facts === undefined ? decision : maskDecision(decision, this.facts, hashName),
       micros,
       ...(keepsFacts && this.rules !== undefined && { facts: this.#recordedFacts(phase, view.model) }),
       ...(keepsText && { text: boundedTexts(this.texts()) }),
@@ -262,7 +257,7 @@ export class Call implements Content {
     return recordFacts(phase === "request" ? [...this.#earlier, now] : [now], {
       phase,
       model,
-      hash,
+      hash: hashName,
       ...(isBound && { bounds: ["request.estimated_tokens"] }),
       ...(phase === "request" && this.limits?.told && { limits: this.limits.told }),
     });
@@ -415,7 +410,7 @@ export class Call implements Content {
       app: identity?.app.id ?? "",
       env: identity?.env ?? "",
       key: identity?.key.id ?? "",
-      userHash: user === "" ? "" : hash(user),
+      userHash: hashName(user),
       surface: this.surface,
       provider,
       model: (this.asked ?? view)?.model ?? "",
