@@ -118,6 +118,20 @@ describe("calls of tools in a stream", () => {
     expect(judge.judge(name("0", "write"), true)).toEqual({ does: "stand" });
   });
 
+  test("are taken out all the same where a guard of their names, or one that writes other arguments, has its effect", () => {
+    const noting = policy("org/a", secret, { mode: "warn" });
+    const named: AnswerGuard = { texts: [{ ...secret.texts![0]!, kinds: ["tool_name"] }] };
+    const emptied: CallGuard = {
+      needsArguments: () => false,
+      judge: () => ({ hit: hit("emptied"), then: { arguments: "{}" } }),
+    };
+    for (const dealing of [named, { calls: emptied }]) {
+      const { judge } = guards(noting, policy("org/b", dealing));
+      judge.see(event([name("0", "sk-1234"), given("0", '{"pa')]));
+      expect(judge.judge(name("0", "sk-1234"), true)).toEqual({ does: "strip" });
+    }
+  });
+
   test("with arguments beyond the bound, or a guard that throws, are an error of the policy", () => {
     const long = guards(policy("org/a", { calls }));
     long.judge.see(event([name("0", "write")]));

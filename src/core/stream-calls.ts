@@ -122,7 +122,8 @@ export class CallGuards {
     if (strip) return taken;
     if (waits || (this.#scansArguments && !whole && !unbounded)) {
       if (!last) return "wait";
-      return enforced || this.#texts.enforces("tool_arguments") ? taken : stands;
+      enforced ||= given !== call.arguments || this.#texts.enforces("tool_name", "tool_arguments");
+      return enforced ? taken : stands;
     }
     if (unbounded && this.#scansArguments) {
       const finding = this.#texts.unread("tool_arguments", tooLong);

@@ -59,9 +59,9 @@ export class TextGuards {
     return this.#kinds.has(kind);
   }
 
-  /** Whether anything that is found in texts of this kind may be dealt with, and is not only noted. */
-  enforces(kind: PieceKind): boolean {
-    return this.#entries.some(({ guard, enforced }) => enforced && guard.kinds.includes(kind));
+  /** Whether anything that is found in texts of these kinds may be dealt with, and is not only noted. */
+  enforces(...kinds: readonly PieceKind[]): boolean {
+    return this.#entries.some(({ guard, enforced }) => enforced && kinds.some((kind) => guard.kinds.includes(kind)));
   }
 
   /** Takes the next piece of a channel's text. */
