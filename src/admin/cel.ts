@@ -1,6 +1,7 @@
 import { t } from "elysia";
 import { phases } from "../core/phases.ts";
 import type { AdminDeps } from "./deps.ts";
+import { seenFiles } from "./policy-confined.ts";
 import { paramsSchema, toParams } from "./policy-input.ts";
 import { problems } from "./problems.ts";
 import { oneOf, routes } from "./schemas.ts";
@@ -63,14 +64,16 @@ const answerSchema = t.Object(
 export function celRoutes(deps: AdminDeps) {
   return routes("/policies").post(
     "/validate-cel",
-    async ({ body }) => {
-      const report = await deps.policies.validateCel({
+    async ({ body, request }) => {
+      const path = body.path ?? "org/expression.policy.yaml";
+      const question = {
         expression: body.expression,
-        phase: body.phase ?? "request",
+        phase: body.phase ?? ("request" as const),
         condition: body.condition ?? true,
         params: toParams(body.params ?? {}),
-        path: body.path ?? "org/expression.policy.yaml",
-      });
+        path,
+      };
+      const report = await deps.policies.validateCel(question, await seenFiles(deps, request, path));
       const { problem, reads, params } = report;
       return {
         ...report,

@@ -128,6 +128,51 @@ describe("policies, which all organisations share", () => {
   });
 });
 
+test("what is only checked is told nothing of files for others", async () => {
+  await using own = await startTestAdmin({
+    "sluice.yaml": "locked: [org/everyone]\n",
+    "org/everyone.policy.yaml": "description: For all.\nrules: [{ id: a, then: warn }]\n",
+    "org/shared.data.yaml": "lists: { shared: [a] }\n",
+    "apps/mine/own.data.yaml": "lists: { mine: [a] }\n",
+    "apps/globex-bot/cap.policy.yaml": "description: For one.\nrules: [{ id: globex-rule, then: warn }]\n",
+    "apps/globex-bot/names.data.yaml": "lists: { globex_names: [a] }\n",
+  });
+  const create = async (path: string, body: object) => (await own.call("POST", `/admin/v1/${path}`, { body })).json();
+  for (const name of ["acme", "globex"]) await create("organisations", { name });
+  await create("applications", { name: "mine", organisation: "acme" });
+  await create("applications", { name: "globex-bot", organisation: "globex" });
+  const { key } = await create("admin-keys", { name: "a", role: "author", organisation: "acme" });
+  const check = async (path: string, content: string, by?: string) =>
+    (await own.call("POST", "/admin/v1/policies/validate", { ...(by && { key: by }), body: { path, content } })).json();
+  const relief = (policy: string, rule: string) =>
+    `policy: ${policy}\nrule: ${rule}\nscope: { apps: [mine] }\nowner: p\nreason: r\nexpires: 2126-01-01\n`;
+  const reading = (list: string) =>
+    `description: d\nrules: [{ id: a, when: request.model in data.${list}, then: deny, code: x }]\n`;
+  const all = [];
+  for (const [path, content] of [
+    ["sluice.yaml", "locked: [org/zzz]\n"],
+    ["org/x.exception.yaml", relief("org/zzz", "a")],
+    ["org/x.exception.yaml", relief("apps/globex-bot/cap", "zzz")],
+    ["apps/globex-bot/x.policy.yaml", reading("zzz")],
+    ["policies/apps/globex-bot/x.policy.yaml", reading("globex_names")],
+  ] as const) {
+    const [told, known] = [await check(path, content, key), await check(path, content)];
+    expect([path, told.valid]).toEqual([path, false]);
+    all.push(known);
+    expect(told.problems.map(({ message }: { message: string }) => message).join()).not.toMatch(
+      /globex-rule|(known|policies|rules): .*globex/,
+    );
+  }
+  expect(JSON.stringify(all)).toMatch(/globex-rule.*known: data\.shared, data\.globex_names/);
+  const cel = { expression: "request.model in data.zzz", path: "apps/globex-bot/a.policy.yaml" };
+  const asked = await own.call("POST", "/admin/v1/policies/validate-cel", { key, body: cel });
+  expect(asked.text).not.toContain("globex");
+  // What is shared, and what is the own, is there all the same.
+  expect(await check("org/x.exception.yaml", relief("org/everyone", "a"), key)).toMatchObject({ valid: true });
+  expect(await check("apps/mine/x.policy.yaml", reading("shared"), key)).toMatchObject({ valid: true });
+  expect(await check("apps/mine/x.policy.yaml", reading("mine"), key)).toMatchObject({ valid: true });
+});
+
 describe("records", () => {
   test("of the other organisation are counted nowhere, whatever is asked for", async () => {
     const requestId = "req_globexAAAAAAAAAAAAAAAA";

@@ -3,12 +3,12 @@ import type { Identity } from "../core/identity.ts";
 import { policyStatuses } from "../core/overlay.ts";
 import { phases, surfaces } from "../core/phases.ts";
 import type { CompiledPolicy, Scope } from "../core/policy.ts";
-import type { PolicyProblem } from "../core/policy-directory.ts";
+import type { PolicyProblem, SeesFile } from "../core/policy-directory.ts";
 import { compileScope } from "../core/scope.ts";
 import type { AdminDeps } from "./deps.ts";
 import { identityOf } from "./identities.ts";
 import { operatorOf } from "./operator.ts";
-import { confinePolicies } from "./policy-confined.ts";
+import { confinePolicies, seenFiles } from "./policy-confined.ts";
 import {
   listPolicies,
   policyDetailSchema,
@@ -338,8 +338,8 @@ export function policyRoutes(deps: AdminDeps) {
     )
     .post(
       "/validate",
-      async ({ body }) => {
-        const found = await validate(deps, body.content, body.path);
+      async ({ body, request }) => {
+        const found = await validate(deps, body.content, body.path, await seenFiles(deps, request, body.path));
         const open = found.filter(({ severity }) => severity === undefined);
         const warnings = found.filter(({ severity }) => severity === "warning");
         return { valid: open.length === 0, problems: open.map(showProblem), warnings: warnings.map(showProblem) };
@@ -350,7 +350,8 @@ export function policyRoutes(deps: AdminDeps) {
         detail: needing("policy:simulate", {
           tags,
           summary: "Check a policy file's text",
-          description: "Nothing is stored and nothing changes: the same checks as at load, all problems reported.",
+          description:
+            "Nothing is stored and nothing changes: the same checks as at load, all problems reported. For an operator of one organisation it stands beside those files alone that he may know of.",
           operationId: "validatePolicy",
         }),
       },
@@ -371,8 +372,13 @@ export function policyRoutes(deps: AdminDeps) {
 }
 
 /** A path in db/ is one of a database policy; every other one is of a file. */
-async function validate(deps: AdminDeps, content: string, path: string): Promise<readonly PolicyProblem[]> {
-  if (!path.startsWith("db/")) return deps.policies.validate(content, path);
+async function validate(
+  deps: AdminDeps,
+  content: string,
+  path: string,
+  sees: SeesFile | undefined,
+): Promise<readonly PolicyProblem[]> {
+  if (!path.startsWith("db/")) return deps.policies.validate(content, path, sees);
   const id = path.replace(/\.policy\.(yaml|yml|json)$/, "");
   const found = await deps.policyControl.validate({ id, content });
   return found.map(({ code, message, at }) => ({ code, message, ...(at ?? { file: path, line: 1, column: 1 }) }));

@@ -1,6 +1,7 @@
+import type { SeesFile } from "../core/policy-directory.ts";
 import { type Confinement, createConfinement, type Owners } from "./confined.ts";
 import type { AdminDeps } from "./deps.ts";
-import type { policySchema } from "./policy-view.ts";
+import { listPolicies, type policySchema } from "./policy-view.ts";
 import type { Shown } from "./schemas.ts";
 
 type View = Shown<typeof policySchema>;
@@ -19,6 +20,24 @@ export async function confinePolicies<V extends View>(
   if (confinement.own === null) return policies;
   const shown = await Promise.all(policies.map((policy) => confinePolicy(deps, confinement, policy)));
   return shown.flatMap((policy) => policy ?? []);
+}
+
+/**
+ * The files of the policies folder that the operator may know of: those of policies that he may know of, and lists and
+ * tables that all share or that stand with what he asks about. `undefined` for all.
+ *
+ * @param path of what he asks about
+ */
+export async function seenFiles(deps: AdminDeps, request: Request, path: string): Promise<SeesFile | undefined> {
+  const { own, confine } = createConfinement(deps, request);
+  if (own === null) return undefined;
+  const policies = await confinePolicies(deps, request, listPolicies(deps));
+  const paths = new Set(policies.map(({ source }) => source));
+  const [folder, layer, owner = ""] = /(?<=^|\/)(teams|apps)\/([^/]+)\//.exec(path) ?? [];
+  const isOwn =
+    folder !== undefined && (await confine(layer === "teams" ? { teams: [owner] } : { apps: [owner] })) !== null;
+  return (file) =>
+    paths.has(file) || (/\.data\.\w+$/.test(file) && (file.startsWith("org/") || (isOwn && file.startsWith(folder))));
 }
 
 async function confinePolicy<V extends View>(

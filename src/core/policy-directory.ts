@@ -63,6 +63,9 @@ export interface PolicyType {
   readonly docs: string;
 }
 
+/** Whether somebody may know of a file, by its path inside the policies folder. */
+export type SeesFile = (path: string) => boolean;
+
 /** The policies of the running gateway, as the control plane looks at them. */
 export interface PolicyDirectory {
   /** The set that new requests are judged by. */
@@ -74,9 +77,15 @@ export interface PolicyDirectory {
   /**
    * Checks a policy file's text as if it stood at `path`, without touching what is live.
    *
+   * @param sees the files beside which it is checked, with the manifest and the library, whose problems name what they
+   *   hold; all of them when absent
    * @returns every problem found, warnings included; none that is more than a warning means it would load
    */
-  validate(content: string, path: string): readonly PolicyProblem[] | Promise<readonly PolicyProblem[]>;
-  /** Checks one CEL expression as a policy's would be, without touching what is live. */
-  validateCel(question: CelQuestion): Promise<CelReport>;
+  validate(
+    content: string,
+    path: string,
+    sees?: SeesFile,
+  ): readonly PolicyProblem[] | Promise<readonly PolicyProblem[]>;
+  /** Checks one CEL expression as a policy's would be, without touching what is live; `sees` as with `validate`. */
+  validateCel(question: CelQuestion, sees?: SeesFile): Promise<CelReport>;
 }

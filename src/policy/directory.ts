@@ -2,7 +2,7 @@ import type { PolicyDirectory, PolicyType } from "../core/policy-directory.ts";
 import { compileTree, type LoadOptions } from "./load.ts";
 import type { Problem } from "./problem.ts";
 import type { PolicyService } from "./service.ts";
-import { labelOf, type PolicyTree, readPolicyTree, withFile } from "./tree.ts";
+import { labelOf, type PolicyTree, readPolicyTree, seenTree, withFile } from "./tree.ts";
 import { validateCel } from "./validate-cel.ts";
 
 /** The policies of the running gateway, as the control plane looks at them. */
@@ -16,12 +16,12 @@ export function createPolicyDirectory(
     source: (policyId) => service.sources().get(policyId) ?? null,
     state: () => service.status(),
     types,
-    validateCel: (question) => validateCel(options.cel, options.dir, question),
-    async validate(content, path) {
+    validateCel: (question, sees) => validateCel(options.cel, options.dir, question, sees),
+    async validate(content, path, sees) {
       const label = labelOf(options.dir);
       // People copy the path from a repository, where it begins with the folder.
       const inside = path.replace(/^\.?\/+/, "").replace(new RegExp(`^${RegExp.escape(label)}/`), "");
-      const tree = await readPolicyTree(options.dir, label);
+      const tree = seenTree(await readPolicyTree(options.dir, label), sees);
       const problems = await problemsOf(withFile(tree, inside, content, label), options);
       const elsewhere = problems.filter(({ file }) => file !== `${label}/${inside}`);
       if (elsewhere.length === 0) return problems;

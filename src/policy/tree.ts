@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { lstat, readdir, readFile, stat } from "node:fs/promises";
 import { basename, join, relative } from "node:path";
+import type { SeesFile } from "../core/policy-directory.ts";
 import { classify, type FileKind } from "./kinds.ts";
 import { fileProblem, type Problem } from "./problem.ts";
 
@@ -92,6 +93,19 @@ export function withFile(tree: PolicyTree, path: string, text: string, label: st
     return toTree(files, [...others, fileProblem("C038", name, tooLarge(Buffer.byteLength(text)))]);
   }
   return toTree([...files, { kind, path, label: name, text }], others);
+}
+
+/**
+ * The tree of those files that somebody may know of: beside the manifest, the library and what TypeScript imports. Nothing is
+ * told of what is wrong with it.
+ */
+export function seenTree(tree: PolicyTree, sees: SeesFile | undefined): PolicyTree {
+  if (sees === undefined) return tree;
+  const shared: readonly FileKind[] = ["manifest", "library", "module"];
+  return toTree(
+    tree.files.filter(({ kind, path }) => shared.includes(kind) || sees(path)),
+    [],
+  );
 }
 
 /** The tree as it would be without the file at `path`. */

@@ -3,18 +3,19 @@ import { CelProblem } from "../cel/checks.ts";
 import { checkVaries } from "../cel/constant.ts";
 import type { CelParam, ParamType } from "../cel/names.ts";
 import type { CelQuestion, CelReport } from "../core/cel-check.ts";
+import type { SeesFile } from "../core/policy-directory.ts";
 import { readData } from "./data.ts";
 import { SourceText } from "./problem.ts";
-import { labelOf, readPolicyTree } from "./tree.ts";
+import { labelOf, readPolicyTree, seenTree } from "./tree.ts";
 
 /**
  * Checks one CEL expression as a policy of this folder would be checked, without touching what is live.
  *
  * @param dir the policies folder, whose named lists and tables it may read
  */
-export async function validateCel(cel: Cel, dir: string, question: CelQuestion): Promise<CelReport> {
+export async function validateCel(cel: Cel, dir: string, question: CelQuestion, sees?: SeesFile): Promise<CelReport> {
   const { expression, phase, condition, path } = question;
-  const { files } = await readPolicyTree(dir, labelOf(dir));
+  const { files } = seenTree(await readPolicyTree(dir, labelOf(dir)), sees);
   // Problems of the data files are told where the folder is checked.
   const data = readData(
     files.filter(({ kind }) => kind === "data"),
