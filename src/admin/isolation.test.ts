@@ -130,7 +130,7 @@ describe("policies, which all organisations share", () => {
 
 test("what is only checked is told nothing of files for others", async () => {
   await using own = await startTestAdmin({
-    "sluice.yaml": "locked: [org/everyone]\n",
+    "sluice.yaml": "locked: [apps/globex-bot/cap]\n",
     "org/everyone.policy.yaml": "description: For all.\nrules: [{ id: a, then: warn }]\n",
     "org/shared.data.yaml": "lists: { shared: [a] }\n",
     "apps/mine/own.data.yaml": "lists: { mine: [a] }\n",
