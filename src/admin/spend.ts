@@ -191,6 +191,7 @@ async function reservedOf(
   const sums = new Map<string, { readonly name: string; readonly unit: "usd" | "tokens"; held: number }>();
   const known = new Set<string>();
   let cursor: string | null = null;
+  let looked = 0;
   do {
     let page: Awaited<ReturnType<typeof countersOf>>;
     try {
@@ -199,6 +200,7 @@ async function reservedOf(
       if (error instanceof SluiceError && error.code === "store_unavailable") return null;
       throw error;
     }
+    looked += page.counters.length;
     for (const { key, counter } of page.counters) {
       const { unit, held } = counter;
       const value = per === "org" ? org.id : key.per[per];
@@ -212,7 +214,7 @@ async function reservedOf(
       sum.held += held;
       sums.set(id, sum);
     }
-    if (known.size > maxCounters) return null;
+    if (looked > maxCounters) return null;
     cursor = page.next;
   } while (cursor !== null);
   const reserved = new Map<string, Reserved>();
