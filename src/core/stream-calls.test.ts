@@ -101,6 +101,43 @@ describe("calls of tools in a stream", () => {
     expect(both.judge.judge(name("0", "shell"), false)).toMatchObject({ does: "deny" });
   });
 
+  test.each([
+    ["after it was judged", true],
+    ["before", false],
+  ])("that are given another name %s cannot be judged: the policy's onError says what becomes of them", (_, judged) => {
+    const renamed = (...policies: CompiledPolicy[]) => {
+      const { judge, log } = guards(...policies);
+      judge.see(event([name("0", "sh")]));
+      if (judged) expect(judge.judge(name("0", "sh"), false)).toEqual({ does: "stand" });
+      judge.see(event([name("0", "ell")]));
+      return { answer: judge.judge(name("0", "ell"), false), log };
+    };
+    const denied = renamed(policy("org/a", { calls }));
+    expect(denied.answer).toMatchObject({ does: "deny", finding: { policy: "org/a", kind: "error" } });
+    const tolerant = renamed(policy("org/a", { calls }, { onError: "allow" }));
+    expect(tolerant.answer).toEqual({ does: "stand" });
+    expect(tolerant.log.findings).toHaveLength(1);
+    const nameGuard: AnswerGuard = { texts: [{ ...secret.texts![0]!, kinds: ["tool_name"] }] };
+    expect(renamed(policy("org/b", nameGuard)).answer).toMatchObject({ does: "deny", finding: { policy: "org/b" } });
+  });
+
+  test("that are told their name again with each piece have but the one", () => {
+    const { judge } = guards(policy("org/a", { calls }));
+    for (const text of ["read", "read", ""]) {
+      judge.see(event([name("0", text)]));
+      expect(judge.judge(name("0", text), false)).toEqual({ does: "stand" });
+    }
+  });
+
+  test("that were taken out already are not looked at again for another name", () => {
+    const { judge, log } = guards(policy("org/a", { calls }));
+    for (const text of ["shell", "read"]) {
+      judge.see(event([name("0", text)]));
+      expect(judge.judge(name("0", text), false)).toEqual({ does: "strip" });
+    }
+    expect(log.findings.map(({ code }) => code)).toEqual(["shell"]);
+  });
+
   test("are only noted in mode warn", () => {
     const { judge, log } = guards(policy("org/a", { calls }, { mode: "warn" }));
     judge.see(event([name("0", "shell")], "all"));

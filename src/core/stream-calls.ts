@@ -9,6 +9,8 @@ const maxArguments = 1024 * 1024;
 
 const tooLong = "the arguments of a call are too long";
 
+const namedAgain = "a call was given another name after its first one";
+
 /** What becomes of a call: `"wait"` until its arguments are whole. */
 export type JudgedCall =
   | "wait"
@@ -20,6 +22,11 @@ export type JudgedCall =
 /** A call as far as it was seen. */
 interface SeenCall {
   name: string;
+  /**
+   * Whether another name came for it. Some clients take the last one, others join them all: which tool is called cannot be
+   * said, so it cannot be judged.
+   */
+  renamed: boolean;
   arguments: string;
   whole: boolean;
   judged: JudgedCall;
@@ -56,8 +63,10 @@ export class CallGuards {
     for (const piece of pieces) {
       if (piece.kind !== "tool_name" && piece.kind !== "tool_arguments") continue;
       const call = this.#call(piece);
-      if (piece.kind === "tool_name") call.name = piece.text || call.name;
-      else if (call.judged === "wait" && call.arguments.length <= maxArguments) call.arguments += piece.text;
+      if (piece.kind === "tool_name") {
+        if (call.name !== "" && piece.text !== "" && piece.text !== call.name) call.renamed = true;
+        call.name = piece.text || call.name;
+      } else if (call.judged === "wait" && call.arguments.length <= maxArguments) call.arguments += piece.text;
     }
     if (closes === "all") for (const call of this.#calls.values()) call.whole = true;
     else for (const channel of closes) if (isTool(channel)) this.#call(channel).whole = true;
@@ -71,6 +80,11 @@ export class CallGuards {
    */
   judge(piece: Piece, last: boolean): JudgedCall {
     const call = this.#call(piece);
+    if (call.renamed) {
+      call.renamed = false;
+      const finding = call.judged === taken ? null : this.#unnamed();
+      if (finding !== null) call.judged = { does: "deny", finding };
+    }
     if (call.judged !== "wait") return call.judged;
     call.judged = this.#judge(call, last);
     if (call.judged !== "wait") call.arguments = "";
@@ -81,10 +95,16 @@ export class CallGuards {
     const key = `${choice} ${tool}`;
     let call = this.#calls.get(key);
     if (call === undefined) {
-      call = { name: "", arguments: "", whole: false, judged: "wait" };
+      call = { name: "", renamed: false, arguments: "", whole: false, judged: "wait" };
       this.#calls.set(key, call);
     }
     return call;
+  }
+
+  /** A call of which nobody can say what it is a call of: whoever judges calls by their names fails. */
+  #unnamed(): Finding | null {
+    const findings = this.#guards.map(({ policy }) => this.#log.error(policy, new Error(namedAgain), namedAgain));
+    return findings.find(({ effect }) => effect === "deny") ?? this.#texts.unread("tool_name", namedAgain);
   }
 
   #judge(call: SeenCall, last: boolean): JudgedCall {
