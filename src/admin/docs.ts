@@ -1,5 +1,5 @@
 import { type AnyElysia, Elysia } from "elysia";
-import { createOpenApiDocument, type OpenApiDocument } from "./openapi.ts";
+import { createOpenApiDocument } from "./openapi.ts";
 
 // The page and everything it loads come from here, so that it works with no network; the policy holds it to that.
 const page = `<!doctype html>
@@ -52,7 +52,8 @@ const assetTypes: Readonly<Record<string, string>> = {
  * they tell what can be asked, and asking wants a key.
  */
 export function createDocs(admin: AnyElysia, version: string) {
-  let document: Promise<OpenApiDocument> | undefined;
+  // Made once, and kept as text: anybody can ask for it, and it is large.
+  let document: Promise<string> | undefined;
   const hidden = { detail: { hide: true } } as const;
   const sendPage = () =>
     send(page, "text/html; charset=utf-8", {
@@ -65,8 +66,8 @@ export function createDocs(admin: AnyElysia, version: string) {
     .get(
       "/json",
       async () => {
-        document ??= createOpenApiDocument(admin, version);
-        return Response.json(await document);
+        document ??= createOpenApiDocument(admin, version).then((made) => JSON.stringify(made));
+        return send(await document, "application/json");
       },
       hidden,
     )
