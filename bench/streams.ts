@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
+import { inCalm } from "./calm.ts";
 import { bareAndSluice, inTurns, load, median, residentMb, runner, start, startSluice } from "./e2e.ts";
 import type { LoadResult } from "./load.ts";
 import type { Figure } from "./report.ts";
@@ -39,8 +40,9 @@ export async function measureStreams(quick: boolean): Promise<Figure[]> {
     const run = runner(targets, body);
     for (const target of bareAndSluice) await run(target, { requests: quick ? 5_000 : 20_000 });
     const streams = await inTurns(rounds, bareAndSluice, (target) => run(target, { seconds }));
-    const paced = await inTurns(rounds, bareAndSluice, (target) =>
-      run(target, { seconds, rate: 50, firstByte: true, all: true }),
+    const calm = quick ? { enough: 2, most: 4 } : { enough: 12, most: 40 };
+    const paced = await inCalm(bareAndSluice, calm, (target) =>
+      run(target, { seconds: 2, rate: 50, firstByte: true, all: true }),
     );
     const perSecond = (target: "bare" | "sluice") => median(streams[target].map((result) => result.perSecond));
 
@@ -78,21 +80,21 @@ export async function measureStreams(quick: boolean): Promise<Figure[]> {
       },
       {
         name: "streams.first_byte_bare_p99",
-        value: pooled(paced.bare, 0.99),
+        value: pooled(paced.results.bare, 0.99),
         unit: "ms",
-        note: "of the bare proxy, at 50 streams a second; what it varies by is the machine's",
+        note: "of the bare proxy, at 50 streams a second",
       },
       {
         name: "streams.first_byte_added_p50",
-        value: pooled(paced.sluice, 0.5) - pooled(paced.bare, 0.5),
+        value: pooled(paced.results.sluice, 0.5) - pooled(paced.results.bare, 0.5),
         unit: "ms",
         note: "at 50 streams a second",
       },
       {
         name: "streams.first_byte_added_p99",
-        value: pooled(paced.sluice, 0.99) - pooled(paced.bare, 0.99),
+        value: pooled(paced.results.sluice, 0.99) - pooled(paced.results.bare, 0.99),
         unit: "ms",
-        note: `of ${paced.sluice.reduce((sum, { requests }) => sum + requests, 0)} streams each, at 50 a second`,
+        note: `of ${paced.results.sluice.reduce((sum, { requests }) => sum + requests, 0)} streams, at 50 a second; ${paced.note}`,
       },
       { name: "streams.resident_at_1000", value: most, unit: "MB", note: `${slow} slow streams at once` },
       {
