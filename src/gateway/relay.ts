@@ -22,10 +22,11 @@ export interface RelayEvents {
 }
 
 /**
- * Bytes of one stream after which garbage is collected: at the pace of a stream that does not end, the collector lets more
- * of it lie about than a gateway should need. No usual answer is as long.
+ * So many bytes of one stream in so short a time have garbage collected: at such a pace the collector lets more of it lie
+ * about than a gateway should need. No model writes a hundredth as fast: what usual answers leave is not collected here,
+ * however long they are and however many there are at once.
  */
-const collectAfter = 4 * 1024 * 1024;
+const collectAfter = { bytes: 2 * 1024 * 1024, withinMs: 1000 };
 
 /**
  * Relays a provider's stream to the client as it comes.
@@ -40,6 +41,8 @@ export function relayStream(
   events: RelayEvents,
 ): ReadableStream<Uint8Array> {
   let bytes = 0;
+  /** Where the stream was when its pace was last looked at, and when that was. */
+  let paced = { bytes: 0, at: performance.now() };
   let started = false;
   let over = false;
   let reading = false;
@@ -54,9 +57,13 @@ export function relayStream(
   const show = (controller: ReadableStreamDefaultController<Uint8Array>, forward: Uint8Array | null): boolean => {
     if (forward === null) return false;
     if (leaks(forward)) throw new SluiceError("upstream_invalid", { provider: provider.provider });
-    if (bytes % collectAfter > (bytes + forward.byteLength) % collectAfter) Bun.gc(true);
     bytes += forward.byteLength;
     controller.enqueue(forward);
+    if (bytes - paced.bytes >= collectAfter.bytes) {
+      const now = performance.now();
+      if (now - paced.at < collectAfter.withinMs) Bun.gc(true);
+      paced = { bytes, at: now };
+    }
     return true;
   };
   return new ReadableStream<Uint8Array>(
