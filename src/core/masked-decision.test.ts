@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { type Decision, decide } from "./decision.ts";
-import { emptyFacts } from "./facts.ts";
+import { emptyFacts, failFact } from "./facts.ts";
 import { maskDecision } from "./masked-decision.ts";
 
 function said(message: string): Decision {
@@ -30,6 +30,17 @@ test.each([
 
 test("values of headers are masked, the longer before what is part of it", () => {
   expect(masked("tenant blue green", "blue", { "x-tenant": "blue green" })).toBe("tenant #10");
+});
+
+test("what the policy set has masked is, too, also each of several; what could not be found out is nowhere", () => {
+  const facts = emptyFacts();
+  facts.request.source_ip = "192.0.2.7";
+  facts.user.groups = ["red", "blue"];
+  facts.pii = { ...facts.pii };
+  failFact(facts.pii, "types", "pii.types", "took too long");
+  const mask = ["request.source_ip", "user.groups", "pii.types"] as const;
+  const decision = maskDecision(said("192.0.2.7 of blue may not"), facts, (text) => `#${text.length}`, mask);
+  expect(decision.findings[0]!.message).toBe("#9 of #4 may not");
 });
 
 test("a decision that repeats nothing is the same object", () => {

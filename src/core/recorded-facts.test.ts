@@ -1,8 +1,15 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { emptyFacts, type FactName, type Facts, factEntries, readFact } from "./facts.ts";
+import { emptyFacts, type FactName, type Facts, factCatalogue, factEntries, readFact } from "./facts.ts";
 import { type Phase, phases } from "./phases.ts";
-import { factsReadIn, type Look, type RecordingOptions, recordFacts, restoreFacts } from "./recorded-facts.ts";
+import {
+  factsReadIn,
+  type Look,
+  maskableFacts,
+  type RecordingOptions,
+  recordFacts,
+  restoreFacts,
+} from "./recorded-facts.ts";
 import { type RuleSet, Snapshot } from "./snapshot.ts";
 import { identityWith, policyWith } from "./testing.ts";
 
@@ -67,6 +74,24 @@ describe("the facts of a decision", () => {
     });
     expect(JSON.stringify(recorded)).not.toMatch(/ann|gold/);
     expect(record([{ facts: factsWith(), rules }])).toEqual({ looks: [{ "user.id": "", "request.headers": {} }] });
+  });
+
+  test("that the policy set wants masked are, texts and lists of texts; nothing is masked where nothing is", () => {
+    const facts = factsWith({ source_ip: "192.0.2.7", tool_names: ["find", "send"] });
+    const rules = rulesThatRead(["request.source_ip", "request.tool_names", "user.groups", "request.bytes"]);
+    const mask = new Set<FactName>(["request.source_ip", "request.tool_names", "user.groups"]);
+    expect(record([{ facts, rules }], { mask })).toEqual({
+      looks: [{ "request.bytes": 0, "request.source_ip": "#9", "request.tool_names": ["#4", "#4"], "user.groups": [] }],
+      masked: ["request.source_ip", "request.tool_names"],
+    });
+  });
+
+  test("that may be masked are all that a hash hides, and that are not needed to find the policies again", () => {
+    expect(maskableFacts).toEqual(expect.arrayContaining(["request.source_ip", "user.groups", "pii.types"]));
+    for (const name of maskableFacts) expect(factCatalogue[name].type).toMatch(/string/);
+    for (const name of ["app.name", "team.id", "org.id", "request.model", "event.text", "user.id"] as const) {
+      expect(maskableFacts).not.toContain(name);
+    }
   });
 
   test("are bounded: what is too large is left out, and the record says which", () => {

@@ -67,10 +67,22 @@ const inRow: ReadonlySet<FactName> = new Set<FactName>([
   "request.id",
   "request.surface",
 ]);
+/** Those that always stand there as hashes. */
+const alwaysMasked: ReadonlySet<FactName> = new Set<FactName>(["user.id", "request.headers"]);
 /** Text of the answer: never recorded. */
 const neverRecorded: ReadonlySet<FactName> = new Set<FactName>(["event.text"]);
 /** Longest value that is kept, in characters. Labels are the operator's, who bounds them elsewhere. */
 const maxValueLength = 4_096;
+
+/**
+ * The facts that a policy set may have recorded as hashes, beside those that always are: texts and lists of them. Not those
+ * by which the policies of a decision are found again, nor numbers, which a hash would not hide.
+ */
+export const maskableFacts: readonly FactName[] = (Object.keys(factCatalogue) as FactName[]).filter(
+  (name) =>
+    ["string", "list<string>"].includes(factCatalogue[name].type) &&
+    ![inRow, scopeFacts, neverRecorded, alwaysMasked].some((names) => names.has(name)),
+);
 
 /** A fact as it is recorded: where it is, and what has to be looked at. */
 interface Recorded {
@@ -125,6 +137,8 @@ export interface RecordingOptions extends Pick<RecordedFacts, "bounds" | "limits
   readonly model: string;
   /** Makes what stands for a masked text. */
   readonly hash: (text: string) => string;
+  /** Of the {@link maskableFacts}, those that are to stand there as hashes. */
+  readonly mask?: ReadonlySet<FactName>;
 }
 
 /**
@@ -134,7 +148,7 @@ export interface RecordingOptions extends Pick<RecordedFacts, "bounds" | "limits
  */
 export function recordFacts(
   looks: readonly Look[],
-  { phase, model, hash, bounds = [], limits = [] }: RecordingOptions,
+  { phase, model, hash, mask = alwaysMasked, bounds = [], limits = [] }: RecordingOptions,
 ): RecordedFacts {
   const masked = new Set<FactName>();
   const omitted = new Set<FactName>();
@@ -144,7 +158,7 @@ export function recordFacts(
     for (const { name, root, field, isPlain, isScope, mayFail } of recordedIn(rules, phase)) {
       const found = (facts as unknown as Record<string, Record<string, unknown>>)[root]!;
       const read = mayFail ? readOrWhy(found, field!) : field === undefined ? found : found[field];
-      const value = isPlain ? read : shown(name, read, hash, masked);
+      const value = isPlain ? read : shown(name, read, hash, mask, masked);
       const isKnown = name in before ? isSame(value, before[name]) : isScope && isZero(value);
       if (isKnown) continue;
       if (!isPlain && !isScope && isTooLong(value)) {
@@ -175,17 +189,27 @@ function readOrWhy(root: Readonly<Record<string, unknown>>, field: string): unkn
   }
 }
 
-function shown(name: FactName, value: unknown, hash: (text: string) => string, masked: Set<FactName>): unknown {
+function shown(
+  name: FactName,
+  value: unknown,
+  hash: (text: string) => string,
+  mask: ReadonlySet<FactName>,
+  masked: Set<FactName>,
+): unknown {
   if (value instanceof Date) return value.toISOString();
-  if (name === "user.id" && value !== "") {
+  if (isZero(value) || !(alwaysMasked.has(name) || mask.has(name))) return value;
+  if (typeof value === "string") {
     masked.add(name);
-    return hash(value as string);
+    return hash(value);
   }
-  if (name === "request.headers" && !isZero(value)) {
+  if (Array.isArray(value)) {
     masked.add(name);
-    return Object.fromEntries(Object.entries(value as object).map(([header, text]) => [header, hash(text)]));
+    return value.map((text: string) => hash(text));
   }
-  return value;
+  // What stands for a fact that cannot be had is no text of anybody's.
+  if (name !== "request.headers") return value;
+  masked.add(name);
+  return Object.fromEntries(Object.entries(value as object).map(([header, text]) => [header, hash(text)]));
 }
 
 function isZero(value: unknown): boolean {

@@ -28,6 +28,8 @@ export interface RuleSet {
 /** Requests of one identity for this many model names are remembered; the names are the client's, so bounded. */
 const maxRemembered = 256;
 
+const noFacts: ReadonlySet<FactName> = new Set();
+
 /**
  * An immutable set of compiled policies with its index.
  *
@@ -39,6 +41,8 @@ export class Snapshot {
   readonly policies: readonly CompiledPolicy[];
   /** What a request that no policy applies to gets. */
   readonly defaultEffect: "allow" | "deny";
+  /** The facts that decisions are recorded with as hashes, beside those that always are. */
+  readonly masked: ReadonlySet<FactName>;
   readonly #index: ScopeIndex;
   // Weak: entries go when the identity object is replaced or dropped, so nothing here can be stale.
   readonly #callers = new WeakMap<Identity, Caller>();
@@ -59,10 +63,12 @@ export class Snapshot {
     defaultEffect: "allow" | "deny" = "allow",
     onDisposed?: () => void,
     detectorsOf: DetectorsOf = noDetectors,
+    masked: ReadonlySet<FactName> = noFacts,
   ) {
     this.revision = revision;
     this.policies = [...policies].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
     this.defaultEffect = defaultEffect;
+    this.masked = masked;
     this.#index = new ScopeIndex(this.policies);
     this.#onDisposed = onDisposed;
     this.#detectorsOf = detectorsOf;

@@ -243,7 +243,8 @@ export class Call implements Content {
       key: identity.key.id,
       surface: this.surface,
       model: view.model,
-      decision: this.facts === undefined ? decision : maskDecision(decision, this.facts, hashName),
+      decision:
+        this.facts === undefined ? decision : maskDecision(decision, this.facts, hashName, this.snapshot.masked),
       micros,
       ...(keepsFacts && this.rules !== undefined && { facts: this.#recordedFacts(phase, view.model) }),
       ...(keepsText && { text: boundedTexts(this.texts()) }),
@@ -258,6 +259,7 @@ export class Call implements Content {
       phase,
       model,
       hash: hashName,
+      mask: this.snapshot.masked,
       ...(isBound && { bounds: ["request.estimated_tokens"] }),
       ...(phase === "request" && this.limits?.told && { limits: this.limits.told }),
     });

@@ -44,9 +44,12 @@ async function start(policies: Record<string, string>, config: HarnessOptions["c
 async function ask(body: object, headers: Record<string, string> = {}) {
   const chat = { model: "gpt-4o", messages: [{ role: "user", content: "hello there" }], ...body };
   const response = await sluice.post("/v1/chat/completions", chat, headers);
-  const json = (await response.json()) as { error?: { sluice: { decision_id: string } } };
+  const json = (await response.json()) as {
+    error?: { message: string; sluice: { decision_id: string } };
+  };
   const id = json.error?.sluice.decision_id ?? response.headers.get("sluice-decision-id")!;
-  return { status: response.status, id, request: response.headers.get("sluice-request-id") };
+  const message = json.error?.message;
+  return { status: response.status, id, message, request: response.headers.get("sluice-request-id") };
 }
 
 /** A decision is there to be explained when its call has ended. */
@@ -117,6 +120,34 @@ describe("a refusal", () => {
         nondeterministic: { "request.estimated_tokens": Number(asked) - 500 },
       },
     ]);
+  });
+
+  test("shows no fact that the manifest has masked, in the record, its message or its explanation", async () => {
+    await start({
+      "sluice.yaml": "masked: [request.source_ip]\n",
+      "org/here.policy.yaml": `description: Not from this machine.
+rules:
+  - { id: here, when: request.source_ip.startsWith("127."), then: deny, code: not_here, message: "not from {request.source_ip}" }
+`,
+    });
+    const { status, id, message } = await ask({});
+    expect([status, message]).toEqual([403, expect.stringContaining("not from 127.0.0.1")]);
+    const explained = await explain(id);
+    const records = await sluice.admin(`decisions?decision_id=${id}`);
+    expect(records.data).toMatchObject([
+      {
+        decision: "deny",
+        code: "not_here",
+        masked: ["request.source_ip"],
+        reasons: [{ message: expect.stringMatching(/^not from [0-9a-f]{32}$/) }],
+      },
+    ]);
+    expect(explained).toMatchObject({
+      decision: "deny",
+      differences: [],
+      notes: ["masked in the record: request.source_ip", expect.stringContaining("org/here")],
+    });
+    expect(JSON.stringify([records, explained])).not.toContain("127.0.0.1");
   });
 
   test("of what nobody asked for is not found", async () => {

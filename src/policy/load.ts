@@ -140,7 +140,14 @@ async function makeSet(folder: CompiledFolder, { digest, files }: PolicyTree, ov
     const policies = applyExceptions(laid.policies, exceptions);
     return {
       ok: true,
-      snapshot: new Snapshot(revision, policies, manifest.default, release, tools.detectors?.of),
+      snapshot: new Snapshot(
+        revision,
+        policies,
+        manifest.default,
+        release,
+        tools.detectors?.of,
+        new Set(manifest.masked),
+      ),
       sources: new Map(sources),
       files,
       folder,

@@ -21,6 +21,7 @@ const standard = {
   locked: [],
   databaseRoots: ["db"],
   layers: ["org", "teams", "apps"],
+  masked: [],
   facts: {},
 } as const;
 
@@ -35,6 +36,16 @@ test("a manifest says what it says, and leaves the rest as it is", async () => {
     default: "deny",
     layers: ["apps", "org"],
   });
+});
+
+test("what records hold as hashes is named, and is what can be hidden so: no number, and nothing that finds policies again", async () => {
+  expect((await manifest("masked: [request.source_ip, user.groups]")).masked).toEqual([
+    "request.source_ip",
+    "user.groups",
+  ]);
+  for (const name of ["request.bytes", "app.name", "request.model", "event.text", "user.name"]) {
+    await expect(manifest(`masked: [${name}]`)).rejects.toThrow(/C023.*request\.source_ip.*got/);
+  }
 });
 
 test("locked policies are named one by one or by globs", async () => {

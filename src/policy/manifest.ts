@@ -1,3 +1,4 @@
+import type { FactName } from "../core/facts.ts";
 import { compileGlob } from "../core/glob.ts";
 import { ConfigErrors, parseConfig } from "../sdk/config.ts";
 import { suggestion } from "../sdk/suggest.ts";
@@ -18,6 +19,8 @@ export interface PolicyManifest {
   readonly databaseRoots: readonly string[];
   /** The layers that are in use, in the order in which they are shown. */
   readonly layers: readonly Layer[];
+  /** The facts that decisions are recorded with as hashes, beside those that always are. */
+  readonly masked: readonly FactName[];
   /** How facts are found out of prompts, by policy type. */
   readonly facts: Readonly<Record<string, DetectorSettings>>;
 }
@@ -28,6 +31,7 @@ export const defaultManifest: PolicyManifest = Object.freeze({
   locked: [],
   databaseRoots: ["db"],
   layers: allLayers,
+  masked: [],
   facts: {},
 });
 
@@ -59,6 +63,7 @@ export function readManifest(file: PolicyFile | undefined, problems: Problem[]):
       locked: content.locked ?? [],
       databaseRoots: content.database?.roots ?? defaultManifest.databaseRoots,
       layers: content.layers ?? defaultManifest.layers,
+      masked: content.masked ?? [],
       facts: content.facts ?? {},
     },
     document,

@@ -1,4 +1,5 @@
 import { type Static, Type as t } from "@sinclair/typebox";
+import { maskableFacts } from "../core/recorded-facts.ts";
 import { layers } from "./kinds.ts";
 import { namePattern, oneOf, scope, text, toJsonSchema, words } from "./schema.ts";
 
@@ -90,6 +91,13 @@ export const manifestSchema = t.Object(
         }),
         { description: "How facts such as pii.types are found out of prompts, by the policy type that does." },
       ),
+    ),
+    masked: t.Optional(
+      t.Array(oneOf(maskableFacts, "A fact."), {
+        uniqueItems: true,
+        description:
+          "Facts that the decision log holds as hashes, in messages too; the user's id and the values of headers always are.",
+      }),
     ),
     layers: t.Optional(
       t.Array(oneOf(layers, "A layer."), {
