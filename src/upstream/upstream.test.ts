@@ -50,7 +50,11 @@ function scripted(answers: Record<string, readonly Answer[]>, changes: Partial<U
 }
 
 const hangs = ({ signal }: UpstreamRequest) =>
-  new Promise<Response>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  new Promise<Response>((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason));
+    // As `fetch` does for whoever is gone before it begins.
+    if (signal.aborted) reject(signal.reason);
+  });
 
 /** Resolves when the microtasks that are due have run, a few times over. */
 async function settle(): Promise<void> {
