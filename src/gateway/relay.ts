@@ -23,8 +23,8 @@ export interface RelayEvents {
 
 /**
  * So many bytes of one stream in so short a time have garbage collected: at such a pace the collector lets more of it lie
- * about than a gateway should need. No model writes a hundredth as fast: what usual answers leave is not collected here,
- * however long they are and however many there are at once.
+ * about than a gateway should need. The fastest models write a fraction of that: what usual answers leave is not collected
+ * here, however long they are and however many there are at once.
  */
 const collectAfter = { bytes: 2 * 1024 * 1024, withinMs: 1000 };
 

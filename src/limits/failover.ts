@@ -14,6 +14,7 @@ import type { Breaker } from "./breaker.ts";
 import type { MemoryCounters } from "./memory.ts";
 import type { Ending, RemoteCounters, RemoteHolding } from "./remote.ts";
 import { type Place, shareOf } from "./share.ts";
+import { ShortLived } from "./short-lived.ts";
 
 /** Settings of {@link createFailover}. */
 export interface FailoverOptions {
@@ -48,7 +49,7 @@ interface AnsweredHere {
  */
 export function createFailover(options: FailoverOptions): Counters {
   const { remote, local, breaker, backlog, clock, place, onFallback } = options;
-  const answeredHere = new Map<string, AnsweredHere>();
+  const answeredHere = new ShortLived<AnsweredHere>();
 
   function withoutStore(requestId: string, owner: LimitOwner, reservations: readonly Reservation[]): ReserveResult {
     for (const { onStoreDown } of reservations) onFallback(onStoreDown);
