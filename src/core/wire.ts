@@ -100,8 +100,9 @@ export interface StreamReader {
    *
    * @param event its `event:` field; empty when it has none
    * @param data its data lines joined; `[DONE]` included
+   * @param pieces what the model wrote in it, where that was read already: then it is not read again
    */
-  push(event: string, data: string): void;
+  push(event: string, data: string, pieces?: readonly Piece[]): void;
   /** What the answer said so far. `usage` is null until the provider told it. */
   summary(): AnswerSummary;
   /** Whether the stream reached the ending its protocol demands. */

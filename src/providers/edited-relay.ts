@@ -112,8 +112,8 @@ export class EditedRelay implements StreamRelay {
       else this.#wait(block, null);
       return;
     }
-    this.#reader.push(name, data);
     const event = this.#editor.read(name, data);
+    this.#reader.push(name, data, event.pieces);
     this.#count(event);
     this.#inspector.see(event);
     if (this.#waiting.length > 0) {

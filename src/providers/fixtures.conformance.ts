@@ -1,6 +1,7 @@
 /** What every wire format promises of recorded payloads. Tests call this with the formats and who reads their words. */
 import { afterAll, describe, expect, test } from "bun:test";
-import type { JsonObject, StreamRelay, WireFormat } from "../core/wire.ts";
+import type { StreamInspector } from "../core/stream.ts";
+import type { JsonObject, StreamOptions, StreamRelay, WireFormat } from "../core/wire.ts";
 import { type Assembled, assemble } from "./assemble.ts";
 import type { TakeDelta } from "./delta.ts";
 import { type Fixture, fixtures } from "./fixtures.ts";
@@ -61,6 +62,9 @@ export function testFixtures(formats: readonly RecordedFormat[]): void {
   }
 }
 
+/** Looks at every event and changes none. */
+const looksOn: StreamInspector = { see: () => undefined, inspect: () => null, finish: () => null };
+
 function countsOf(list: readonly Fixture[]): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (const { meta } of list) counts.set(meta.provider, (counts.get(meta.provider) ?? 0) + 1);
@@ -110,7 +114,13 @@ function readWhole(format: WireFormat, bytes: Uint8Array) {
 
 /** Feeds a stream in chunks cut at the given places and checks that its bytes come out unchanged. */
 function relayed(format: WireFormat, bytes: Uint8Array, cuts: readonly number[] = []): StreamRelay {
-  const relay = format.openStream();
+  const { relay, out } = fed(format, bytes, cuts);
+  expect(out.equals(Buffer.from(bytes))).toBe(true);
+  return relay;
+}
+
+function fed(format: WireFormat, bytes: Uint8Array, cuts: readonly number[], options: StreamOptions = {}) {
+  const relay = format.openStream(options);
   const out: Uint8Array[] = [];
   for (const chunk of cut(bytes, cuts)) {
     const shown = relay.write(chunk);
@@ -118,8 +128,7 @@ function relayed(format: WireFormat, bytes: Uint8Array, cuts: readonly number[] 
   }
   const last = relay.end();
   if (last !== null) out.push(last);
-  expect(Buffer.concat(out).equals(Buffer.from(bytes))).toBe(true);
-  return relay;
+  return { relay, out: Buffer.concat(out) };
 }
 
 function checkSplit(reading: RecordedFormat, { meta, response }: Fixture, cuts: readonly number[]): void {
@@ -127,6 +136,8 @@ function checkSplit(reading: RecordedFormat, { meta, response }: Fixture, cuts: 
   const whole = relayed(format, response);
   const split = relayed(format, response, cuts);
   expect(JSON.stringify(split.summary())).toBe(JSON.stringify(whole.summary()));
+  const inspected = fed(format, response, cuts, { inspector: looksOn }).relay;
+  expect(JSON.stringify(inspected.summary())).toBe(JSON.stringify(whole.summary()));
   expect([split.complete, split.error]).toEqual([whole.complete, whole.error]);
   expect(events(reading, meta.framing, response, cuts)).toEqual(events(reading, meta.framing, response));
 }

@@ -1,3 +1,4 @@
+import type { Piece } from "../../core/stream.ts";
 import type { AnswerSummary, StreamReader, TokenUsage } from "../../core/wire.ts";
 import { asString, parseObject } from "../json.ts";
 import { TextLog } from "../text-log.ts";
@@ -20,8 +21,8 @@ class GeminiStreamReader implements StreamReader {
   #model = "";
   #error = "";
 
-  push(_event: string, data: string): void {
-    this.#log.add(data);
+  push(_event: string, data: string, pieces?: readonly Piece[]): void {
+    this.#log.add(data, pieces);
     // Metadata without counts does not replace what was counted.
     if (data.includes('TokenCount"')) this.#telling = data;
     if (this.#model === "" || data.includes('Reason"') || data.includes('"error"')) this.#read(data);

@@ -1,3 +1,4 @@
+import type { Piece } from "../../core/stream.ts";
 import type { AnswerSummary, JsonObject, StreamReader, TokenUsage } from "../../core/wire.ts";
 import { asArray, asObject, asString, parseObject } from "../json.ts";
 import { hasValue } from "../json-peek.ts";
@@ -23,14 +24,14 @@ class ChatStreamReader implements StreamReader {
   #error = "";
   unknownEvents = 0;
 
-  push(event: string, data: string): void {
+  push(event: string, data: string, pieces?: readonly Piece[]): void {
     if (data === "[DONE]") {
       this.#done = true;
       return;
     }
     // Events of this protocol have no names, but for errors.
     if (event !== "" && event !== "error" && event !== "message") this.unknownEvents += 1;
-    this.#log.add(data);
+    this.#log.add(data, pieces);
     if (this.#model === "" || event === "error" || isTelling(data)) this.#read(event, parseObject(data));
   }
 
