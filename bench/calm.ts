@@ -26,9 +26,10 @@ export interface Calm<N extends string> {
 }
 
 /**
- * Measures delays in turns, in short slices, and leaves out those in which the host took time away: such a pause is as long
- * as all the rest together, and strikes whoever runs more. Goes on until there are enough calm slices of both; where that
- * takes too long, those with the least pauses are taken, and the note says so.
+ * Measures in turns, in short slices, and leaves out those in which the host took time away: such a pause is as long as all
+ * the rest together, and strikes whoever runs more. The order is turned round each time, so that a drift of the machine
+ * favours neither. Goes on until there are enough calm slices of both; where that takes too long, those with the least
+ * pauses are taken, and the note says so.
  *
  * @param enough slices of each
  * @param most turns at most
@@ -59,4 +60,16 @@ export async function inCalm<N extends string>(
     results: results as Record<N, readonly LoadResult[]>,
     note: calm < enough ? `only ${calm} of ${turns} slices were calm` : `the ${calm} calmest slices of ${turns}`,
   };
+}
+
+/** Answers a second, in the middle of these slices. */
+export function perSecond(results: readonly LoadResult[]): number {
+  return median(results.map((result) => result.perSecond));
+}
+
+/** The middle of some figures. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
 import { stringify } from "yaml";
-import { inCalm } from "./calm.ts";
+import { type Calm, inCalm, median, perSecond } from "./calm.ts";
 import type { LoadResult } from "./load.ts";
 import type { Figure } from "./report.ts";
 
@@ -57,8 +57,6 @@ const streamBody = JSON.stringify({ ...JSON.parse(body), stream: true });
 
 /** Measures Sluice beside a bare proxy, in turns, against one echo provider in a process of its own. */
 export async function measureEndToEnd(quick: boolean): Promise<Figure[]> {
-  const seconds = quick ? 2 : 5;
-  const rounds = quick ? 3 : 5;
   const dir = mkdtempSync(join(tmpdir(), "sluice-bench-"));
   const processes: Subprocess[] = [];
   try {
@@ -70,8 +68,9 @@ export async function measureEndToEnd(quick: boolean): Promise<Figure[]> {
 
     // Until the compiler has settled: a server that has run for a minute is what is measured, not one just started.
     for (const target of bareAndSluice) await run(target, { requests: quick ? 15_000 : 60_000 });
-    const throughput = await inTurns(rounds, bareAndSluice, (target) => run(target, { seconds }));
-    const streams = await inTurns(quick ? 1 : 3, bareAndSluice, (target) => run(target, { seconds, body: streamBody }));
+    const throughput = await inCalm(bareAndSluice, slices(quick), (target) => run(target, { seconds: 2 }));
+    const few = { enough: quick ? 1 : 4, most: quick ? 1 : 8 };
+    const streams = await inCalm(bareAndSluice, few, (target) => run(target, { seconds: 2, body: streamBody }));
     const calm = quick ? { enough: 2, most: 4 } : { enough: 12, most: 50 };
     const paced = await inCalm(bareAndSluice, calm, (target) => run(target, { seconds: 1, rate: 1000 }));
 
@@ -84,24 +83,22 @@ export async function measureEndToEnd(quick: boolean): Promise<Figure[]> {
     }
     const grown = median(resident.slice(-3)) - median(resident.slice(0, 3));
 
-    const perSecond = (results: LoadResult[]) => median(results.map((result) => result.perSecond));
-    const ratio = (pairs: Pairs) =>
-      median(pairs.sluice.map((result, i) => result.perSecond / pairs.bare[i]!.perSecond));
-    const p99 = (target: keyof Pairs) => median(paced.results[target].map((result) => result.p99));
+    const ratio = ({ results }: Calm<"bare" | "sluice">) => perSecond(results.sluice) / perSecond(results.bare);
+    const p99 = (target: "bare" | "sluice") => median(paced.results[target].map((result) => result.p99));
     return [
       {
         name: "e2e.bare_per_second",
-        value: perSecond(throughput.bare),
+        value: perSecond(throughput.results.bare),
         unit: "/s",
         note: "bare proxy, 32 connections",
       },
       {
         name: "e2e.sluice_per_second",
-        value: perSecond(throughput.sluice),
+        value: perSecond(throughput.results.sluice),
         unit: "/s",
         note: "five policies, exact count, records",
       },
-      { name: "e2e.throughput_ratio", value: ratio(throughput), unit: "ratio", note: `median of ${rounds} pairs` },
+      { name: "e2e.throughput_ratio", value: ratio(throughput), unit: "ratio", note: throughput.note },
       { name: "e2e.stream_ratio", value: ratio(streams), unit: "ratio", note: "streams with usage withheld" },
       { name: "e2e.bare_p99_at_1000_per_second", value: p99("bare"), unit: "ms", note: "median of slices of a second" },
       { name: "e2e.sluice_p99_at_1000_per_second", value: p99("sluice"), unit: "ms" },
@@ -125,28 +122,13 @@ export async function measureEndToEnd(quick: boolean): Promise<Figure[]> {
   }
 }
 
+/** How many slices of two seconds throughput is compared by. */
+export function slices(quick: boolean): { readonly enough: number; readonly most: number } {
+  return quick ? { enough: 3, most: 4 } : { enough: 12, most: 24 };
+}
+
 /** What is compared nearly everywhere. */
 export const bareAndSluice = ["bare", "sluice"] as const;
-
-/** What was measured in turns. */
-export type Pairs<N extends string = "bare" | "sluice"> = Record<N, LoadResult[]>;
-
-/** Alternates, and turns the order round each time, so that a drift of the machine favours neither. */
-export async function inTurns<N extends string>(
-  rounds: number,
-  names: readonly [N, N],
-  run: (target: N) => Promise<LoadResult>,
-): Promise<Pairs<N>> {
-  const pairs = { [names[0]]: [], [names[1]]: [] } as unknown as Pairs<N>;
-  for (let i = 0; i < rounds; i += 1) {
-    for (const target of i % 2 === 0 ? names : names.toReversed()) {
-      const result = await run(target);
-      if (result.errors > 0) throw new Error(`${target}: ${result.errors} of ${result.requests} answers were not 200`);
-      pairs[target].push(result);
-    }
-  }
-  return pairs;
-}
 
 /** Runs the load generator against one of these, with 32 connections unless the plan says otherwise. */
 export function runner<N extends string>(
@@ -231,11 +213,4 @@ export async function start(args: readonly string[], processes: Subprocess[]) {
 export async function residentMb(url: string): Promise<number> {
   const text = await (await fetch(`${url}/metrics`)).text();
   return Number(/^process_resident_memory_bytes (\S+)/m.exec(text)?.[1] ?? Number.NaN) / 1e6;
-}
-
-/** The middle of some figures. */
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

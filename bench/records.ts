@@ -5,7 +5,8 @@ import type { Subprocess } from "bun";
 import type { UsageFilter, UsageGroup } from "../src/core/usage.ts";
 import { openStore, type Store } from "../src/store/store.ts";
 import { decisionRow, usageRow } from "../src/store/testing.ts";
-import { body, inTurns, median, policies, runner, start, startSluice } from "./e2e.ts";
+import { inCalm, median, perSecond } from "./calm.ts";
+import { body, policies, runner, slices, start, startSluice } from "./e2e.ts";
 import type { Figure } from "./report.ts";
 
 const day = 86_400_000;
@@ -107,7 +108,6 @@ function percentile(values: readonly number[], share: number): number {
 
 /** A gateway that records beside one whose records nobody takes, in turns. */
 async function measureGateway(quick: boolean): Promise<Figure[]> {
-  const seconds = quick ? 2 : 5;
   const dir = mkdtempSync(join(tmpdir(), "sluice-bench-"));
   const processes: Subprocess[] = [];
   try {
@@ -118,13 +118,19 @@ async function measureGateway(quick: boolean): Promise<Figure[]> {
     };
     const run = runner(targets, body);
     for (const target of ["recorded", "unrecorded"] as const) await run(target, { requests: quick ? 10_000 : 40_000 });
-    const measured = await inTurns(quick ? 3 : 7, ["recorded", "unrecorded"], (target) => run(target, { seconds }));
-    const perSecond = (target: keyof typeof targets) => median(measured[target].map((result) => result.perSecond));
-    const ratio = median(measured.recorded.map((result, i) => result.perSecond / measured.unrecorded[i]!.perSecond));
+    const { results, note } = await inCalm(["recorded", "unrecorded"], slices(quick), (target) =>
+      run(target, { seconds: 2 }),
+    );
+    const [recorded, unrecorded] = [perSecond(results.recorded), perSecond(results.unrecorded)];
     return [
-      { name: "records.gateway_per_second", value: perSecond("recorded"), unit: "/s" },
-      { name: "records.gateway_unrecorded_per_second", value: perSecond("unrecorded"), unit: "/s" },
-      { name: "records.gateway_vs_unrecorded", value: ratio, unit: "ratio", note: "five policies, beside records off" },
+      { name: "records.gateway_per_second", value: recorded, unit: "/s" },
+      { name: "records.gateway_unrecorded_per_second", value: unrecorded, unit: "/s" },
+      {
+        name: "records.gateway_vs_unrecorded",
+        value: recorded / unrecorded,
+        unit: "ratio",
+        note: `five policies, beside records off; ${note}`,
+      },
     ];
   } finally {
     for (const process of processes) process.kill();

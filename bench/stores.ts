@@ -3,13 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
 import { redisIsMissing, startRedis } from "../src/limits/redis/testing.ts";
-import { body, inTurns, median, policies, runner, start, startSluice } from "./e2e.ts";
+import { inCalm, perSecond } from "./calm.ts";
+import { body, policies, runner, slices, start, startSluice } from "./e2e.ts";
 import type { Figure } from "./report.ts";
 
 /** Measures a gateway whose limits are counted in Redis beside one that counts them itself, in turns. */
 export async function measureStores(quick: boolean): Promise<Figure[]> {
   if (redisIsMissing !== undefined) return [];
-  const seconds = quick ? 2 : 5;
   const dir = mkdtempSync(join(tmpdir(), "sluice-bench-"));
   const processes: Subprocess[] = [];
   await using redis = await startRedis("--appendonly", "no");
@@ -21,17 +21,16 @@ export async function measureStores(quick: boolean): Promise<Figure[]> {
     };
     const run = runner(targets, body);
     for (const target of ["memory", "redis"] as const) await run(target, { requests: quick ? 10_000 : 40_000 });
-    const measured = await inTurns(quick ? 3 : 5, ["memory", "redis"], (target) => run(target, { seconds }));
-    const perSecond = (target: keyof typeof targets) => median(measured[target].map((result) => result.perSecond));
-    const ratio = median(measured.redis.map((result, i) => result.perSecond / measured.memory[i]!.perSecond));
+    const { results, note } = await inCalm(["memory", "redis"], slices(quick), (target) => run(target, { seconds: 2 }));
+    const [withRedis, alone] = [perSecond(results.redis), perSecond(results.memory)];
     return [
-      { name: "limits.gateway_memory_per_second", value: perSecond("memory"), unit: "/s" },
-      { name: "limits.gateway_redis_per_second", value: perSecond("redis"), unit: "/s" },
+      { name: "limits.gateway_memory_per_second", value: alone, unit: "/s" },
+      { name: "limits.gateway_redis_per_second", value: withRedis, unit: "/s" },
       {
         name: "limits.gateway_redis_vs_memory",
-        value: ratio,
+        value: withRedis / alone,
         unit: "ratio",
-        note: "five policies, Redis beside memory",
+        note: `five policies, Redis beside memory; ${note}`,
       },
     ];
   } finally {

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
-import { inCalm } from "./calm.ts";
-import { bareAndSluice, inTurns, load, median, residentMb, runner, start, startSluice } from "./e2e.ts";
+import { inCalm, perSecond } from "./calm.ts";
+import { bareAndSluice, load, residentMb, runner, slices, start, startSluice } from "./e2e.ts";
 import type { LoadResult } from "./load.ts";
 import type { Figure } from "./report.ts";
 
@@ -28,8 +28,6 @@ const slow = 1000;
 
 /** Measures streams that are looked through, beside a bare proxy that passes them on. */
 export async function measureStreams(quick: boolean): Promise<Figure[]> {
-  const seconds = quick ? 2 : 5;
-  const rounds = quick ? 3 : 5;
   const dir = mkdtempSync(join(tmpdir(), "sluice-bench-"));
   const processes: Subprocess[] = [];
   try {
@@ -39,12 +37,12 @@ export async function measureStreams(quick: boolean): Promise<Figure[]> {
     const targets = { bare: { url: proxy.url, key: "none" }, sluice };
     const run = runner(targets, body);
     for (const target of bareAndSluice) await run(target, { requests: quick ? 5_000 : 20_000 });
-    const streams = await inTurns(rounds, bareAndSluice, (target) => run(target, { seconds }));
+    const streams = await inCalm(bareAndSluice, slices(quick), (target) => run(target, { seconds: 2 }));
     const calm = quick ? { enough: 2, most: 4 } : { enough: 12, most: 40 };
     const paced = await inCalm(bareAndSluice, calm, (target) =>
       run(target, { seconds: 2, rate: 50, firstByte: true, all: true }),
     );
-    const perSecond = (target: "bare" | "sluice") => median(streams[target].map((result) => result.perSecond));
+    const [bare, ours] = [perSecond(streams.results.bare), perSecond(streams.results.sluice)];
 
     const slowEcho = await start(["bench/stepping-echo.ts", "slow"], processes);
     const holding = await startSluice(join(dir, "slow"), slowEcho.url, processes, policies);
@@ -65,19 +63,14 @@ export async function measureStreams(quick: boolean): Promise<Figure[]> {
     if (errors > 0) throw new Error(`${errors} of ${slow} slow streams were not answered`);
 
     return [
-      { name: "streams.bare_per_second", value: perSecond("bare"), unit: "/s", note: "bare proxy, 32 connections" },
+      { name: "streams.bare_per_second", value: bare, unit: "/s", note: "bare proxy, 32 connections" },
       {
         name: "streams.sluice_per_second",
-        value: perSecond("sluice"),
+        value: ours,
         unit: "/s",
         note: "usage counted, one content policy",
       },
-      {
-        name: "streams.ratio",
-        value: median(streams.sluice.map((result, i) => result.perSecond / streams.bare[i]!.perSecond)),
-        unit: "ratio",
-        note: `median of ${rounds} pairs`,
-      },
+      { name: "streams.ratio", value: ours / bare, unit: "ratio", note: streams.note },
       {
         name: "streams.first_byte_bare_p99",
         value: pooled(paced.results.bare, 0.99),
