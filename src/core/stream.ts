@@ -30,6 +30,8 @@ export interface StreamEvent {
   readonly closes: "all" | readonly Channel[];
   /** Whether it tells what was used. */
   readonly tellsUsage?: boolean;
+  /** Whether it differs from one before it in the text of its pieces alone: beside them it says nothing new. */
+  readonly repeats?: boolean;
 }
 
 /** An event to be written, before the stream's framing. */

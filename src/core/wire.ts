@@ -1,7 +1,7 @@
 import type { Modification } from "./decision.ts";
 import type { Phase, Surface } from "./phases.ts";
 import type { Target } from "./ports.ts";
-import type { Piece, StreamInspector } from "./stream.ts";
+import type { Piece, StreamEvent, StreamInspector } from "./stream.ts";
 
 /** JSON as `JSON.parse` gives it. */
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
@@ -100,9 +100,9 @@ export interface StreamReader {
    *
    * @param event its `event:` field; empty when it has none
    * @param data its data lines joined; `[DONE]` included
-   * @param pieces what the model wrote in it, where that was read already: then it is not read again
+   * @param read what it says, where it was read already: then it is not read again for that
    */
-  push(event: string, data: string, pieces?: readonly Piece[]): void;
+  push(event: string, data: string, read?: StreamEvent): void;
   /** What the answer said so far. `usage` is null until the provider told it. */
   summary(): AnswerSummary;
   /** Whether the stream reached the ending its protocol demands. */

@@ -113,7 +113,7 @@ export class EditedRelay implements StreamRelay {
       return;
     }
     const event = this.#editor.read(name, data);
-    this.#reader.push(name, data, event.pieces);
+    this.#reader.push(name, data, event);
     this.#count(event);
     this.#inspector.see(event);
     if (this.#waiting.length > 0) {

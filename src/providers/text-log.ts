@@ -1,4 +1,4 @@
-import type { Piece } from "../core/stream.ts";
+import type { StreamEvent } from "../core/stream.ts";
 
 /** Characters of raw events kept before they are read: what most answers stay under and so are never parsed. */
 const pendingLimit = 64 * 1024;
@@ -28,13 +28,13 @@ export class TextLog {
   /**
    * Takes the data of one event.
    *
-   * @param pieces what was written in it, where somebody has read that
+   * @param known what it says, where somebody has read that
    */
-  add(data: string, pieces?: readonly Piece[]): void {
+  add(data: string, known?: StreamEvent): void {
     // In the order they came.
-    if ((pieces === undefined ? this.#given : this.#pending).length > 0) this.#drain();
-    if (pieces !== undefined) {
-      for (const { text } of pieces) this.#take(text, this.#given);
+    if ((known === undefined ? this.#given : this.#pending).length > 0) this.#drain();
+    if (known !== undefined) {
+      for (const { text } of known.pieces) this.#take(text, this.#given);
       if (this.#given.length >= togetherAt) this.#drain();
       return;
     }

@@ -1,4 +1,4 @@
-import type { Piece } from "../../core/stream.ts";
+import type { StreamEvent } from "../../core/stream.ts";
 import type { AnswerSummary, Json, JsonObject, StreamReader } from "../../core/wire.ts";
 import { asObject, asString, isObject, parseObject } from "../json.ts";
 import { TextLog } from "../text-log.ts";
@@ -22,20 +22,20 @@ class MessagesStreamReader implements StreamReader {
   #error = "";
   unknownEvents = 0;
 
-  push(event: string, data: string, pieces?: readonly Piece[]): void {
+  push(event: string, data: string, read?: StreamEvent): void {
     switch (event) {
       case "content_block_delta":
-        this.#log.add(data, pieces);
+        this.#log.add(data, read);
         break;
       case "content_block_start":
-        this.#log.add(data, pieces);
-        if (data.includes('"fallback"')) this.#read(event, parseObject(data), data, pieces);
+        this.#log.add(data, read);
+        if (data.includes('"fallback"')) this.#read(event, parseObject(data), data, read);
         break;
       case "content_block_stop":
       case "ping":
         break;
       default:
-        this.#read(event, parseObject(data), data, pieces);
+        this.#read(event, parseObject(data), data, read);
     }
   }
 
@@ -61,7 +61,7 @@ class MessagesStreamReader implements StreamReader {
     return this.#error;
   }
 
-  #read(name: string, event: JsonObject | null, data: string, pieces?: readonly Piece[]): void {
+  #read(name: string, event: JsonObject | null, data: string, read?: StreamEvent): void {
     // Data without an event line still says what it is.
     switch (name || asString(event?.type)) {
       case "message_start": {
@@ -80,11 +80,11 @@ class MessagesStreamReader implements StreamReader {
       case "content_block_start": {
         const block = asObject(event?.content_block);
         if (block.type === "fallback") this.#model = asString(asObject(block.to).model) || this.#model;
-        else if (name === "") this.#log.add(data, pieces);
+        else if (name === "") this.#log.add(data, read);
         break;
       }
       case "content_block_delta":
-        this.#log.add(data, pieces);
+        this.#log.add(data, read);
         break;
       case "error": {
         const error = asObject(event?.error ?? event ?? undefined);

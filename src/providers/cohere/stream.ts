@@ -1,4 +1,4 @@
-import type { Piece } from "../../core/stream.ts";
+import type { StreamEvent } from "../../core/stream.ts";
 import type { AnswerSummary, JsonObject, StreamReader, TokenUsage } from "../../core/wire.ts";
 import { asObject, asString, parseObject } from "../json.ts";
 import { TextLog } from "../text-log.ts";
@@ -27,13 +27,13 @@ class CohereStreamReader implements StreamReader {
   #error = "";
   unknownEvents = 0;
 
-  push(event: string, data: string, pieces?: readonly Piece[]): void {
+  push(event: string, data: string, read?: StreamEvent): void {
     if (data === "[DONE]") return;
     if (event === "message-end" || data.includes('"message-end"')) this.#end(asObject(parseObject(data)?.delta));
     else if (event === "error" || (event === "" && data.startsWith('{"message":'))) this.#fail(parseObject(data));
     else {
       if (event !== "" && !knownEvents.has(event)) this.unknownEvents += 1;
-      this.#log.add(data, pieces);
+      this.#log.add(data, read);
     }
   }
 

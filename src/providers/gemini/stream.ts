@@ -1,4 +1,4 @@
-import type { Piece } from "../../core/stream.ts";
+import type { StreamEvent } from "../../core/stream.ts";
 import type { AnswerSummary, StreamReader, TokenUsage } from "../../core/wire.ts";
 import { asString, parseObject } from "../json.ts";
 import { TextLog } from "../text-log.ts";
@@ -21,8 +21,8 @@ class GeminiStreamReader implements StreamReader {
   #model = "";
   #error = "";
 
-  push(_event: string, data: string, pieces?: readonly Piece[]): void {
-    this.#log.add(data, pieces);
+  push(_event: string, data: string, read?: StreamEvent): void {
+    this.#log.add(data, read);
     // Metadata without counts does not replace what was counted.
     if (data.includes('TokenCount"')) this.#telling = data;
     if (this.#model === "" || data.includes('Reason"') || data.includes('"error"')) this.#read(data);

@@ -94,7 +94,7 @@ class ChatEditor implements StreamEditor<ChatEvent> {
     const text = data.slice(before.length, end);
     if (text.includes('"') || text.includes("\\")) return null;
     const slot: Slot = { choice, kind: "text", tool: "", text, set: nothing };
-    return { type, pieces: [slot], closes: none, data, chunk: null, choices: none, like };
+    return { type, pieces: [slot], closes: none, repeats: true, data, chunk: null, choices: none, like };
   }
 
   #writeLike({ data, pieces }: ChatEvent, like: TextChunks, text: string | null | undefined): string | null {

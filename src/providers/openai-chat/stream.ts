@@ -1,4 +1,4 @@
-import type { Piece } from "../../core/stream.ts";
+import type { StreamEvent } from "../../core/stream.ts";
 import type { AnswerSummary, JsonObject, StreamReader, TokenUsage } from "../../core/wire.ts";
 import { asArray, asObject, asString, parseObject } from "../json.ts";
 import { hasValue } from "../json-peek.ts";
@@ -24,14 +24,15 @@ class ChatStreamReader implements StreamReader {
   #error = "";
   unknownEvents = 0;
 
-  push(event: string, data: string, pieces?: readonly Piece[]): void {
+  push(event: string, data: string, read?: StreamEvent): void {
     if (data === "[DONE]") {
       this.#done = true;
       return;
     }
     // Events of this protocol have no names, but for errors.
     if (event !== "" && event !== "error" && event !== "message") this.unknownEvents += 1;
-    this.#log.add(data, pieces);
+    this.#log.add(data, read);
+    if (read?.repeats && event !== "error") return;
     if (this.#model === "" || event === "error" || isTelling(data)) this.#read(event, parseObject(data));
   }
 

@@ -1,4 +1,4 @@
-import type { Piece } from "../../core/stream.ts";
+import type { StreamEvent } from "../../core/stream.ts";
 import type { AnswerSummary, JsonObject, StreamReader } from "../../core/wire.ts";
 import type { TakeDelta } from "../delta.ts";
 import { asObject, asString, isObject, parseObject } from "../json.ts";
@@ -54,13 +54,13 @@ class ResponsesStreamReader implements StreamReader {
   #error = "";
   unknownEvents = 0;
 
-  push(event: string, data: string, pieces?: readonly Piece[]): void {
+  push(event: string, data: string, read?: StreamEvent): void {
     if (data === "[DONE]") return;
     // Data without an event line still says what it is.
     const type = event || asString(parseObject(data)?.type);
     if (Object.hasOwn(deltaKinds, type)) {
       this.#pieces = true;
-      this.#log.add(data, pieces);
+      this.#log.add(data, read);
     } else if (type === "response.output_item.added") {
       // Its pieces name the tools that the provider itself calls, too: no model writes these.
       this.#log.add(data);
