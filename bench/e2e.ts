@@ -67,18 +67,23 @@ export async function measureEndToEnd(quick: boolean): Promise<Figure[]> {
     const run = runner(targets, body);
 
     // Until the compiler has settled: a server that has run for a minute is what is measured, not one just started.
-    for (const target of bareAndSluice) await run(target, { requests: quick ? 15_000 : 60_000 });
-    const throughput = await inCalm(bareAndSluice, slices(quick), (target) => run(target, { seconds: 2 }));
-    const few = { enough: quick ? 1 : 4, most: quick ? 1 : 8 };
-    const streams = await inCalm(bareAndSluice, few, (target) => run(target, { seconds: 2, body: streamBody }));
-    const calm = quick ? { enough: 2, most: 4 } : { enough: 12, most: 50 };
+    for (const target of bareAndSluice) await run(target, { requests: quick ? 6_000 : 60_000 });
+    const throughput = await inCalm(bareAndSluice, slices(quick), (target) =>
+      run(target, { seconds: secondsOf(quick) }),
+    );
+    const few = quick ? slices(quick) : { enough: 4, most: 8 };
+    const streams = await inCalm(bareAndSluice, few, (target) =>
+      run(target, { seconds: secondsOf(quick), body: streamBody }),
+    );
+    const calm = quick ? slices(quick) : { enough: 12, most: 50 };
     const paced = await inCalm(bareAndSluice, calm, (target) => run(target, { seconds: 1, rate: 1000 }));
 
     // One reading says little: between two collections of garbage it moves by tens of megabytes.
-    const many = quick ? 20_000 : 200_000;
+    const many = quick ? 6_000 : 200_000;
     const resident: number[] = [];
-    for (let i = 0; i < 8; i += 1) {
-      await run("sluice", { requests: many / 8 });
+    const readings = quick ? 3 : 8;
+    for (let i = 0; i < readings; i += 1) {
+      await run("sluice", { requests: many / readings });
       resident.push(await residentMb(sluice.url));
     }
     const grown = median(resident.slice(-3)) - median(resident.slice(0, 3));
@@ -122,9 +127,14 @@ export async function measureEndToEnd(quick: boolean): Promise<Figure[]> {
   }
 }
 
-/** How many slices of two seconds throughput is compared by. */
+/** How long a slice is by which throughput is compared. */
+export function secondsOf(quick: boolean): number {
+  return quick ? 1 : 2;
+}
+
+/** How many of them there are. A quick run shows that all of it works, and little more. */
 export function slices(quick: boolean): { readonly enough: number; readonly most: number } {
-  return quick ? { enough: 3, most: 4 } : { enough: 12, most: 24 };
+  return quick ? { enough: 1, most: 1 } : { enough: 12, most: 24 };
 }
 
 /** What is compared nearly everywhere. */

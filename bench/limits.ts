@@ -37,7 +37,7 @@ const sharing: readonly (readonly [name: string, limitsOf: (caller: number) => r
  */
 export async function measureLimits(quick: boolean): Promise<Figure[]> {
   const figures: Figure[] = [];
-  const rounds = quick ? 10 : 30;
+  const rounds = quick ? 5 : 30;
   for (const [name, limitsOf] of sharing) {
     const counters = createMemoryCounters({ clock: Date });
     const rate = await best(rounds * 10, () => reserves(counters, limitsOf, 10));

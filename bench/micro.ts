@@ -39,7 +39,7 @@ const pluginConfigs: Readonly<Record<string, object>> = {
 export async function measureMicro(quick: boolean): Promise<Figure[]> {
   const figures: Figure[] = [];
   const nanos = async (run: () => unknown): Promise<number> => {
-    const options = quick ? { min_cpu_time: 5e7 } : { min_cpu_time: 3e8 };
+    const options = quick ? { min_cpu_time: 2e7 } : { min_cpu_time: 3e8 };
     return (await measure(run, options)).p50;
   };
   const add = async (name: string, run: () => unknown, note?: string): Promise<number> => {
@@ -52,7 +52,7 @@ export async function measureMicro(quick: boolean): Promise<Figure[]> {
   /** The same by hand, measured in turns: whatever else the machine does meets both. */
   const compare = async (name: string, run: () => unknown, byHand: () => unknown, notes: [string, string]) => {
     let best = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY] as [number, number];
-    for (let turn = 0; turn < 5; turn += 1) {
+    for (let turn = 0; turn < (quick ? 2 : 5); turn += 1) {
       best = [Math.min(best[0], await nanos(run)), Math.min(best[1], await nanos(byHand))];
     }
     const [value, hand] = best;

@@ -6,7 +6,7 @@ import type { UsageFilter, UsageGroup } from "../src/core/usage.ts";
 import { openStore, type Store } from "../src/store/store.ts";
 import { decisionRow, usageRow } from "../src/store/testing.ts";
 import { inCalm, median, perSecond } from "./calm.ts";
-import { body, policies, runner, slices, start, startSluice } from "./e2e.ts";
+import { body, policies, runner, secondsOf, slices, start, startSluice } from "./e2e.ts";
 import type { Figure } from "./report.ts";
 
 const day = 86_400_000;
@@ -21,7 +21,7 @@ async function measureStore(quick: boolean): Promise<Figure[]> {
   const dir = mkdtempSync(join(tmpdir(), "sluice-bench-"));
   const store = await openStore({ path: join(dir, "sluice.db"), clock: Date });
   try {
-    const seconds = quick ? 2 : 10;
+    const seconds = quick ? 1 : 10;
     let stored = 0;
     const from = performance.now();
     while (performance.now() - from < seconds * 1000) {
@@ -31,9 +31,9 @@ async function measureStore(quick: boolean): Promise<Figure[]> {
     }
     const perSecond = stored / ((performance.now() - from) / 1000);
 
-    const rows = quick ? 100_000 : 1_000_000;
+    const rows = quick ? 30_000 : 1_000_000;
     for (let i = stored; i < rows; i += batchSize) await fill(store, i, batchSize, false);
-    const pages = await timesOfPages(store, quick ? 200 : 1_000);
+    const pages = await timesOfPages(store, quick ? 100 : 1_000);
     const sums = await timesOfSums(store);
     const many = rows.toLocaleString("en-US");
     return [
@@ -117,9 +117,9 @@ async function measureGateway(quick: boolean): Promise<Figure[]> {
       unrecorded: await startSluice(join(dir, "unrecorded"), echo.url, processes, policies, [], "bench/unrecorded.ts"),
     };
     const run = runner(targets, body);
-    for (const target of ["recorded", "unrecorded"] as const) await run(target, { requests: quick ? 10_000 : 40_000 });
+    for (const target of ["recorded", "unrecorded"] as const) await run(target, { requests: quick ? 3_000 : 40_000 });
     const { results, note } = await inCalm(["recorded", "unrecorded"], slices(quick), (target) =>
-      run(target, { seconds: 2 }),
+      run(target, { seconds: secondsOf(quick) }),
     );
     const [recorded, unrecorded] = [perSecond(results.recorded), perSecond(results.unrecorded)];
     return [

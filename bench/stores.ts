@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Subprocess } from "bun";
 import { redisIsMissing, startRedis } from "../src/limits/redis/testing.ts";
 import { inCalm, perSecond } from "./calm.ts";
-import { body, policies, runner, slices, start, startSluice } from "./e2e.ts";
+import { body, policies, runner, secondsOf, slices, start, startSluice } from "./e2e.ts";
 import type { Figure } from "./report.ts";
 
 /** Measures a gateway whose limits are counted in Redis beside one that counts them itself, in turns. */
@@ -20,8 +20,10 @@ export async function measureStores(quick: boolean): Promise<Figure[]> {
       redis: await startSluice(join(dir, "redis"), echo.url, processes, policies, ["--redis-url", redis.url]),
     };
     const run = runner(targets, body);
-    for (const target of ["memory", "redis"] as const) await run(target, { requests: quick ? 10_000 : 40_000 });
-    const { results, note } = await inCalm(["memory", "redis"], slices(quick), (target) => run(target, { seconds: 2 }));
+    for (const target of ["memory", "redis"] as const) await run(target, { requests: quick ? 3_000 : 40_000 });
+    const { results, note } = await inCalm(["memory", "redis"], slices(quick), (target) =>
+      run(target, { seconds: secondsOf(quick) }),
+    );
     const [withRedis, alone] = [perSecond(results.redis), perSecond(results.memory)];
     return [
       { name: "limits.gateway_memory_per_second", value: alone, unit: "/s" },

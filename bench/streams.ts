@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
 import { inCalm, perSecond } from "./calm.ts";
-import { bareAndSluice, load, residentMb, runner, slices, start, startSluice } from "./e2e.ts";
+import { bareAndSluice, load, residentMb, runner, secondsOf, slices, start, startSluice } from "./e2e.ts";
 import type { LoadResult } from "./load.ts";
 import type { Figure } from "./report.ts";
 
@@ -36,9 +36,9 @@ export async function measureStreams(quick: boolean): Promise<Figure[]> {
     const sluice = await startSluice(join(dir, "fast"), echo.url, processes, policies);
     const targets = { bare: { url: proxy.url, key: "none" }, sluice };
     const run = runner(targets, body);
-    for (const target of bareAndSluice) await run(target, { requests: quick ? 5_000 : 20_000 });
-    const streams = await inCalm(bareAndSluice, slices(quick), (target) => run(target, { seconds: 2 }));
-    const calm = quick ? { enough: 2, most: 4 } : { enough: 12, most: 40 };
+    for (const target of bareAndSluice) await run(target, { requests: quick ? 500 : 20_000 });
+    const streams = await inCalm(bareAndSluice, slices(quick), (target) => run(target, { seconds: secondsOf(quick) }));
+    const calm = quick ? slices(quick) : { enough: 12, most: 40 };
     const paced = await inCalm(bareAndSluice, calm, (target) =>
       run(target, { seconds: 2, rate: 50, firstByte: true, all: true }),
     );
@@ -55,7 +55,7 @@ export async function measureStreams(quick: boolean): Promise<Figure[]> {
         requests: count,
       });
     // What a process has that has done a little of everything is no stream's.
-    await hold(20);
+    if (!quick) await hold(20);
     const before = await residentMb(holding.url);
     const many = hold(slow);
     const most = await mostResident(holding.url, many);
