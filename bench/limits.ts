@@ -3,6 +3,7 @@ import { createMemoryCounters } from "../src/limits/memory.ts";
 import type { RedisClient } from "../src/limits/redis/client.ts";
 import { openRedisCounters } from "../src/limits/redis/open.ts";
 import { connectTo, redisIsMissing, startRedis } from "../src/limits/redis/testing.ts";
+import { median } from "./calm.ts";
 import type { Figure } from "./report.ts";
 
 /** Requests under way at once. */
@@ -124,10 +125,6 @@ async function increments(client: RedisClient): Promise<number> {
     }),
   );
   return (inFlight * turns * 1000) / (performance.now() - from);
-}
-
-function median(values: number[]): number {
-  return values.sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
 
 function always<T>(value: T): () => T {
