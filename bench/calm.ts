@@ -18,58 +18,68 @@ function stolenMs(): number {
   }
 }
 
+/** A slice of each of two, one right after the other. */
+export type Turn<N extends string> = Readonly<Record<N, LoadResult>>;
+
+/** How long is measured. */
+export interface Turns {
+  /** Calm turns that do. */
+  readonly enough: number;
+  /** Turns at most. */
+  readonly most: number;
+}
+
 /** What was measured while the machine had its processors for itself. */
 export interface Calm<N extends string> {
-  readonly results: Readonly<Record<N, readonly LoadResult[]>>;
-  /** How many slices there are of each, and of how many. */
-  readonly note: string;
+  readonly turns: readonly Turn<N>[];
+  /** How many turns of these were calm, and of how many they are the calmest. */
+  readonly calm: number;
+  readonly of: number;
 }
 
 /**
- * Measures in turns, in short slices, and leaves out those in which the host took time away: such a pause is as long as all
- * the rest together, and strikes whoever runs more. The order is turned round each time, so that a drift of the machine
- * favours neither. Goes on until there are enough calm slices of both; where that takes too long, those with the least
- * pauses are taken, and the note says so.
- *
- * @param enough slices of each
- * @param most turns at most
+ * Measures two in turns, in short slices, and leaves out the turns in which the host took time away: such a pause is as
+ * long as all the rest together, and strikes whoever runs more. The order is turned round each time, so that a drift of the
+ * machine favours neither. Goes on until there are enough calm turns; where that takes too long, those with the least
+ * pauses are taken.
  */
 export async function inCalm<N extends string>(
   names: readonly [N, N],
-  { enough, most }: { readonly enough: number; readonly most: number },
+  { enough, most }: Turns,
   run: (target: N) => Promise<LoadResult>,
 ): Promise<Calm<N>> {
-  const slices = names.map((name) => ({ name, all: [] as { readonly stolen: number; readonly result: LoadResult }[] }));
-  const isCalm = ({ stolen }: { readonly stolen: number }) => stolen <= mostStolen;
-  let turns = 0;
-  for (; turns < most && slices.some(({ all }) => all.filter(isCalm).length < enough); turns += 1) {
-    for (const { name, all } of turns % 2 === 0 ? slices : slices.toReversed()) {
+  const all: { readonly turn: Turn<N>; readonly stolen: number }[] = [];
+  const calm = () => all.filter(({ stolen }) => stolen <= mostStolen).length;
+  while (all.length < most && calm() < enough) {
+    const turn: Partial<Record<N, LoadResult>> = {};
+    let stolen = 0;
+    for (const name of all.length % 2 === 0 ? names : names.toReversed()) {
       const before = stolenMs();
       const result = await run(name);
       if (result.errors > 0) throw new Error(`${name}: ${result.errors} of ${result.requests} answers were not 200`);
-      all.push({ stolen: (stolenMs() - before) / (result.seconds * 1000 * cpus().length), result });
+      stolen = Math.max(stolen, (stolenMs() - before) / (result.seconds * 1000 * cpus().length));
+      turn[name] = result;
     }
+    all.push({ turn: turn as Turn<N>, stolen });
   }
-  const calm = Math.min(...slices.map(({ all }) => all.filter(isCalm).length));
-  const results: Partial<Record<N, readonly LoadResult[]>> = {};
-  for (const { name, all } of slices) {
-    const calmest = all.toSorted((a, b) => a.stolen - b.stolen);
-    results[name] = calmest.slice(0, Math.max(enough, calm)).map(({ result }) => result);
-  }
-  return {
-    results: results as Record<N, readonly LoadResult[]>,
-    note: calm < enough ? `only ${calm} of ${turns} slices were calm` : `the ${calm} calmest slices of ${turns}`,
-  };
+  const calmest = all.toSorted((a, b) => a.stolen - b.stolen).slice(0, enough);
+  return { turns: calmest.map(({ turn }) => turn), calm: Math.min(enough, calm()), of: all.length };
 }
 
-/** Answers a second, in the middle of these slices. */
-export function perSecond(results: readonly LoadResult[]): number {
-  return median(results.map((result) => result.perSecond));
+/** Says how calm the machine was. */
+export function noteOf({ turns, calm, of }: Calm<string>): string {
+  return `the ${turns.length} calmest turns of ${of}${calm < turns.length ? `, ${calm} of them calm` : ""}`;
 }
 
 /** The middle of some figures. */
 export function median(values: readonly number[]): number {
+  return quantile(values, 0.5);
+}
+
+/** The value below which such a share of some figures lies, between two of them if need be. */
+export function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+  const at = (sorted.length - 1) * share;
+  const [low, high] = [sorted[Math.floor(at)]!, sorted[Math.ceil(at)]!];
+  return low + (high - low) * (at - Math.floor(at));
 }
