@@ -7,7 +7,7 @@ import { median } from "./calm.ts";
 import type { Figure } from "./report.ts";
 
 /** Requests under way at once. */
-const inFlight = 64;
+export const inFlight = 64;
 /** Requests that each of them makes while the time is taken. */
 const turns = 20;
 const owner = { id: "default", timeZone: "UTC" };

@@ -6,8 +6,8 @@ import { stringify } from "yaml";
 import type { LoadResult } from "./load.ts";
 
 const root = join(import.meta.dir, "..");
-/** Requests under way at once, as limits are measured, too. Calls of models take seconds, so any gateway has many. */
-export const connections = 64;
+/** Requests under way at once where nothing else is said. */
+export const connections = 32;
 
 /** Where a server is, and the key that it wants. */
 export interface Target {

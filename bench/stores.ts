@@ -1,5 +1,6 @@
 import { redisIsMissing, startRedis } from "../src/limits/redis/testing.ts";
 import { body, policies } from "./e2e.ts";
+import { inFlight } from "./limits.ts";
 import type { Figure } from "./report.ts";
 import type { Servers } from "./servers.ts";
 import { compareThroughput } from "./throughput.ts";
@@ -16,7 +17,14 @@ export async function measureStores(quick: boolean): Promise<Figure[]> {
     };
   };
   const names = ["redis", "memory"] as const;
-  const { perSecond, ratio, note } = await compareThroughput({ names, begin, body, warmUp: 40_000, quick });
+  const { perSecond, ratio, note } = await compareThroughput({
+    names,
+    begin,
+    body,
+    warmUp: 40_000,
+    connections: inFlight,
+    quick,
+  });
   return [
     { name: "limits.gateway_memory_per_second", value: perSecond.memory, unit: "/s" },
     { name: "limits.gateway_redis_per_second", value: perSecond.redis, unit: "/s" },
@@ -24,7 +32,7 @@ export async function measureStores(quick: boolean): Promise<Figure[]> {
       name: "limits.gateway_redis_vs_memory",
       value: ratio,
       unit: "ratio",
-      note: `five policies, Redis beside memory; ${note}`,
+      note: `five policies, Redis beside memory, ${inFlight} at once; ${note}`,
     },
   ];
 }

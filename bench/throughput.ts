@@ -1,5 +1,5 @@
 import { inCalm, median, noteOf, quantile, type Turn, type Turns } from "./calm.ts";
-import { runner, Servers, type Target } from "./servers.ts";
+import { runner, Servers, type Target, connections as usual } from "./servers.ts";
 
 /** How the throughput of two servers is compared. */
 export interface Comparison<N extends string> {
@@ -11,6 +11,8 @@ export interface Comparison<N extends string> {
   readonly body: string;
   /** Requests that each answers first: a server that has run for a minute is measured, not one just started. */
   readonly warmUp: number;
+  /** Requests under way at once, where it is not the usual number. */
+  readonly connections?: number;
   readonly quick: boolean;
 }
 
@@ -31,7 +33,7 @@ export interface Throughput<N extends string> {
  * as long as they live.
  */
 export async function compareThroughput<N extends string>(comparison: Comparison<N>): Promise<Throughput<N>> {
-  const { names, begin, body, warmUp, quick } = comparison;
+  const { names, begin, body, warmUp, connections = usual, quick } = comparison;
   const times = quick ? 1 : 3;
   const turns: Turn<N>[] = [];
   let [calm, of] = [0, 0];
@@ -39,7 +41,9 @@ export async function compareThroughput<N extends string>(comparison: Comparison
     await using servers = new Servers();
     const run = runner(await begin(servers), body);
     for (const name of names) await run(name, { requests: warmUpOf(warmUp, quick) });
-    const measured = await inCalm(names, turnsOf(quick), (name) => run(name, { seconds: secondsOf(quick) }));
+    const measured = await inCalm(names, turnsOf(quick), (name) =>
+      run(name, { connections, seconds: secondsOf(quick) }),
+    );
     turns.push(...measured.turns);
     calm += measured.calm;
     of += measured.of;
