@@ -6,7 +6,7 @@ RUN bun install --frozen-lockfile --production
 
 FROM oven/bun:1.4.5-slim
 WORKDIR /app
-ENV NODE_ENV=production TZ=UTC SLUICE_HOST=0.0.0.0 SLUICE_DATA_DIR=/data BUN_CONFIG_MAX_HTTP_REQUESTS=65535
+ENV NODE_ENV=production TZ=UTC SLUICE_HOST=0.0.0.0 SLUICE_DATA_DIR=/data BUN_CONFIG_MAX_HTTP_REQUESTS=65535 MIMALLOC_PURGE_HOLES_MIN_INTERVAL=2000
 COPY --from=dependencies /app/node_modules node_modules
 COPY package.json bunfig.toml tsconfig.json ./
 COPY src src

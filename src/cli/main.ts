@@ -6,7 +6,7 @@
  */
 import { Command, CommanderError } from "commander";
 import { version } from "../../package.json";
-import { liftRequestLimit } from "./request-limit.ts";
+import { applyRuntimeSettings } from "./runtime-settings.ts";
 
 /** Verbs by name: where their file is. */
 const verbs: Readonly<Record<string, () => Promise<{ register(program: Command): void }>>> = {
@@ -42,7 +42,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 
 const verb = process.argv[2] ?? "";
-if (verb === "start") liftRequestLimit();
+if (verb === "start") applyRuntimeSettings();
 // An unknown verb, or none, is answered with all of them: then, and only then, every file is read.
 const wanted = Object.hasOwn(verbs, verb) ? [verbs[verb]!] : Object.values(verbs);
 for (const load of wanted) (await load()).register(program);
