@@ -66,7 +66,7 @@ export function warmUpOf(full: number, quick: boolean): number {
 
 /** How long a slice is by which throughput is compared. */
 export function secondsOf(quick: boolean): number {
-  return quick ? 1 : 2;
+  return quick ? 0.4 : 2;
 }
 
 /** How many of them there are. A quick run shows that all of it works, and little more. */
