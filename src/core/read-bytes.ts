@@ -27,7 +27,7 @@ export async function readBytes(source: ByteSource, max: number): Promise<Uint8A
  * Reads the body of an answer as {@link readBytes}. What says how long it is, as most do, is read in one piece or not at
  * all.
  */
-export async function readResponse(response: Response, max: number): Promise<Uint8Array | null> {
+export function readResponse(response: Response, max: number): Promise<Uint8Array | null> {
   const { headers } = response;
   // Of a body that is compressed, or comes in chunks all the same, the length says nothing.
   const says = !headers.has("content-encoding") && !headers.has("transfer-encoding");
@@ -35,8 +35,8 @@ export async function readResponse(response: Response, max: number): Promise<Uin
   // Not looked at before it is needed: a stream is made of it then, which costs more than all the rest of reading it.
   if (told !== null && Number(told) <= max) return response.bytes();
   const { body } = response;
-  if (body === null) return new Uint8Array();
+  if (body === null) return Promise.resolve(new Uint8Array());
   if (told === null) return readBytes(body.getReader(), max);
   void body.cancel().catch(() => undefined);
-  return null;
+  return Promise.resolve(null);
 }

@@ -29,7 +29,7 @@ import {
   setSluiceHeaders,
 } from "./refusal.ts";
 import { relayStream, type StreamEnd } from "./relay.ts";
-import { Together } from "./together.ts";
+import { othersFirst, Together } from "./together.ts";
 import { Waits } from "./waits.ts";
 
 /** HTTP status in the ledger of a call whose client went away (nginx's word for it). */
@@ -87,7 +87,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
         await arrivals.turn();
         const admitted = admit(call, format, body, { request, headers, addressOf });
         const refusal = admitted instanceof Promise ? await admitted : admitted;
-        return refusal === null ? await forward(call, format, request, headers) : refuse(call, format, refusal);
+        if (refusal !== null) return refuse(call, format, refusal);
+        await othersFirst;
+        return await forward(call, format, request, headers);
       } catch (error) {
         const gone = request.signal.aborted;
         if (!(error instanceof SluiceError) && !gone) {
