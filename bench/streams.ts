@@ -52,9 +52,9 @@ async function measureFirstByte(quick: boolean): Promise<Figure[]> {
   await using servers = new Servers();
   const run = runner(await begin(servers), body);
   for (const name of names) await run(name, { requests: warmUpOf(warmUp, quick) });
-  const calm: Turns = quick ? turnsOf(quick) : { enough: 12, most: 24 };
+  const calm: Turns = quick ? turnsOf(quick) : { enough: 40, most: 80 };
   const paced = await inCalm(names, calm, (target) =>
-    run(target, { seconds: 2, rate: 50, firstByte: true, all: true }),
+    run(target, { seconds: 1, rate: 50, firstByte: true, all: true }),
   );
   const at = (name: "bare" | "sluice", share: number) =>
     pooled(
