@@ -34,11 +34,13 @@ function follow(dir: string, options: WatchOptions, whileReading: () => Promise<
   return {
     reads: () => reads,
     async holds(text) {
-      const deadline = AbortSignal.timeout(10_000);
-      const late = new Promise<never>((_, reject) =>
-        deadline.addEventListener("abort", () => reject(new Error(`still: ${last}`))),
-      );
-      while (!last.includes(text)) await Promise.race([wake.promise, late]);
+      const late = Promise.withResolvers<never>();
+      const timer = setTimeout(() => late.reject(new Error(`still: ${last}`)), 10_000);
+      try {
+        while (!last.includes(text)) await Promise.race([wake.promise, late.promise]);
+      } finally {
+        clearTimeout(timer);
+      }
     },
     [Symbol.asyncDispose]: stop,
   };
