@@ -37,7 +37,7 @@ export class Together {
 }
 
 /**
- * Is there already. Calls that go on together and await it before a further step take that one together as well: whoever
- * comes to it waits until all of them have.
+ * A promise that is fulfilled already. Calls that go on together and await it before their next step take that one together as
+ * well: none of them comes to it before all have got as far.
  */
 export const othersFirst: Promise<void> = Promise.resolve();
