@@ -29,7 +29,7 @@ import {
   setSluiceHeaders,
 } from "./refusal.ts";
 import { relayStream, type StreamEnd } from "./relay.ts";
-import { othersFirst, Together } from "./together.ts";
+import { Together } from "./together.ts";
 import { Waits } from "./waits.ts";
 
 /** HTTP status in the ledger of a call whose client went away (nginx's word for it). */
@@ -56,7 +56,6 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const waits = new Waits();
   const failed = policyFailures(deps);
   const admit = createAdmission(deps);
-  const arrivals = new Together();
   const answers = new Together();
   const formats = new Map(deps.formats.map((format) => [format.surface, format]));
   let active = 0;
@@ -84,11 +83,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
         const { heldTo } = call.identity;
         if (heldTo !== undefined) holdToOrigin(heldTo, surface, () => addressOf(request));
         const body = await readBody(request, headers, deps.maxBodyBytes);
-        await arrivals.turn();
         const admitted = admit(call, format, body, { request, headers, addressOf });
         const refusal = admitted instanceof Promise ? await admitted : admitted;
         if (refusal !== null) return refuse(call, format, refusal);
-        await othersFirst;
         return await forward(call, format, request, headers);
       } catch (error) {
         const gone = request.signal.aborted;
