@@ -248,6 +248,57 @@ describe("a provider that fails gets told truthfully, in the surface's shape", (
   }
 });
 
+test("calls that are ended early end no other, before, beside or after them", async () => {
+  const done = {
+    id: "x",
+    object: "chat.completion",
+    choices: [],
+    usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 },
+  };
+  const events = { "content-type": "text/event-stream" };
+  const ways = ["whole", "stream", "garbage", "silent", "left"] as const;
+  behave = async (request) => {
+    const { messages: sent } = (await request.json()) as typeof chat;
+    const way = sent[0]!.content;
+    // Those that end well are under way while others are ended.
+    for (let turns = 0; turns < 50; turns += 1) await new Promise(setImmediate);
+    if (way === "whole") return Response.json(done);
+    if (way === "stream")
+      return new Response(`${firstEvent("/v1/chat/completions")}data: [DONE]\n\n`, { headers: events });
+    if (way === "garbage") return new Response("}{", { headers: { "content-type": "application/json" } });
+    return new Response(silentAfter(firstEvent("/v1/chat/completions")), { headers: events });
+  };
+  const ask = async (way: (typeof ways)[number]): Promise<string> => {
+    const leave = new AbortController();
+    const stream = way !== "whole" && way !== "garbage";
+    const response = await fetch(`${sluice.url}/v1/chat/completions`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${sluice.key}` },
+      body: JSON.stringify({ ...chat, messages: [{ role: "user", content: way }], stream }),
+      signal: leave.signal,
+    });
+    if (way !== "left") return `${way} ${response.status} ${ending(await response.text())}`;
+    await response.body!.getReader().read();
+    leave.abort();
+    return way;
+  };
+  const rounds = await Promise.all(
+    ways.map(async (_, first) => {
+      const said: string[] = [];
+      for (let i = 0; i < 4 * ways.length; i += 1) said.push(await ask(ways[(first + i) % ways.length]!));
+      return said;
+    }),
+  );
+  const each = ["garbage 502 error", "left", "silent 200 error", "stream 200 done", "whole 200 done"];
+  expect([...new Set(rounds.flat())].sort()).toEqual(each);
+});
+
+/** How the text of an answer ends. */
+function ending(text: string): string {
+  if (text.includes('"error"')) return "error";
+  return text.endsWith("data: [DONE]\n\n") || text.startsWith('{"id":"x"') ? "done" : text;
+}
+
 describe("an answer that is larger than what is read is a 502, and no more of it is kept", () => {
   const json = { "content-type": "application/json" };
   /** Goes on until the connection is closed. */

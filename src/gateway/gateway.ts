@@ -29,6 +29,7 @@ import {
   setSluiceHeaders,
 } from "./refusal.ts";
 import { relayStream, type StreamEnd } from "./relay.ts";
+import { SpareAborts } from "./spare-aborts.ts";
 import { Together } from "./together.ts";
 import { Waits } from "./waits.ts";
 
@@ -54,6 +55,7 @@ export interface Gateway {
 /** Makes the data plane from ready parts. */
 export function createGateway(deps: GatewayDeps): Gateway {
   const waits = new Waits();
+  const shared = { waits, aborts: new SpareAborts() };
   const failed = policyFailures(deps);
   const admit = createAdmission(deps);
   const answers = new Together();
@@ -123,7 +125,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
 
   /** Sends an admitted call to its provider, and answers with what comes back. */
   async function forward(call: Call, format: WireFormat, request: Request, headers: PlainHeaders): Promise<Response> {
-    const provider = new ProviderCall(call, format, request, headers, waits);
+    const provider = new ProviderCall(call, format, request, headers, shared);
     let answer: UpstreamAnswer | undefined;
     try {
       answer = await deps.upstream.send(provider);

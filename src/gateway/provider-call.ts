@@ -5,6 +5,7 @@ import type { BodyEdit, RequestView, WireFormat } from "../core/wire.ts";
 import { SluiceError } from "../errors.ts";
 import type { Call } from "./call.ts";
 import { type PlainHeaders, towardsProvider } from "./headers.ts";
+import type { SpareAborts } from "./spare-aborts.ts";
 import type { Wait, Waits } from "./waits.ts";
 
 /**
@@ -19,7 +20,8 @@ export class ProviderCall implements Wait, UpstreamCall {
   /** Whether what tells the usage was asked for by the gateway, and is kept from the client. */
   withholdsUsage = false;
   #target: RoutedTarget;
-  #abort = new AbortController();
+  #abort: AbortController;
+  readonly #aborts: SpareAborts;
   readonly #view: RequestView;
   readonly #format: WireFormat;
   readonly #client: Request;
@@ -41,7 +43,13 @@ export class ProviderCall implements Wait, UpstreamCall {
   #answer: UpstreamAnswer | undefined;
   #broken = false;
 
-  constructor(call: Call, format: WireFormat, client: Request, read: PlainHeaders, waits: Waits) {
+  constructor(
+    call: Call,
+    format: WireFormat,
+    client: Request,
+    read: PlainHeaders,
+    { waits, aborts }: { readonly waits: Waits; readonly aborts: SpareAborts },
+  ) {
     const { targets } = call.route!;
     this.#started = call.started;
     this.surface = call.surface;
@@ -53,6 +61,8 @@ export class ProviderCall implements Wait, UpstreamCall {
     this.#client = client;
     this.#read = read;
     this.#waits = waits;
+    this.#aborts = aborts;
+    this.#abort = aborts.take();
     this.#trace = call.trace;
     waits.add(this);
   }
@@ -94,7 +104,7 @@ export class ProviderCall implements Wait, UpstreamCall {
   begin(ms: number, slow?: SlowStart): AbortSignal {
     this.#waitCount += 1;
     this.#expired = undefined;
-    if (this.#abort.signal.aborted && !this.#gone) this.#abort = new AbortController();
+    if (this.#abort.signal.aborted && !this.#gone) this.#abort = this.#aborts.take();
     const now = this.#await(ms);
     this.#slow = slow;
     this.#slowAt = slow === undefined ? Number.POSITIVE_INFINITY : now + slow.connectMs;
@@ -173,6 +183,10 @@ export class ProviderCall implements Wait, UpstreamCall {
     this.#answer = undefined;
     this.#trace?.answerRead();
     answer.release(this.#broken);
+    if (this.#gone || this.#broken) return;
+    // From here on it may be another call's, which this one must not end.
+    this.#aborts.giveBack(this.#abort);
+    this.#abort = spent;
   }
 
   /** Answers now. */
@@ -188,6 +202,10 @@ export class ProviderCall implements Wait, UpstreamCall {
     return now;
   }
 }
+
+/** In place of a controller that was given back. */
+const spent = new AbortController();
+spent.abort();
 
 const noEdit: BodyEdit = {};
 
