@@ -4,7 +4,7 @@
  * touched by it, when a row that was acknowledged is lost, or when the database is not whole.
  *
  * Acknowledged is what the admin API told of. A row that is not may be lost with its process, for as long as it waits to be
- * stored: a tenth of a second, and what storing takes.
+ * stored: a quarter of a second at most, and what storing takes.
  */
 import { parseArgs } from "node:util";
 import { redisIsMissing } from "../../src/limits/redis/testing.ts";

@@ -13,8 +13,12 @@ export interface RecorderOptions {
   readonly maxLength?: number;
   /** Records stored in one transaction. */
   readonly batchSize?: number;
-  /** Longest time a record waits for its batch to fill. */
+  /** Longest time a record waits for its batch to fill, unless {@link busySize} are there by then. */
   readonly intervalMs?: number;
+  /** So many records in that time are many: each batch costs by itself, so they wait longer for it to fill. */
+  readonly busySize?: number;
+  /** Longest time a record waits while there are many. */
+  readonly busyIntervalMs?: number;
   /**
    * For how long, in milliseconds, storing a batch is tried again before its records are dropped: longer than a database
    * takes to start again. Once the recorder is being closed five attempts must do.
@@ -64,8 +68,10 @@ export function createRecorder({
   logger,
   maxQueue = 50_000,
   maxLength = 256 * 2 ** 20,
-  batchSize = 2048,
+  batchSize = 8192,
   intervalMs = 100,
+  busySize = 256,
+  busyIntervalMs = 250,
   retryMs = 30_000,
   maxAttempts = Number.POSITIVE_INFINITY,
   closeMs = 10_000,
@@ -113,6 +119,17 @@ export function createRecorder({
     open = newBatch();
   };
 
+  const sealAndStart = () => {
+    seal();
+    start();
+  };
+
+  const wake = (ms: number, act: () => void) => {
+    timer = setTimeout(act, ms);
+    // Records alone do not keep the process alive: whoever ends it closes the recorder.
+    timer.unref();
+  };
+
   const taken = (usage: number, decisions: number, characters: number) => {
     open.usageCount += usage;
     open.decisionCount += decisions;
@@ -120,16 +137,12 @@ export function createRecorder({
     waiting += usage + decisions;
     length += characters;
     if (sizeOf(open) >= batchSize || open.length >= batchLength) {
-      seal();
-      start();
+      sealAndStart();
     } else if (timer === undefined) {
-      timer = setTimeout(() => {
-        timer = undefined;
-        seal();
-        start();
-      }, intervalMs);
-      // Records alone do not keep the process alive: whoever ends it closes the recorder.
-      timer.unref();
+      wake(intervalMs, () => {
+        if (sizeOf(open) >= busySize && busyIntervalMs > intervalMs) wake(busyIntervalMs - intervalMs, sealAndStart);
+        else sealAndStart();
+      });
     }
   };
 

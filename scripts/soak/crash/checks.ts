@@ -2,7 +2,7 @@ import { type CrashPlan, type CrashResult, mostReserved } from "./run.ts";
 
 /** Places are looked at once a heartbeat, and the machine may be busy. */
 const patienceMs = 5_000;
-/** How long a row may wait to be stored: its batch's tenth of a second, and what storing takes on a busy machine. */
+/** How long a row may wait to be stored: its batch's quarter of a second at most, and what storing takes on a busy machine. */
 const mostWaitMs = 2_000;
 
 /** What must hold of every crash, and whether it does. */
